@@ -1,0 +1,39 @@
+# Two commands matter: `make demo` and `make test`. Each makes .venv if there is none and installs what it needs.
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test quick lint training clean
+
+demo: $(READY)  ## release, submit, grade and report a class of made-up students
+	@$(BIN)/autograder demo
+
+test: lint  ## everything that CI runs: lint, types, imports, then all tests
+	@$(BIN)/python -m pytest --numprocesses 2
+
+quick: $(READY)  ## the tests that start no kernel, server or course
+	@$(BIN)/python -m pytest -m "not slow" -q
+
+lint: $(READY)  ## format, lint, types, direction of imports, docstrings, spelling
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-timing > .venv/imports.log || { cat .venv/imports.log; exit 1; }
+	@$(BIN)/interrogate --quiet autograder data_utils tests benchmarks
+	@$(BIN)/codespell
+
+training: $(READY)  ## practical 3's recipe on the embedded digits, five seeds: minutes, so not among the tests
+	@$(BIN)/python benchmarks/training.py
+
+$(READY): requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed. Install it, or name one: make PYTHON=/path/to/python"; exit 2; }
+	@echo "Making .venv and installing the locked packages; this happens once and takes a minute or more."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+clean:  ## remove what these commands made
+	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,39 @@
+"""Plain pytest runs the hidden tests against the reference, or against `--submission NOTEBOOK`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from autograder import course, notebook
+from autograder.grade import Grader
+from autograder.inputs import seeded
+from autograder.reference import reference
+from autograder.student import Student
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--submission NOTEBOOK`."""
+    parser.addoption("--submission", type=Path, help="run the hidden tests on this notebook, unjailed")
+
+
+@pytest.fixture
+def student(request: pytest.FixtureRequest) -> Iterator[Student]:
+    """The notebook under test, with hidden inputs drawn from the course's seed."""
+    name = request.path.parent.name
+    question = request.path.stem.removeprefix("test_")
+    here = course.find(Path(str(request.config.rootpath)))
+    with seeded(here.seed(name)):
+        yield _student(here.root, name, question, request.config.getoption("--submission"))
+
+
+@functools.cache
+def _student(root: Path, name: str, question: str, submission: Path | None) -> Student:
+    assignment = course.find(root).assignment(name)
+    if submission is None:
+        return reference(assignment)
+    asked = next(q for q in assignment.questions if q.id == question)
+    return Grader(assignment, "").students(notebook.read(submission)).of(asked)

@@ -1,0 +1,1 @@
+"""A two-layer perceptron by hand, one sample at a time."""

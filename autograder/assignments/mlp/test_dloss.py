@@ -1,0 +1,24 @@
+"""Hidden tests of dloss."""
+
+from autograder.assignments.mlp import flows
+from autograder.assignments.mlp.cases import PAIRS, pull
+from autograder.check import beside, weight
+from autograder.compare import compare, unchanged
+from autograder.inputs import draw
+from autograder.student import Student
+
+
+@weight(3)
+def test_matches_autograd(student: Student) -> None:
+    """dloss is the derivative of loss with respect to v."""
+    pairs = [draw(spec) for spec in PAIRS]
+    answers = [student.run(flows.dloss, **pair) for pair in pairs]
+    for pair, answer in zip(pairs, answers, strict=True):
+        compare(answer, pull(pair), batch=len(pair["v"]))
+
+
+@beside(test_matches_autograd)
+def test_leaves_its_inputs_alone(student: Student) -> None:
+    """dloss reads its inputs and leaves them as they were."""
+    pair = draw(PAIRS[0])
+    unchanged(student.run(flows.dloss, **pair), pair)

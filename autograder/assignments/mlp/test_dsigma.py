@@ -1,0 +1,23 @@
+"""Hidden tests of dsigma."""
+
+from autograder.assignments.mlp import flows
+from autograder.assignments.mlp.cases import VECTORS, slope
+from autograder.check import beside, weight
+from autograder.compare import compare, unchanged
+from autograder.inputs import draw
+from autograder.student import Student
+
+
+@weight(3)
+def test_matches_autograd(student: Student) -> None:
+    """dsigma is the slope of tanh at the pre-activation that it is given."""
+    answers = [student.run(flows.dsigma, **draw(spec)) for spec in VECTORS]
+    for spec, answer in zip(VECTORS, answers, strict=True):
+        compare(answer, slope(draw(spec)))
+
+
+@beside(test_matches_autograd)
+def test_leaves_its_input_alone(student: Student) -> None:
+    """dsigma reads its input and leaves it as it was."""
+    x = draw(VECTORS[0])
+    unchanged(student.run(flows.dsigma, **x), x)

@@ -1,0 +1,24 @@
+"""Hidden tests of loss."""
+
+from autograder.assignments.mlp import flows
+from autograder.assignments.mlp.cases import PAIRS, distance
+from autograder.check import beside, weight
+from autograder.compare import compare, unchanged
+from autograder.inputs import draw
+from autograder.student import Student
+
+
+@weight(3)
+def test_is_the_squared_distance(student: Student) -> None:
+    """loss is the sum of the squared differences, one number."""
+    pairs = [draw(spec) for spec in PAIRS]
+    answers = [student.run(flows.loss, **pair) for pair in pairs]
+    for pair, answer in zip(pairs, answers, strict=True):
+        compare(answer, distance(pair), batch=len(pair["v"]))
+
+
+@beside(test_is_the_squared_distance)
+def test_leaves_its_inputs_alone(student: Student) -> None:
+    """loss reads its inputs and leaves them as they were."""
+    pair = draw(PAIRS[0])
+    unchanged(student.run(flows.loss, **pair), pair)

@@ -1,0 +1,23 @@
+"""Hidden tests of sigma."""
+
+from autograder.assignments.mlp import flows
+from autograder.assignments.mlp.cases import VECTORS, tanh
+from autograder.check import beside, weight
+from autograder.compare import compare, unchanged
+from autograder.inputs import draw
+from autograder.student import Student
+
+
+@weight(3)
+def test_is_tanh(student: Student) -> None:
+    """sigma is tanh, entry by entry."""
+    answers = [student.run(flows.sigma, **draw(spec)) for spec in VECTORS]
+    for spec, answer in zip(VECTORS, answers, strict=True):
+        compare(answer, tanh(draw(spec)))
+
+
+@beside(test_is_tanh)
+def test_leaves_its_input_alone(student: Student) -> None:
+    """sigma reads its input and leaves it as it was."""
+    x = draw(VECTORS[0])
+    unchanged(student.run(flows.sigma, **x), x)

@@ -1,0 +1,60 @@
+"""Hidden tests of train."""
+
+import torch
+
+from autograder.assignments.mlp import flows
+from autograder.assignments.mlp.cases import CLASS, ETA, WEIGHTS, targets, trained
+from autograder.check import beside, weight
+from autograder.compare import compare, unchanged
+from autograder.inputs import Tensors, draw
+from autograder.jail.wire import Value
+from autograder.student import Student
+
+
+def _given() -> Tensors:
+    group = draw(CLASS)
+    return Tensors({**group, **targets(group)})
+
+
+def _trained(student: Student, steps: int, watched: bool = True) -> dict[str, Value]:
+    numbers = {"steps": torch.tensor(steps), "eta": torch.tensor(ETA), "watched": torch.tensor(int(watched))}
+    return student.run(flows.train, **_given(), **numbers)
+
+
+@weight(3)
+def test_one_step(student: Student) -> None:
+    """One step moves every weight against the gradient summed over all samples."""
+    compare(_trained(student, 1), trained(draw(CLASS), 1).pick(*WEIGHTS), batch=len(draw(CLASS)["inputs"]))
+
+
+@weight(3)
+def test_several_steps(student: Student) -> None:
+    """Each step starts with empty accumulators and from the weights of the step before."""
+    compare(_trained(student, 4), trained(draw(CLASS), 4).pick(*WEIGHTS))
+
+
+@weight(2)
+def test_tells_loss_and_errors(student: Student) -> None:
+    """after_step is told the step's number, and the summed loss and the errors measured before the step."""
+    expected = trained(draw(CLASS), 4).pick("told k", "told loss", "told errors")
+    compare(_trained(student, 4), expected, batch=len(draw(CLASS)["inputs"]))
+
+
+@weight(1)
+def test_tells_the_new_weights(student: Student) -> None:
+    """after_step is told the weights after the step."""
+    compare(_trained(student, 2), trained(draw(CLASS), 2).pick(*(f"told {name}" for name in WEIGHTS)))
+
+
+@weight(1)
+def test_needs_no_watcher(student: Student) -> None:
+    """train gives the same weights when nobody watches."""
+    compare(_trained(student, 2, watched=False), trained(draw(CLASS), 2).pick(*WEIGHTS))
+
+
+@weight(1)
+@beside(test_one_step, test_several_steps)
+def test_leaves_what_it_is_given_alone(student: Student) -> None:
+    """train returns new weights; those it was given, the inputs and the targets stay as they were."""
+    given = _given()
+    unchanged(_trained(student, 2), {f"given {name}": tensor for name, tensor in given.items()})

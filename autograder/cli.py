@@ -1,0 +1,241 @@
+"""The commands. Results go to stdout, progress to stderr.
+
+Exit codes: 0 done (a weak submission is not an error); 1 some submission could not be graded, or a check of the kit
+failed; 2 bad usage.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from autograder.errors import CannotGrade, KitError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from autograder.batch import Graded
+    from autograder.course import Course
+
+app = typer.Typer(
+    name="autograder",
+    help="Grade backpropagation that students write by hand.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+CourseOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--course", metavar="DIR", help="The course's folder [default: the one above with nbgrader_config.py]."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the record as JSON, and nothing else.")]
+
+
+@app.command()
+def demo(
+    into: Annotated[Path, typer.Option("--into", metavar="DIR", help="Where the scratch course is made.")] = Path(
+        "demo"
+    ),
+    course: CourseOption = None,
+) -> None:
+    """Release, submit, grade and report a class of made-up students, in a scratch course."""
+    from autograder import demo as made_up
+    from autograder import report
+    from autograder.course import find
+
+    here = find(course)
+    with _console().status("releasing the assignments"):
+        scratch = made_up.scratch(here, into, here.assignments)
+    for name in scratch.assignments:
+        students = made_up.hand_in(scratch, name)
+        _say(f"{name}: {len(students)} made-up students handed in")
+        results = [graded.result for graded in _progress(scratch, name, len(students))]
+        page = report.write(results, scratch.root / "report" / name)
+        _print(report.class_table(results))
+        print(f"\nThe class report, to open in a browser: {_near(page)}")
+
+
+@app.command()
+def release(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Assignments [default: all].")] = None,
+    as_zip: Annotated[bool, typer.Option("--zip", help="Also make release/<name>.zip for an LMS.")] = False,
+    course: CourseOption = None,
+) -> None:
+    """Make what students get, after vetting the assignment."""
+    from autograder import release as released
+    from autograder import vet as vetting
+    from autograder.course import find
+
+    here = find(course)
+    for name in names or here.assignments:
+        here.assignment(name)
+    for name in names or here.assignments:
+        with _console().status(f"vetting {name}"):
+            report = vetting.vet(here, name, with_release=False)
+        if not report.holds:
+            _print(vetting.table(report))
+            raise CannotGrade(
+                f"{name} is not released: it doesn't vet. Mend what the lines above name, then try again."
+            )
+        folder = released.generate(here, name)
+        print(f"released {name}: {folder}")
+        if as_zip:
+            print(f"zipped {name}: {released.archive(folder)}")
+
+
+@app.command()
+def grade(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The assignment to grade.")],
+    student: Annotated[str | None, typer.Option("--student", metavar="S", help="Only this student.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Grade again what has not changed, too.")] = False,
+    as_json: JsonOption = False,
+    course: CourseOption = None,
+) -> None:
+    """Grade submitted/*/NAME/ into nbgrader's gradebook."""
+    from autograder import report
+    from autograder.course import find
+
+    here = find(course)
+    total = len(here.submissions(name, student)) if here.assignment(name) else 0
+    graded = list(_progress(here, name, total, student=student, force=force))
+    results = [one.result for one in graded]
+    if as_json:
+        print(json.dumps([result.model_dump(mode="json") for result in results], indent=1))
+    else:
+        _print(report.class_table(results))
+        unchanged = sum(not one.again for one in graded)
+        if unchanged:
+            print(f"{unchanged} of {total} had not changed since they were graded; --force grades them again.")
+    raise typer.Exit(any(result.status != "graded" for result in results))
+
+
+@app.command()
+def check(
+    notebook: Annotated[Path, typer.Argument(help="A notebook of any origin.")],
+    assignment: Annotated[str, typer.Option("--assignment", "-a", metavar="NAME", help="Which assignment it answers.")],
+    as_json: JsonOption = False,
+    course: CourseOption = None,
+) -> None:
+    """Judge one notebook, wherever it came from. Writes to no gradebook."""
+    from autograder.course import find
+    from autograder.grade import Grader
+
+    here = find(course)
+    result = Grader(here.assignment(assignment), here.seed(assignment)).grade_file(notebook)
+    if as_json:
+        print(result.model_dump_json(indent=1))
+    else:
+        from autograder.report import verdict
+
+        _print(verdict(result))
+    raise typer.Exit(result.status != "graded")
+
+
+@app.command()
+def vet(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Assignments [default: all].")] = None,
+    as_json: JsonOption = False,
+    course: CourseOption = None,
+) -> None:
+    """Do the tests test? The reference must pass, every known mistake must not."""
+    from autograder import vet as vetting
+    from autograder.course import find
+
+    here = find(course)
+    for name in names or here.assignments:
+        here.assignment(name)
+    reports = []
+    for name in names or here.assignments:
+        with _console().status(f"vetting {name}"):
+            reports.append(vetting.vet(here, name))
+        if not as_json:
+            _print(vetting.table(reports[-1]))
+    if as_json:
+        print(json.dumps([report.record() for report in reports], indent=1))
+    raise typer.Exit(not all(report.holds for report in reports))
+
+
+@app.command()
+def report(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The assignment to report on.")],
+    student: Annotated[str | None, typer.Option("--student", metavar="S", help="Only this student's verdict.")] = None,
+    course: CourseOption = None,
+) -> None:
+    """Write a page for the class with plots, and a page for each student."""
+    from autograder import batch
+    from autograder import report as reporting
+    from autograder.course import find
+
+    here = find(course)
+    here.assignment(name)
+    results = batch.results(here, name, student)
+    if student:
+        _print(reporting.verdict(results[0]))
+        return
+    print(reporting.write(results, here.root / "report" / name))
+
+
+def main() -> None:
+    """Run a command; what stops it is told in a sentence, never in a traceback."""
+    try:
+        app()
+    except KitError as error:
+        print(f"autograder: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except Exception as error:
+        if os.environ.get("AUTOGRADER_TRACEBACK"):
+            raise
+        print(
+            f"autograder: this is a fault of the kit, not yours ({type(error).__name__}: {error}). "
+            "Nothing was graded as zero because of it. Run again with AUTOGRADER_TRACEBACK=1 to see where.",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("autograder: stopped; what was graded so far is kept.", file=sys.stderr)
+        sys.exit(130)
+
+
+def _progress(here: Course, name: str, total: int, **options: Any) -> Iterator[Graded]:
+    """Grade a course's submissions, with a bar and the time left on stderr."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from autograder import batch
+
+    columns = (TextColumn("grading {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_console(), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(name, total=total)
+        for graded in batch.grade(here, name, **options):
+            bar.advance(task)
+            yield graded
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def _near(path: Path) -> Path:
+    """A path as seen from here, if it lies below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _print(renderable: Any) -> None:
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else 120).print(renderable)

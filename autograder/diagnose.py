@@ -1,0 +1,184 @@
+"""Which known mistake is it: a student's values are compared with those of every mistake in the bank."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from autograder.check import HOME, Check
+from autograder.compare import Mismatch, same_values
+from autograder.course import Assignment
+from autograder.errors import CannotGrade
+from autograder.inputs import current_seed
+from autograder.jail.wire import Value
+from autograder.reference import mistaken, reference
+from autograder.result import Diagnosis
+from autograder.student import Flow, Student, StudentError
+
+
+class Misconception(BaseModel):
+    """A card of the bank: a known mistake as an edit of the reference's own source."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    function: str
+    edit: tuple[str, str] | None = None
+    edits: tuple[tuple[str, str], ...] = ()
+    says: str
+    hint: str
+    equals: str | None = None
+    """Another card whose values are the same: either name is right."""
+
+    @model_validator(mode="after")
+    def _one_edit(self) -> Misconception:
+        if (self.edit is None) == (not self.edits):
+            raise ValueError("give either edit = [old, new] or edits = [[old, new], ...]")
+        return self
+
+    @property
+    def changes(self) -> tuple[tuple[str, str], ...]:
+        """The edits, however many."""
+        return (self.edit,) if self.edit else self.edits
+
+
+class Variant(BaseModel):
+    """A right answer in another form, which has to keep full marks."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    function: str
+    source: str
+
+
+class Bank(BaseModel):
+    """An assignment's known mistakes and right variants."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    misconception: tuple[Misconception, ...] = ()
+    variant: tuple[Variant, ...] = ()
+
+
+Outcome = Mapping[str, Value] | Literal["raised"] | tuple[Literal["raised"], str]
+
+Answers = dict[str, list[Outcome]]
+"""What a student answered: check id -> one outcome for each run of a flow."""
+
+
+@dataclass
+class Recorder:
+    """A student whose answers are kept, check by check."""
+
+    student: Student
+    answers: Answers = field(default_factory=dict)
+    check: str = ""
+    sizes: set[int] = field(default_factory=set)
+
+    def run(self, flow: Flow, **tensors: torch.Tensor) -> dict[str, Value]:
+        """Run a flow, and keep what came of it."""
+        kept = self.answers.setdefault(self.check, [])
+        self.sizes |= {size for tensor in tensors.values() for size in tensor.shape}
+        try:
+            answer = self.student.run(flow, **tensors)
+        except StudentError as error:
+            kept.append(("raised", error.fault.type_name))
+            raise
+        kept.append(answer)
+        return answer
+
+
+@functools.cache
+def bank(assignment: str) -> Bank:
+    """Load an assignment's bank; an assignment without one has an empty bank.
+
+    Raises:
+        CannotGrade: if the file is not valid; the sentence names every field that is wrong.
+    """
+    path = HOME / assignment / "bank.toml"
+    if not path.is_file():
+        return Bank()
+    try:
+        return Bank.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise CannotGrade(f"{path} is not a valid bank: {error}") from None
+
+
+def diagnose(
+    assignment: Assignment,
+    names: tuple[str, ...],
+    checks: tuple[Check, ...],
+    found: Answers,
+    elsewhere: Mapping[str, str],
+) -> list[Diagnosis]:
+    """Name the known mistake whose answers equal the student's in every run, and differ from the right ones.
+
+    A mistake in the graded function itself is named before one in a function that it calls;
+    and that only if the other function's own question, where it was judged, was found to have this mistake.
+
+    Shapes:
+        elsewhere  function -> card that its own question was diagnosed with, "" for none
+    """
+    right = reference_answers(assignment, checks)
+    if same_answers(found, right):
+        return []
+    cards = bank(assignment.name).misconception
+    own = [card for card in cards if card.function in names]
+    called = [c for c in cards if c.function not in names and elsewhere.get(c.function, c.id) == c.id]
+    for card in own + called:
+        if same_answers(found, mistaken_answers(assignment, card, checks)):
+            return [Diagnosis(id=card.id, says=card.says, hint=card.hint)]
+    return []
+
+
+def reference_answers(assignment: Assignment, checks: tuple[Check, ...]) -> Answers:
+    """What the reference answers, kept for each seed."""
+    return _reference_answers(assignment, checks, current_seed())
+
+
+def mistaken_answers(assignment: Assignment, card: Misconception, checks: tuple[Check, ...]) -> Answers:
+    """What the reference with this mistake answers, kept for each seed."""
+    return _mistaken_answers(assignment, card, checks, current_seed())
+
+
+@functools.lru_cache(maxsize=4096)
+def _reference_answers(assignment: Assignment, checks: tuple[Check, ...], _seed: str) -> Answers:
+    return answers(reference(assignment), checks)
+
+
+@functools.lru_cache(maxsize=65536)
+def _mistaken_answers(assignment: Assignment, card: Misconception, checks: tuple[Check, ...], _seed: str) -> Answers:
+    return answers(mistaken(assignment, card.function, card.changes), checks)
+
+
+def answers(student: Student, checks: tuple[Check, ...]) -> Answers:
+    """Run checks for their answers alone."""
+    recorder = Recorder(student)
+    for check in checks:
+        recorder.check = check.id
+        with contextlib.suppress(Mismatch, StudentError):
+            check.claim(recorder)
+    return recorder.answers
+
+
+def same_answers(left: Answers, right: Answers) -> bool:
+    """Whether two students answered alike in every run of every check."""
+    return left.keys() == right.keys() and all(
+        len(left[check]) == len(right[check])
+        and all(_same_outcome(a, b) for a, b in zip(left[check], right[check], strict=True))
+        for check in left
+    )
+
+
+def _same_outcome(left: Outcome, right: Outcome) -> bool:
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        return left.keys() == right.keys() and all(same_values(left[name], right[name]) for name in left)
+    return left == right

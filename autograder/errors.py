@@ -1,0 +1,28 @@
+"""What can stop a command, each with one sentence that says what to do next.
+
+KitError                 the command can't go on
+├── UsageError           it was asked for something that isn't there (exit code 2)
+└── CannotGrade          a submission, or the kit itself, fails a check (exit code 1)
+"""
+
+from __future__ import annotations
+
+
+class KitError(Exception):
+    """A command can't go on; its text is one or two sentences for a person."""
+
+    exit_code = 1
+
+
+class UsageError(KitError):
+    """The command was asked for something that isn't there."""
+
+    exit_code = 2
+
+
+class CannotGrade(KitError):  # noqa: N818 - it reads as the sentence it is
+    """A submission could not be graded, or a check of the kit failed."""
+
+
+class CannotJudge(Exception):  # noqa: N818 - its name is what nbgrader shows in the cell
+    """In a kernel: a question could not be judged, and waits for a person."""

@@ -1,0 +1,239 @@
+"""A student's notebook while it lives: its globals, statements run into them, flows called on them.
+
+The same session serves the grader's own process, a Jupyter kernel and the jail.
+It judges nothing: it hands back raw values, or says what was raised and where.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from autograder.jail.wire import Value, plain_answer
+
+PRINTED = 64 * 1024
+"""Characters of a cell's printed text that are kept."""
+
+FRAMES = 5
+"""Places in the student's own code that are kept of a traceback, innermost last."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One top-level statement of a notebook, as Python source, and where it stands."""
+
+    cell: int
+    """Index of its cell, from 0."""
+    line: int
+    """Line of its first character in that cell, from 1."""
+    source: str
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that a student's code raised: its type, its text, and the student's own lines that led there."""
+
+    type_name: str
+    message: str
+    frames: tuple[tuple[int, int, str], ...] = ()
+    """(cell, line, function), innermost last."""
+    missing: str | None = None
+    """The name that a flow asked the notebook for and that isn't there."""
+
+
+@dataclass(frozen=True)
+class CellFault:
+    """A statement that could not run while the notebook was being read in."""
+
+    cell: int
+    line: int
+    fault: Fault
+
+
+class Raised(Exception):  # noqa: N818 - it is the student's error, told as one
+    """A flow ended in an exception of the student's code."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.type_name, fault.message)
+        self.fault = fault
+
+
+class MissingNameError(AttributeError):
+    """A flow asked for a name that the notebook doesn't define."""
+
+
+class Notebook:
+    """The notebook as a flow sees it: its globals are attributes."""
+
+    def __init__(self, names: MutableMapping[str, Any]) -> None:
+        object.__setattr__(self, "_names", names)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._names[name]
+        except KeyError:
+            raise MissingNameError(name) from None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._names[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        self._names.pop(name, None)
+
+
+class Shell:
+    """What `get_ipython()` gives to cells that run outside a kernel: quiet magics, refused shell lines."""
+
+    def __init__(self, names: MutableMapping[str, Any]) -> None:
+        self.user_ns = names
+
+    def run_line_magic(self, name: str, line: str, *_: Any) -> None:
+        """`%time statement` runs the statement; other line magics set up a screen that isn't here."""
+        if name in {"time", "timeit", "prun"} and line.strip():
+            exec(line, self.user_ns)  # noqa: S102 - the student's own statement
+
+    def run_cell_magic(self, name: str, line: str, cell: str) -> None:
+        """`%%time` and `%%capture` run their cell; `%%bash` and others don't belong to Python and are left out."""
+        if name in {"time", "timeit", "capture", "prun"}:
+            exec(cell, self.user_ns)  # noqa: S102 - the student's own cell
+
+    def system(self, command: str) -> None:
+        """Refuse a shell line."""
+        raise PermissionError("shell lines don't run while a notebook is graded")
+
+    getoutput = system
+
+
+class _Tail(io.StringIO):
+    """Printed text, cut at :data:`PRINTED` characters."""
+
+    def write(self, text: str) -> int:
+        room = PRINTED - self.tell()
+        if room > 0:
+            super().write(text[:room])
+        return len(text)
+
+
+class _Nowhere(io.TextIOBase):
+    """A stream that keeps nothing."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
+class Session:
+    """A student's notebook while it lives."""
+
+    def __init__(self, names: MutableMapping[str, Any] | None = None) -> None:
+        if names is None:
+            names = {"__name__": "__main__", "__builtins__": __builtins__}
+            names["get_ipython"] = lambda: Shell(names)
+            names["display"] = lambda *_, **__: None
+        self.names: MutableMapping[str, Any] = names
+        self.printed: dict[int, str] = {}
+        self._flows: dict[str, dict[str, Any]] = {}
+
+    def execute(self, steps: Sequence[Step]) -> list[CellFault]:
+        """Run statements in order; one that raises is told of, and the next goes on."""
+        faults: list[CellFault] = []
+        for step in steps:
+            text = _Tail()
+            try:
+                with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text), warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    exec(_compiled(step), self.names)  # noqa: S102 - running the notebook is the point
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001 - exit() and its kind end a statement, not the grading
+                faults.append(CellFault(step.cell, step.line, fault_of(error)))
+            if printed := text.getvalue():
+                self.printed[step.cell] = (self.printed.get(step.cell, "") + printed)[:PRINTED]
+        return faults
+
+    def call(self, flows: str, name: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, Value]:
+        """Call the flow `name`, defined in the source text `flows`, on the notebook and `tensors`.
+
+        The notebook's globals are put back afterwards; nothing that is printed meanwhile goes anywhere.
+
+        Raises:
+            Raised: if the student's code raises, leaves, or has no such name.
+        """
+        flow = self._flow(flows, name)
+        before = dict(self.names)
+        try:
+            with quiet():
+                return plain_answer(flow(Notebook(self.names), **tensors))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever the student's code raises is an answer
+            raise Raised(fault_of(error)) from None
+        finally:
+            for added in set(self.names) - set(before):
+                del self.names[added]
+            self.names.update(before)
+
+    def _flow(self, flows: str, name: str) -> Callable[..., Any]:
+        if flows not in self._flows:
+            scope: dict[str, Any] = {"__name__": "flows"}
+            exec(compile(flows, "<flows>", "exec"), scope)  # noqa: S102 - the kit's own flows
+            self._flows[flows] = scope
+        flow: Callable[..., Any] = self._flows[flows][name]
+        return flow
+
+
+def fault_of(error: BaseException) -> Fault:
+    """Describe an exception by its type, its text and the student's own lines."""
+    frames = tuple(
+        (int(frame.filename[6:-1]), frame.lineno or 0, frame.name)
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename.startswith("<cell ") and frame.filename.endswith(">")
+    )
+    try:
+        message = str(error)[:500]
+    except Exception:  # noqa: BLE001 - a student's exception may not print
+        message = ""
+    missing = str(error) if isinstance(error, MissingNameError) else None
+    return Fault(type(error).__name__[:80], message, frames[-FRAMES:], missing)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Drop everything that is printed, warned or written to descriptors 1 and 2 meanwhile."""
+    saved = []
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):  # a process without one has nothing to silence
+            saved.append((descriptor, os.dup(descriptor)))
+            os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+    try:
+        with (
+            contextlib.redirect_stdout(_Nowhere()),
+            contextlib.redirect_stderr(_Nowhere()),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for descriptor, copy in saved:
+            os.dup2(copy, descriptor)
+            os.close(copy)
+
+
+def _compiled(step: Step) -> Any:
+    """Compile a step so that a traceback names its cell and its line there."""
+    tree = ast.increment_lineno(ast.parse(step.source), step.line - 1)
+    return compile(tree, f"<cell {step.cell}>", "exec")

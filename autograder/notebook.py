@@ -1,0 +1,387 @@
+"""A notebook as the grader reads it: its cells, what each statement defines, and what a function depends on.
+
+Nothing is run here. A notebook that is damaged is read as far as it goes, and what is wrong with it is said.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import symtable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from autograder.errors import CannotGrade, UsageError
+from autograder.jail.session import Step
+
+LARGEST = 64 * 1024 * 1024
+"""Bytes of a notebook file that are read: one with every picture of a course in it is far smaller."""
+
+
+class UnreadableNotebook(CannotGrade):
+    """A file that is no notebook, or is too damaged to find its cells."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One top-level statement: where it stands, what it binds and what it reads."""
+
+    position: int
+    """Index among all statements of the notebook."""
+    cell: int
+    line: int
+    source: str
+    binds: frozenset[str]
+    """Names it gives a value to."""
+    reads: frozenset[str]
+    """Global names it uses, inside the functions it defines too."""
+    touches: frozenset[str]
+    """Names whose things it changes without binding them: `net.scale = 2`, `layers.append(...)`."""
+    defines: str | None
+    """The function or class that it defines, by `def`, `class`, or a name given to a function."""
+    stub: bool
+    """Whether that function does nothing but raise NotImplementedError."""
+    loops: bool
+    """Whether it is a loop: skipped where the names it binds are bound elsewhere too."""
+    imports: bool
+
+    @property
+    def step(self) -> Step:
+        """The statement as a session runs it."""
+        return Step(self.cell, self.line, self.source)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: its kind, its text, and nbgrader's metadata where there is some."""
+
+    index: int
+    kind: str
+    source: str
+    nbgrader: dict[str, Any] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+
+    @property
+    def grade_id(self) -> str:
+        """Its nbgrader id, or an empty text."""
+        return str(self.nbgrader.get("grade_id", ""))
+
+
+@dataclass(frozen=True)
+class SyntaxFault:
+    """A cell that is not Python: which line says so, and what Python says."""
+
+    cell: int
+    line: int
+    message: str
+
+
+class Notebook:
+    """A notebook's cells and statements."""
+
+    def __init__(self, content: dict[str, Any], path: str = "") -> None:
+        self.content = content
+        self.path = path
+        self.cells = tuple(_cells(content))
+        self.syntax_faults: list[SyntaxFault] = []
+        self.statements: tuple[Statement, ...] = tuple(self._statements())
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Identifiers that occur in the notebook's code."""
+        found: set[str] = set()
+        for statement in self.statements:
+            for node in ast.walk(ast.parse(statement.source)):
+                found.update(
+                    value
+                    for value in (getattr(node, part, None) for part in ("id", "attr", "name", "arg"))
+                    if isinstance(value, str)
+                )
+        return frozenset(found)
+
+    def cell_of(self, grade_id: str) -> Cell | None:
+        """Find the last cell with this nbgrader id, as nbgrader does where an id was duplicated."""
+        found = [cell for cell in self.cells if cell.grade_id == grade_id]
+        return found[-1] if found else None
+
+    def definitions(self, name: str) -> list[Statement]:
+        """List the statements that define a function or class by this name, stubs left out where there are others.
+
+        A name that is never given a function by `def`, `class`, `lambda` or as an alias may still get one by a call.
+        """
+        found = [s for s in self.statements if s.defines == name]
+        found = found or [s for s in self.statements if name in s.binds and not s.imports]
+        return [s for s in found if not s.stub] or found
+
+    def definition(self, name: str, before_cell: int | None = None) -> Statement | None:
+        """Choose the definition that counts: the last one above `before_cell`, else the last one anywhere."""
+        found = self.definitions(name)
+        above = [s for s in found if before_cell is None or s.cell <= before_cell]
+        chosen = above or found
+        return chosen[-1] if chosen else None
+
+    def needed(self, names: Iterable[str], before_cell: int | None = None) -> list[Statement]:
+        """List the statements that these names depend on, followed through the source, in order.
+
+        Loops and whatever else the names don't depend on is left out: a training loop costs nothing.
+        """
+        graded = set(names)
+        waiting, seen = list(graded), set(graded)
+        chosen: dict[int, Statement] = {}
+        while waiting:
+            name = waiting.pop()
+            for statement in self._behind(name, name in graded, before_cell):
+                if statement.position in chosen:
+                    continue
+                chosen[statement.position] = statement
+                for read in (statement.reads | statement.touches) - seen:
+                    seen.add(read)
+                    waiting.append(read)
+        return [chosen[position] for position in sorted(chosen)]
+
+    def place(self, cell: int, line: int) -> str:
+        """Say where a line stands, and what it says, for a message to the notebook's author."""
+        try:
+            text = self.cells[cell].source.split("\n")[line - 1].strip()
+        except IndexError:
+            return ""
+        return f"in cell {cell + 1}, line {line}, `{text[:100]}`," if text else f"in cell {cell + 1}, line {line},"
+
+    def broken_definition(self, name: str) -> SyntaxFault | None:
+        """Find the cell that would define this name if it were Python."""
+        for fault in self.syntax_faults:
+            source = self.cells[fault.cell].source
+            if any(f"{kind} {name}" in source for kind in ("def", "class")) or f"{name} =" in source:
+                return fault
+        return None
+
+    def _behind(self, name: str, graded: bool, before_cell: int | None) -> list[Statement]:
+        """The statements that give a name its value, and those that change it afterwards."""
+        if graded or any(s.defines == name for s in self.statements):
+            definition = self.definition(name, before_cell)
+            bound = [definition] if definition else []
+        else:  # a variable may build on what it was before, but not by way of a loop if it can be had without
+            bound = [s for s in self.statements if name in s.binds]
+            bound = [s for s in bound if before_cell is None or s.cell <= before_cell] or bound
+            bound = [s for s in bound if not s.loops] or bound
+        if not bound:
+            return [s for s in self.statements if "*" in s.binds]
+        touched = [s for s in self.statements if name in s.touches and not s.loops and s.position > bound[0].position]
+        return bound + [s for s in touched if before_cell is None or s.cell <= before_cell]
+
+    def _statements(self) -> Iterator[Statement]:
+        position = 0
+        for cell in self.cells:
+            if cell.kind != "code" or not cell.source.strip():
+                continue
+            try:
+                source = _python(cell.source)
+                tree = ast.parse(source)
+            except (SyntaxError, ValueError) as error:
+                line = getattr(error, "lineno", None) or 1
+                self.syntax_faults.append(SyntaxFault(cell.index, line, str(getattr(error, "msg", error))[:200]))
+                continue
+            for node in tree.body:
+                yield _statement(position, cell.index, node, source)
+                position += 1
+
+
+def read(path: Path) -> Notebook:
+    """Read a notebook file, whatever its encoding and notebook format version.
+
+    Raises:
+        UsageError: if there is no such file.
+        UnreadableNotebook: if it can't be read as a notebook; the sentence says why and what to do.
+    """
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder. Name a notebook file, one that ends in .ipynb.")
+    if not path.exists():
+        raise UsageError(f"There is no file {path}. Check the path, or list the folder it should be in.")
+    size = path.stat().st_size
+    if size > LARGEST:
+        raise UnreadableNotebook(
+            f"{path} has {size // 2**20} MiB, and notebooks are read up to {LARGEST // 2**20} MiB. "
+            "Clear its outputs and save it again."
+        )
+    try:
+        return parse(path.read_bytes(), str(path))
+    except OSError as error:
+        raise UnreadableNotebook(f"{path} can't be read: {error.strerror}.") from None
+
+
+def parse(data: bytes, path: str = "") -> Notebook:
+    """Read a notebook from its bytes.
+
+    Raises:
+        UnreadableNotebook: as :func:`read`.
+    """
+    if not data.strip():
+        raise UnreadableNotebook(f"{path} is empty. Save the notebook again and hand in the new file.")
+    try:
+        content = json.loads(_decoded(data))
+    except (ValueError, RecursionError) as error:
+        place = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
+        raise UnreadableNotebook(
+            f"{path} is not a notebook: its text breaks off or is not JSON{place}. "
+            "Open it in Jupyter, save it, and hand in the saved file."
+        ) from None
+    if not isinstance(content, dict) or not ("cells" in content or "worksheets" in content):
+        raise UnreadableNotebook(f"{path} is JSON, but not a notebook: it has no cells. Hand in the .ipynb file.")
+    if "cells" not in content:
+        content = _upgraded(content, path)
+    try:
+        return Notebook(content, path)
+    except (TypeError, ValueError, AttributeError, KeyError, RecursionError, MemoryError) as error:
+        raise UnreadableNotebook(
+            f"{path} is a damaged notebook ({type(error).__name__}). Open it in Jupyter, save it, and hand that in."
+        ) from None
+
+
+def steps(statements: Sequence[Statement]) -> list[Step]:
+    """The statements as a session runs them."""
+    return [statement.step for statement in statements]
+
+
+def _decoded(data: bytes) -> str:
+    """Decode by the byte order mark if there is one, as UTF-8 if it is that, else as Latin-1, which always works."""
+    if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        return data.decode("utf-16")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _upgraded(content: dict[str, Any], path: str) -> dict[str, Any]:
+    """Bring a notebook of format 3 or older, whose cells stand in worksheets, to format 4."""
+    import nbformat
+
+    try:
+        return dict(nbformat.convert(nbformat.from_dict(content), 4))
+    except Exception:
+        raise UnreadableNotebook(
+            f"{path} is in an old notebook format and can't be converted. Open it in Jupyter and save it."
+        ) from None
+
+
+def _cells(content: dict[str, Any]) -> Iterator[Cell]:
+    for index, raw in enumerate(content["cells"]):
+        source = raw.get("source", "")
+        metadata = raw.get("metadata") or {}
+        marks = metadata.get("nbgrader")
+        tags = metadata.get("tags") or ()
+        yield Cell(
+            index,
+            str(raw.get("cell_type", "")),
+            source if isinstance(source, str) else "".join(source),
+            marks if isinstance(marks, dict) else {},
+            tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
+        )
+
+
+def _python(source: str) -> str:
+    """Turn a cell into Python: magics and shell lines become calls of get_ipython()."""
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        return str(TransformerManager().transform_cell(source))
+    return source
+
+
+def _statement(position: int, cell: int, node: ast.stmt, source: str) -> Statement:
+    text, line = _text(node, source)
+    binds, reads = _names(text)
+    defines = _defines(node)
+    return Statement(
+        position=position,
+        cell=cell,
+        line=line,
+        source=text,
+        binds=binds,
+        reads=reads,
+        touches=frozenset(_touched(node)) - binds,
+        defines=defines,
+        stub=isinstance(node, ast.FunctionDef | ast.ClassDef) and _is_stub(node),
+        loops=isinstance(node, ast.For | ast.While | ast.AsyncFor),
+        imports=isinstance(node, ast.Import | ast.ImportFrom),
+    )
+
+
+def _text(node: ast.stmt, source: str) -> tuple[str, int]:
+    """A statement's own source and its first line, decorators included."""
+    first = min([node.lineno, *(mark.lineno for mark in getattr(node, "decorator_list", []))])
+    lines = source.split("\n")
+    block = "\n".join(lines[first - 1 : node.end_lineno])
+    try:
+        if len(ast.parse(block).body) == 1:
+            return block, first
+    except SyntaxError:
+        pass
+    return ast.unparse(node), first  # it shares its line with another statement
+
+
+def _names(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Names that a statement binds at the top level, and global names that it reads at any depth."""
+    try:
+        table = symtable.symtable(text, "<cell>", "exec")
+    except (SyntaxError, RecursionError):  # such as `return` outside a function: it can't run either
+        return frozenset(), frozenset()
+    binds = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
+    if "import *" in text:
+        binds.add("*")
+    reads = {s.get_name() for s in table.get_symbols() if s.is_referenced()}
+    scopes = list(table.get_children())
+    while scopes:
+        scope = scopes.pop()
+        scopes.extend(scope.get_children())
+        for symbol in scope.get_symbols():
+            if symbol.is_global() and symbol.is_referenced():
+                reads.add(symbol.get_name())
+            if symbol.is_declared_global() and symbol.is_assigned():
+                reads.add(symbol.get_name())
+    return frozenset(binds), frozenset(reads)
+
+
+def _touched(node: ast.stmt) -> Iterator[str]:
+    """Names whose attributes or entries a statement sets, or whose methods it calls for their effect."""
+    targets: list[ast.expr] = []
+    if isinstance(node, ast.Assign):
+        targets = node.targets
+    elif isinstance(node, ast.AugAssign | ast.AnnAssign):
+        targets = [node.target]
+    elif isinstance(node, ast.Delete):
+        targets = node.targets
+    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        targets = [node.value.func]
+    for target in targets:
+        root = target
+        while isinstance(root, ast.Attribute | ast.Subscript | ast.Starred):
+            root = root.value
+        if isinstance(root, ast.Name) and root is not target:
+            yield root.id
+
+
+def _defines(node: ast.stmt) -> str | None:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return node.name
+    if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+        callable_value = isinstance(node.value, ast.Lambda | ast.Attribute)
+        return node.targets[0].id if callable_value else None
+    return None
+
+
+def _is_stub(node: ast.FunctionDef | ast.ClassDef) -> bool:
+    """Whether a function's body, or each method of a class, does nothing but raise NotImplementedError."""
+    body = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
+    if isinstance(node, ast.ClassDef):
+        methods = [part for part in body if isinstance(part, ast.FunctionDef)]
+        return bool(methods) and all(_is_stub(method) for method in methods)
+    if len(body) != 1 or not isinstance(body[0], ast.Raise) or body[0].exc is None:
+        return False
+    raised = body[0].exc.func if isinstance(body[0].exc, ast.Call) else body[0].exc
+    return isinstance(raised, ast.Name) and raised.id == "NotImplementedError"

@@ -1,0 +1,22 @@
+"""Reports: pure functions of results. They read no gradebook and no notebook, and look at no clock."""
+
+from autograder.report.page import class_page, student_page, write
+from autograder.report.plots import Picture, mistakes, questions, scores
+from autograder.report.table import class_table, verdict
+from autograder.report.tally import ClassTally, MistakeTally, QuestionTally, tally
+
+__all__ = [
+    "ClassTally",
+    "MistakeTally",
+    "Picture",
+    "QuestionTally",
+    "class_page",
+    "class_table",
+    "mistakes",
+    "questions",
+    "scores",
+    "student_page",
+    "tally",
+    "verdict",
+    "write",
+]

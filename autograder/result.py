@@ -1,0 +1,99 @@
+"""The record of one graded submission: what `--json` prints, what reports and gradebooks are made from."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+QuestionStatus = Literal["graded", "no_answer", "timeout", "killed", "manual", "grader_error"]
+SubmissionStatus = Literal["graded", "not_this_assignment", "unreadable", "grader_error"]
+JailLevel = Literal["full", "portable", "none"]
+
+Points = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Record(BaseModel):
+    """A part of a result: closed, frozen, and checked when it is made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Test(Record):
+    """One claim about a student's answer, and whether it holds."""
+
+    __test__ = False  # pytest collects by name
+
+    id: str
+    says: str
+    passed: bool
+    weight: Points = 1.0
+    message: str = ""
+
+
+class Diagnosis(Record):
+    """A known mistake that a student's values equal."""
+
+    id: str
+    says: str
+    hint: str
+
+
+class Question(Record):
+    """One question's points, and the claims that they come from."""
+
+    id: str
+    status: QuestionStatus
+    points: Points | None
+    """None where no score can be given: a written answer, or a fault of the grader."""
+    max_points: Points
+    follow_through: bool = False
+    message: str = ""
+    definition: str = ""
+    """Which definition was graded, where the notebook has several."""
+    tests: tuple[Test, ...] = ()
+    diagnoses: tuple[Diagnosis, ...] = ()
+
+    @model_validator(mode="after")
+    def _within_bounds(self) -> Question:
+        if self.points is not None and self.points > self.max_points + 1e-9:
+            raise ValueError(f"{self.id}: {self.points} points of {self.max_points}")
+        if (self.points is None) != (self.status in {"manual", "grader_error"}):
+            raise ValueError(f"{self.id}: points {self.points} don't go with status {self.status}")
+        return self
+
+
+class Result(Record):
+    """One submission's record: design of `autograder check --json`."""
+
+    assignment: str
+    submission: str
+    score: Points
+    max_score: Points
+    """Points that this run could give: written answers stand beside it as `manual` questions."""
+    status: SubmissionStatus
+    message: str = ""
+    jail: JailLevel
+    seed: str = ""
+    """A digest of the hidden inputs' seed: equal digests, equal inputs."""
+    seconds: float = 0.0
+    flags: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Result:
+        given = sum(question.points or 0.0 for question in self.questions)
+        if abs(given - self.score) > 1e-6 or self.score > self.max_score + 1e-9:
+            raise ValueError(f"{self.submission}: {self.score} of {self.max_score}, but its questions give {given}")
+        return self
+
+    def question(self, name: str) -> Question:
+        """Find a question by its id.
+
+        Raises:
+            KeyError: if there is none.
+        """
+        for question in self.questions:
+            if question.id == name:
+                return question
+        raise KeyError(name)

@@ -1,0 +1,246 @@
+"""Do the tests test? The gate of a course: what every release has to hold."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich import box
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from autograder import release
+from autograder.check import checks, questions_with_checks
+from autograder.course import Assignment, Course, Question
+from autograder.diagnose import bank
+from autograder.errors import KitError
+from autograder.grade import Grader, judge, judge_all
+from autograder.inputs import seeded
+from autograder.notebook import parse
+from autograder.reference import mistaken, reference, replaced, source_of
+from autograder.result import Question as Verdict
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: whether it holds, and what mends it if not."""
+
+    what: str
+    holds: bool
+    detail: str = ""
+    mend: str = ""
+
+
+@dataclass(frozen=True)
+class Kill:
+    """A known mistake against the hidden tests: which of them it fails, and what it is taken for."""
+
+    mistake: str
+    function: str
+    failed: tuple[str, ...]
+    """`question.test` of every hidden test that fails."""
+    lost: float
+    """Points that the mistake costs altogether."""
+    lost_elsewhere: float
+    """Points that it costs on questions about other functions."""
+    diagnosed: str
+    """The card named on the mistake's own question, or an empty text."""
+
+
+@dataclass
+class Report:
+    """What vetting an assignment found."""
+
+    assignment: str
+    findings: list[Finding] = field(default_factory=list)
+    kills: list[Kill] = field(default_factory=list)
+    tests: tuple[str, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything holds."""
+        return all(finding.holds for finding in self.findings)
+
+    def record(self) -> dict[str, Any]:
+        """The report as JSON takes it."""
+        return {
+            "assignment": self.assignment,
+            "holds": self.holds,
+            "findings": [vars(finding) for finding in self.findings],
+            "tests": list(self.tests),
+            "kills": [vars(kill) for kill in self.kills],
+        }
+
+
+def vet(course: Course, name: str, with_release: bool = True) -> Report:
+    """Vet one assignment of a course; `with_release` asks that `release/` is what `source/` makes, too."""
+    assignment = course.assignment(name)
+    report = Report(name)
+    try:
+        questions = [question for question in assignment.questions if not question.manual]
+    except KitError as error:
+        report.findings.append(Finding("the source notebook is in order", False, str(error), str(assignment.path)))
+        return report
+    report.tests = tuple(f"{q.id}.{check.id}" for q in questions for check in checks(name, q.id))
+    with seeded(course.seed(name)):
+        report.findings += _ids(assignment, questions)
+        report.findings += _reference(assignment)
+        report.findings += _idle(assignment, questions)
+        report.kills = [_kill(assignment, questions, card.id) for card in bank(name).misconception]
+        report.findings += _mistakes(report)
+        report.findings += _variants(assignment)
+    report.findings += _release(course, assignment, with_release)
+    return report
+
+
+def table(report: Report) -> RenderableType:
+    """A report for the terminal: what was looked at, and the kill matrix in short, a row a hidden test."""
+    found = Table(title=f"{report.assignment}: do the tests test?", title_justify="left", box=box.SIMPLE)
+    found.add_column("")
+    found.add_column("what must hold", overflow="fold")
+    found.add_column("what doesn't, and where to mend it", overflow="fold")
+    for finding in report.findings:
+        text = "" if finding.holds else f"{escape(finding.detail)}\n-> {escape(finding.mend)}"
+        found.add_row("ok" if finding.holds else "no", escape(finding.what), text)
+    kills = Table(title="what each hidden test catches", title_justify="left", box=box.SIMPLE)
+    kills.add_column("hidden test")
+    kills.add_column("mistakes caught", justify="right")
+    for test in report.tests:
+        kills.add_row(escape(test), str(sum(test in kill.failed for kill in report.kills)))
+    named = sum(bool(kill.diagnosed) for kill in report.kills)
+    caught = sum(kill.lost > 0 for kill in report.kills)
+    summary = f"{len(report.kills)} known mistakes: {caught} lose points, {named} are named.\n"
+    return Group(found, kills, summary)
+
+
+def _ids(assignment: Assignment, questions: list[Question]) -> Iterator[Finding]:
+    name = assignment.name
+    folder = f"autograder/assignments/{name}"
+    asked = {question.id for question in questions}
+    stray = sorted(set(questions_with_checks(name)) - asked)
+    yield Finding("every file of tests belongs to a question", not stray, ", ".join(stray), folder)
+    known = set(assignment.names)
+    cards = bank(name)
+    about = [(c.id, c.function) for c in cards.misconception] + [(c.id, c.function) for c in cards.variant]
+    ids = [card for card, _ in about]
+    doubled = sorted({one for one in ids if ids.count(one) > 1})
+    yield Finding("every id in the bank is used once", not doubled, ", ".join(doubled), f"{folder}/bank.toml")
+    lost = sorted({function for _, function in about} - known)
+    yield Finding("every card is about a graded function", not lost, ", ".join(lost), f"{folder}/bank.toml")
+    unknown = sorted(card.id for card in cards.misconception if card.equals and card.equals not in ids)
+    yield Finding("every `equals` names a card", not unknown, ", ".join(unknown), f"{folder}/bank.toml")
+    silent = sorted(card.id for card in cards.misconception if not card.says.strip() or not card.hint.strip())
+    yield Finding("every card has its sentence and its hint", not silent, ", ".join(silent), f"{folder}/bank.toml")
+    empty = sorted(question.id for question in questions if not question.max_points > 0 or not question.names)
+    yield Finding("every question has points and a function", not empty, ", ".join(empty), str(assignment.path))
+
+
+def _reference(assignment: Assignment) -> Iterator[Finding]:
+    for dtype in (torch.float32, torch.float64):
+        lost = [v.id for v in judge_all(assignment, reference(assignment, dtype)) if not _full(v)]
+        kind = str(dtype).removeprefix("torch.")
+        yield Finding(f"the reference scores full marks in {kind}", not lost, ", ".join(lost), str(assignment.path))
+
+
+def _idle(assignment: Assignment, questions: list[Question]) -> Iterator[Finding]:
+    """Answers that do nothing earn nothing: `pass`, the first argument back, zeros."""
+    bodies = {"pass": "pass", "the first argument back": "return {first}", "zeros": "return {first} * 0"}
+    for kind, body in bodies.items():
+        earned = []
+        for question in questions:
+            for name in question.names:
+                source = _idle_source(source_of(assignment, name), body)
+                verdict = judge(assignment, question, replaced(assignment, name, source))
+                if verdict.points:
+                    earned.append(f"{name} earns {verdict.points:g}")
+        where = f"autograder/assignments/{assignment.name}"
+        yield Finding(f"an idle answer ({kind}) scores 0", not earned, ", ".join(earned), where)
+
+
+def _idle_source(source: str, body: str) -> str:
+    """A definition with the body of each function, or of each method but __init__, replaced."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name != "__init__":
+            arguments = [a.arg for a in node.args.args if a.arg != "self"]
+            node.body = ast.parse(body.format(first=arguments[0] if arguments else "0")).body
+            if isinstance(node.body[0], ast.Return) and not arguments:
+                node.body = [ast.Pass()]
+    return ast.unparse(ast.fix_missing_locations(tree).body[0])
+
+
+def _kill(assignment: Assignment, questions: list[Question], card_id: str) -> Kill:
+    card = next(card for card in bank(assignment.name).misconception if card.id == card_id)
+    verdicts = judge_all(assignment, mistaken(assignment, card.function, card.changes))
+    about = {question.id for question in questions if card.function in question.names}
+    own = next(verdict for verdict in verdicts if verdict.id in about)
+    return Kill(
+        mistake=card.id,
+        function=card.function,
+        failed=tuple(f"{v.id}.{test.id}" for v in verdicts for test in v.tests if not test.passed),
+        lost=round(sum(v.max_points - (v.points or 0.0) for v in verdicts if v.id in about), 4),
+        lost_elsewhere=round(sum(v.max_points - (v.points or 0.0) for v in verdicts if v.id not in about), 4),
+        diagnosed=own.diagnoses[0].id if own.diagnoses else "",
+    )
+
+
+def _mistakes(report: Report) -> Iterator[Finding]:
+    where = f"autograder/assignments/{report.assignment}"
+    survivors = [kill.mistake for kill in report.kills if kill.lost <= 0]
+    yield Finding("every known mistake loses points", not survivors, ", ".join(survivors), where)
+    same = {card.id: card.equals or card.id for card in bank(report.assignment).misconception}
+    missed = [f"{k.mistake} as {k.diagnosed or 'nothing'}" for k in report.kills if not _named(k, same)]
+    yield Finding("every known mistake is named", not missed, ", ".join(missed), f"{where}/bank.toml")
+    idle = [test for test in report.tests if not any(test in kill.failed for kill in report.kills)]
+    yield Finding("every hidden test catches a mistake", not idle, ", ".join(idle), where)
+
+
+def _named(kill: Kill, same: dict[str, str]) -> bool:
+    return bool(kill.diagnosed) and same[kill.diagnosed] == same[kill.mistake]
+
+
+def _variants(assignment: Assignment) -> Iterator[Finding]:
+    lost = []
+    for variant in bank(assignment.name).variant:
+        student = replaced(assignment, variant.function, variant.source)
+        for verdict in judge_all(assignment, student):
+            if not _full(verdict):
+                lost.append(f"{variant.id} on {verdict.id}")
+    where = f"autograder/assignments/{assignment.name}"
+    yield Finding("every right variant keeps full marks", not lost, ", ".join(lost), where)
+
+
+def _release(course: Course, assignment: Assignment, with_release: bool) -> Iterator[Finding]:
+    name = assignment.name
+    mend = f"autograder release {name}"
+    try:
+        made = release.fresh(course, name)
+    except KitError as error:
+        yield Finding("the release can be made", False, str(error), str(assignment.path))
+        return
+    kept = course.root / "release" / name / f"{name}.ipynb"
+    if with_release:
+        yield Finding("release/ is what source/ makes", _bytes(kept) == made, str(kept), mend)
+    text = made.decode("utf-8")
+    marks = [mark for mark in ("BEGIN SOLUTION", "HIDDEN TESTS", "autograder.kernel") if mark in text]
+    yield Finding("the release holds no solution and no hidden test", not marks, ", ".join(marks), str(assignment.path))
+    outputs = [cell for cell in json.loads(text)["cells"] if cell.get("outputs")]
+    yield Finding("the release holds no outputs", not outputs, f"{len(outputs)} cells", str(assignment.path))
+    result = Grader(assignment, course.seed(name)).grade(parse(made, "release"), "release")
+    wrong = [q.id for q in result.questions if q.points or q.status not in {"no_answer", "manual"}]
+    what = "the released stub scores 0, because nothing is written yet"
+    yield Finding(what, not wrong, ", ".join(wrong), str(assignment.path))
+
+
+def _bytes(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""
+
+
+def _full(verdict: Verdict) -> bool:
+    return verdict.points == verdict.max_points

@@ -1,0 +1,406 @@
+"""The pictures of the lessons. Each function checks what it is given, draws, and returns the figure for `show`.
+
+Colours are Okabe and Ito's, told apart by most colour-blind readers, and never carry a meaning alone:
+a marker, a dash, a hatch or a word says it too. Signed values are blue below zero and orange above.
+matplotlib is imported when the first picture is drawn; pyplot, with its global state, never is.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .drawing import (
+    BLUE,
+    FAINT,
+    GREEN,
+    INK,
+    ORANGE,
+    PURPLE,
+    SKY,
+    STYLES,
+    VERMILION,
+    PictureError,
+    applied,
+    blank_figure,
+    blue_orange,
+    classes_of,
+    kind,
+    numbers,
+    series_of,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+
+MOST_DIGITS = 400
+
+
+def show(fig: Figure, sentence: str) -> None:
+    """Display a figure in a notebook with `sentence` as its alternative text, and print the sentence.
+
+    Outside a notebook only the sentence is printed. The figure is closed either way.
+    """
+    ipython = sys.modules.get("IPython")
+    if ipython is not None and ipython.get_ipython() is not None:
+        picture = io.BytesIO()
+        fig.savefig(picture, format="png", dpi=100, bbox_inches="tight", facecolor="white")
+        bundle = {"image/png": base64.b64encode(picture.getvalue()).decode(), "text/plain": f"<picture: {sentence}>"}
+        from IPython.display import display  # noqa: PLC0415 - only where a notebook has loaded it already
+
+        display(bundle, raw=True, metadata={"image/png": {"alt": sentence}})
+    if "matplotlib.pyplot" in sys.modules:  # a figure that a student made with pyplot would be shown a second time
+        sys.modules["matplotlib.pyplot"].close(fig)
+    fig.clear()
+    print(sentence)
+
+
+def digits(images: Tensor, labels: Tensor | None = None, guesses: Tensor | None = None, columns: int = 10) -> Figure:
+    """Draw a grid of digits, with what each is and, where given, what was guessed.
+
+    Shapes:
+        images    (N, 784), (N, 1, 28, 28) or (N, 28, 28)   any range of values
+        labels    (N,)   whole numbers, or (N, 10) one-hot rows
+        guesses   (N,)   as labels
+
+    Returns:
+        The figure. A wrong guess is written out ("9, not 4") and framed.
+
+    Raises:
+        PictureError: if a shape does not fit, or there are no images or more than 400.
+    """
+    pixels = numbers("images", images)
+    if pixels.ndim < 2 or not len(pixels) or pixels[0].size != 784 or len(pixels) > MOST_DIGITS:
+        raise PictureError(f"digits draws 1 to {MOST_DIGITS} images of shape (N, 784), but images is {kind(images)}.")
+    pixels = pixels.reshape(-1, 28, 28)
+    said = [classes_of(name, given, len(pixels)) for name, given in (("labels", labels), ("guesses", guesses))]
+    columns = max(1, min(columns, len(pixels)))
+    rows = -(-len(pixels) // columns)
+    side = 0.75 if columns > 4 else 1.2
+    title = 0.0 if labels is None and guesses is None else 0.2
+    fig = blank_figure(side * columns + 0.2, (side + title) * rows + 0.2)
+    for i, image in enumerate(pixels):
+        axes = fig.add_subplot(rows, columns, i + 1, xticks=[], yticks=[])
+        axes.imshow(image, cmap="gray_r")
+        label, guess = (None if values is None else int(values[i]) for values in said)
+        wrong = None not in (label, guess) and label != guess
+        text = f"{guess}, not {label}" if wrong else str(guess if label is None else label)
+        if label is not None or guess is not None:
+            axes.set_title(text, fontsize=9, pad=3, color=VERMILION if wrong else INK)
+        axes.spines[:].set(color=VERMILION if wrong else "#DDDDDD", linewidth=2 if wrong else 0.5)
+    return fig
+
+
+def weights(w: Tensor, rows: Sequence[int] | None = None, columns: int = 10) -> Figure:
+    """Draw rows of a weight matrix as 28 by 28 images: orange pixels raise the neuron, blue ones lower it.
+
+    Shapes:
+        w   (n, 784)   one row a neuron
+
+    Returns:
+        The figure; all images share one scale, centred on 0.
+
+    Raises:
+        PictureError: if `w` is no such matrix, or a row is not in it.
+    """
+    matrix = numbers("w", w)
+    if matrix.ndim != 2 or matrix.shape[1] != 784 or not len(matrix):
+        raise PictureError(f"weights draws a matrix of shape (n, 784), one row a neuron, but w is {kind(w)}.")
+    chosen = list(range(min(len(matrix), 50))) if rows is None else list(rows)
+    if not chosen or not all(-len(matrix) <= row < len(matrix) for row in chosen):
+        raise PictureError(f"weights draws rows 0 to {len(matrix) - 1} of w, but was asked for {chosen}.")
+    top = float(np.abs(matrix[chosen]).max()) or 1.0
+    columns = max(1, min(columns, len(chosen)))
+    lines = -(-len(chosen) // columns)
+    fig = blank_figure(0.75 * columns + 1.1, max(0.92 * lines + 0.2, 1.6))
+    drawn = []
+    for i, row in enumerate(chosen):
+        axes = fig.add_subplot(lines, columns, i + 1, xticks=[], yticks=[])
+        image = axes.imshow(matrix[row].reshape(28, 28), cmap=blue_orange(), vmin=-top, vmax=top)
+        axes.set_title(str(row), fontsize=8, pad=2)
+        drawn.append(axes)
+    fig.colorbar(image, ax=drawn, fraction=0.03, pad=0.02).ax.tick_params(labelsize=8)
+    return fig
+
+
+def curves(history: Mapping[str, Sequence[Any]]) -> Figure:
+    """Draw the loss and the error curves of a training run side by side.
+
+    Shapes:
+        history["loss"]          (steps,)    the loss at every step
+        history["train_error"]   (steps,)    in percent; may be missing
+        history["test_error"]    (tests, 2)  pairs of step and percent, or one number a step; may be missing
+
+    Returns:
+        The figure. Every entry may be one number a step or pairs of step and number.
+
+    Raises:
+        PictureError: if there is no loss, or an entry is neither numbers nor pairs.
+    """
+    if not isinstance(history, Mapping) or "loss" not in history:
+        raise PictureError('curves draws a dict with at least "loss", for instance {"loss": [1000.0, 964.0]}.')
+    errors = [name for name in ("train_error", "test_error") if name in history]
+    fig = blank_figure(9 if errors else 4.6, 3.4)
+    panels = [("loss, summed over the samples", "", ["loss"])]
+    if errors:
+        panels.append(("wrong guesses, in percent", " %", errors))
+    for i, (title, unit, names) in enumerate(panels):
+        axes = fig.add_subplot(1, len(panels), i + 1, title=title, xlabel="step")
+        for name, (colour, marker, dash, _) in zip(names, STYLES, strict=False):
+            steps, values = series_of(name, history[name])
+            label = f"{name.partition('_')[0]}, {values[-1]:.4g}{unit} at the end"
+            every = max(1, len(steps) // 10)
+            axes.plot(steps, values, dash, color=colour, marker=marker, markevery=every, markersize=5, label=label)
+        axes.set_ylim(bottom=0)
+        axes.legend(frameon=False, loc="upper right")
+    return fig
+
+
+def line_with_tangents(
+    f: Callable[[Tensor], Tensor],
+    df: Callable[[Tensor], Tensor],
+    at: Sequence[float] = (-2.0, -1.0, 0.0, 1.0, 2.0),
+    span: tuple[float, float] = (-4.0, 4.0),
+    name: str = "sigma",
+    argument: str = "s",
+) -> Figure:
+    """Draw `f` with the tangents that `df` claims, and `df` over the slopes measured from `f` itself.
+
+    Shapes:
+        f(x)    (n,) for x (n,)   element by element, called with float64
+        df(x)   (n,) for x (n,)
+
+    Returns:
+        The figure. A wrong slope cuts the curve on the left and misses the dots on the right.
+
+    Raises:
+        PictureError: if `f` or `df` gives back no tensor of its argument's shape, or a value is not finite.
+    """
+    low, high = span
+    x, touch = torch.linspace(low, high, 201, dtype=torch.float64), torch.tensor(list(at), dtype=torch.float64)
+    h = 1e-3 * (high - low)
+    curve, slopes = applied(name, f, x), applied(f"d{name}", df, x)
+    heights, steepness = applied(name, f, touch), applied(f"d{name}", df, touch)
+    dots = torch.linspace(low, high, 17, dtype=torch.float64)
+    measured = (applied(name, f, dots + h) - applied(name, f, dots - h)) / (2 * h)
+    fig = blank_figure(9, 3.4)
+    left, right = fig.subplots(1, 2)
+    left.plot(x, curve, color=BLUE, linewidth=2, label=name)
+    reach = (high - low) / 12
+    for i, (x0, y0, slope) in enumerate(zip(at, heights, steepness, strict=True)):
+        ends = np.array([x0 - reach, x0 + reach])
+        left.plot(ends, y0 + slope * (ends - x0), "--", color=VERMILION, label=None if i else f"slope from d{name}")
+        left.plot(x0, y0, "o", color=VERMILION, markersize=5)
+    right.plot(x, slopes, "--", color=VERMILION, linewidth=2, label=f"d{name}")
+    right.plot(dots, measured, "o", color=BLUE, markersize=5, label=f"slope measured on {name}")
+    for axes in (left, right):
+        axes.set_xlabel(argument)
+        axes.legend(frameon=False, fontsize=9, ncols=2, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
+    return fig
+
+
+def lines(
+    named: Mapping[str, tuple[Any, Any]],
+    dots: Sequence[str] = (),
+    xlabel: str = "",
+    ylabel: str = "",
+    log: bool = False,
+) -> Figure:
+    """Draw up to four lines on one pair of axes; those named in `dots` as dots.
+
+    Shapes:
+        named[name]   two vectors of one length   where, and how high
+
+    Returns:
+        The figure; with log=True heights are on a logarithmic scale.
+
+    Raises:
+        PictureError: if there are no lines or more than four, or the two vectors of a line differ in length.
+    """
+    if not isinstance(named, Mapping) or not 1 <= len(named) <= len(STYLES):
+        raise PictureError(f'lines draws a dict of one to {len(STYLES)} lines, for instance {{"loss": (x, y)}}.')
+    fig = blank_figure(5.6, 3.4)
+    axes = fig.subplots()
+    for (name, (across, up)), (colour, marker, dash, _) in zip(named.items(), STYLES, strict=False):
+        x, y = numbers(name, across).reshape(-1), numbers(name, up).reshape(-1)
+        if x.shape != y.shape:
+            raise PictureError(f"{name} has {len(y)} heights for {len(x)} places.")
+        axes.plot(x, y, marker if name in dots else dash, color=colour, linewidth=2, markersize=6, label=name)
+    axes.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
+    axes.margins(y=0.12)
+    axes.legend(frameon=False, fontsize=9)
+    return fig
+
+
+def scatter_check(pairs: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
+    """Draw your gradient against a numeric one, a dot an entry: a right gradient lies on the diagonal.
+
+    Shapes:
+        pairs[name]   two tensors of one shape   yours, and the numeric one
+
+    Returns:
+        The figure. Each parameter is divided by its own largest numeric entry, so that all fit on one square.
+
+    Raises:
+        PictureError: if there are no pairs or more than six, or the two tensors of a pair differ in shape.
+    """
+    if not isinstance(pairs, Mapping) or not 1 <= len(pairs) <= 6:
+        raise PictureError('scatter_check draws a dict of one to six pairs, for instance {"w1": (yours, numeric)}.')
+    fig = blank_figure(4.6, 4.4)
+    axes = fig.subplots()
+    looks = zip((BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY), "os^DvP", pairs.items(), strict=False)
+    for colour, marker, (name, (yours, numeric)) in looks:
+        ours, measured = numbers(name, yours), numbers(name, numeric)
+        if ours.shape != measured.shape:
+            raise PictureError(f"{name}: your gradient is {kind(yours)}, but the numeric one is {kind(numeric)}.")
+        scale = float(np.abs(measured).max(initial=0)) or 1.0
+        thin = slice(None, None, -(-max(ours.size, 1) // 1000))
+        x, y = measured.ravel()[thin] / scale, ours.ravel()[thin] / scale
+        axes.plot(x, y, marker, color=colour, label=name, markersize=6, alpha=0.7, markeredgecolor="white")
+    axes.axline((0, 0), slope=1, color=FAINT, linestyle="--", zorder=0)
+    axes.set(xlabel="numeric gradient (largest entry = 1)", ylabel="your gradient, on the same scale")
+    axes.margins(0.1)
+    axes.legend(frameon=False)
+    return fig
+
+
+def bars(
+    values: Tensor | Mapping[str, Tensor], labels: Sequence[str] | None = None, title: str = "", ylabel: str = ""
+) -> Figure:
+    """Draw one bar a value, such as the ten outputs of a network; a dict draws groups side by side.
+
+    Shapes:
+        values   (n,)   or up to four such vectors by name
+
+    Returns:
+        The figure.
+
+    Raises:
+        PictureError: if the values are not vectors of one length, or the labels do not fit them.
+    """
+    named = values if isinstance(values, Mapping) else {"": values}
+    vectors = {name: numbers(name or "values", given).reshape(-1) for name, given in named.items()}
+    sizes = {len(vector) for vector in vectors.values()}
+    if len(sizes) != 1 or sizes == {0} or len(vectors) > len(STYLES):
+        came = ", ".join(f"{name} {kind(given)}".strip() for name, given in named.items()) or "nothing"
+        raise PictureError(f"bars draws one to {len(STYLES)} vectors of one length, but was given {came}.")
+    count = sizes.pop()
+    if labels is not None and len(labels) != count:
+        raise PictureError(f"bars needs one label a value, but was given {len(labels)} labels for {count} values.")
+    fig = blank_figure(max(4.0, 0.62 * count), 3.0)
+    axes = fig.subplots()
+    width = 0.8 / len(vectors)
+    for i, ((name, vector), (colour, _, _, hatch)) in enumerate(zip(vectors.items(), STYLES, strict=False)):
+        places = np.arange(count) + (i - (len(vectors) - 1) / 2) * width
+        axes.bar(places, vector, width, color=colour, hatch=hatch, edgecolor="white", label=name)
+    axes.axhline(0, color=INK, linewidth=0.8)
+    axes.set_xticks(range(count), [str(i) for i in range(count)] if labels is None else list(labels))
+    axes.set(title=title, ylabel=ylabel)
+    if len(vectors) > 1:
+        axes.legend(frameon=False)
+    return fig
+
+
+def pulls(v: Tensor, t: Tensor, gradient: Tensor) -> Figure:
+    """Draw each output, its target, and an arrow against the gradient: twice as far pulls twice as hard.
+
+    Shapes:
+        v          (n,)   outputs
+        t          (n,)   targets
+        gradient   (n,)   dloss(v, t)
+
+    Returns:
+        The figure. Arrows are drawn a quarter as long as the gradient, so that one of 2(v - t) reaches half way.
+
+    Raises:
+        PictureError: if the three are not vectors of one length.
+    """
+    given = {"v": v, "t": t, "gradient": gradient}
+    outputs, targets, slopes = (np.atleast_1d(numbers(name, vector).squeeze()) for name, vector in given.items())
+    if outputs.ndim != 1 or not outputs.shape == targets.shape == slopes.shape:
+        raise PictureError(
+            f"pulls draws three vectors of one length, but v is {kind(v)}, t {kind(t)}, gradient {kind(gradient)}."
+        )
+    fig = blank_figure(max(4.0, 0.62 * len(outputs)), 3.2)
+    axes = fig.subplots()
+    places = np.arange(len(outputs))
+    axes.plot(places, targets, "_", color=GREEN, markersize=22, markeredgewidth=3, label="target")
+    axes.plot(places, outputs, "o", color=BLUE, markersize=8, label="output")
+    ends = np.concatenate([outputs, targets, outputs - slopes / 4])
+    room = 0.15 * (float(np.ptp(ends)) or 1.0)
+    axes.plot([], [], color=VERMILION, marker="v", label="pull: -gradient / 4")
+    for place, start, slope in zip(places, outputs, slopes, strict=True):
+        if abs(slope / 4) > room / 5:  # a shorter arrow would be all head
+            arrow = {"arrowstyle": "-|>", "color": VERMILION, "linewidth": 2, "shrinkA": 0, "shrinkB": 0}
+            axes.annotate("", (place, start - slope / 4), (place, start), arrowprops=arrow)
+    axes.set(xlim=(-0.6, len(outputs) - 0.4), ylim=(ends.min() - room, ends.max() + room), xlabel="output number")
+    axes.set_xticks(places)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return fig
+
+
+def network(sizes: tuple[int, int, int] = (784, 50, 10), backward: bool = False) -> Figure:
+    """Draw the two-layer network with the shape of every value; backward, the same wires reversed with blanks.
+
+    Shapes:
+        sizes   inputs, hidden units, outputs
+
+    Returns:
+        The figure: x -> s1 -> x1 -> s2 -> x2 -> loss, or the gradients from right to left, each factor a "?".
+
+    Raises:
+        PictureError: if the sizes are not three whole numbers above 0.
+    """
+    if len(sizes) != 3 or not all(isinstance(size, int) and size > 0 for size in sizes):
+        raise PictureError(f"network draws three sizes (inputs, hidden, outputs), but was given {sizes}.")
+    n_in, hidden, n_out = sizes
+    values = (("x", n_in), ("s1", hidden), ("x1", hidden), ("s2", n_out), ("x2", n_out), ("loss", 0))
+    parameters = {1: (hidden, n_in), 3: (n_out, hidden)}
+    colour, prefix = (VERMILION, "dl_d") if backward else (BLUE, "")
+    fig = blank_figure(10, 2.3)
+    axes = fig.add_subplot(xlim=(-0.5, 10.7), ylim=(-1.65, 0.45))
+    axes.axis("off")
+    boxes = []
+    for i, (name, size) in enumerate(values):
+        ends = backward and name in ("x", "loss")
+        text = name if ends else prefix + name
+        boxes.append(
+            _box(axes, 2 * i, 0, f"{text}\n{f'({size},)' if size else 'one number'}", FAINT if ends else colour)
+        )
+    for i, step in enumerate(("", "sigma", "", "sigma", "loss")):
+        if not backward:
+            _arrow(axes, boxes[i], boxes[i + 1], colour, step)
+        elif i > 0:  # nobody asks for the gradient of the input
+            _arrow(axes, boxes[i + 1], boxes[i], colour, "?")
+    for i, (rows, columns) in parameters.items():
+        layer = i // 2 + 1
+        text = f"{prefix}w{layer} ({rows}, {columns})\n{prefix}b{layer} ({rows},)"
+        box = _box(axes, 2 * i - 1, -1.25, text, colour, dashed=True)
+        _arrow(axes, *((boxes[i], box) if backward else (box, boxes[i])), colour, "?" if backward else "")
+    return fig
+
+
+def _box(axes: Axes, x: float, y: float, text: str, colour: str, dashed: bool = False) -> Text:
+    frame = {"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": colour, "linewidth": 1.6}
+    style = {**frame, "linestyle": "--" if dashed else "-"}
+    return axes.text(x, y, text, ha="center", va="center", fontsize=9.5, color=INK, bbox=style)
+
+
+def _arrow(axes: Axes, start: Text, end: Text, colour: str, label: str) -> None:
+    """Draw an arrow from box to box, with a word at its middle."""
+    (x0, y0), (x1, y1) = start.get_position(), end.get_position()
+    ends = {"patchA": start.get_bbox_patch(), "patchB": end.get_bbox_patch(), "shrinkA": 2, "shrinkB": 2}
+    style = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.8}
+    axes.annotate("", (x1, y1), (x0, y0), arrowprops={**style, **ends})
+    axes.text(
+        (x0 + x1) / 2 - (0.25 if y0 != y1 else 0), (y0 + y1) / 2 + 0.1, label, ha="center", fontsize=10, color=INK
+    )

@@ -1,0 +1,1 @@
+"""Tests of the kit. The hidden tests of the assignments stand in autograder/assignments/."""

@@ -1,0 +1,88 @@
+"""What the tests share: the course in this checkout, and scratch courses made from it."""
+
+from __future__ import annotations
+
+import functools
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autograder.course import CONFIG, Assignment, Course
+from autograder.grade import Grader
+from autograder.notebook import Notebook
+from autograder.reference import source_of
+from autograder.result import Result
+
+REPO = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
+    """A copy of this checkout's course, with a secret and a gradebook of its own."""
+    return copied_course(tmp_path_factory.mktemp("course"))
+
+
+@pytest.fixture(scope="session")
+def mlp(course: Course) -> Assignment:
+    """The assignment `mlp`."""
+    return course.assignment("mlp")
+
+
+@pytest.fixture
+def graded(course: Course, mlp: Assignment) -> Callable[[Mapping[str, Any]], Result]:
+    """Grade a notebook's content."""
+    grader = Grader(mlp, course.seed("mlp"))
+    return lambda content: grader.grade(Notebook(dict(content)), "made up")
+
+
+@pytest.fixture(scope="session")
+def right(mlp: Assignment) -> dict[str, str]:
+    """The reference's source of every graded function."""
+    return {name: source_of(mlp, name) for name in mlp.names}
+
+
+def copied_course(folder: Path) -> Course:
+    """Copy nbgrader_config.py and source/ into an empty folder."""
+    shutil.copy(REPO / CONFIG, folder)
+    shutil.copytree(REPO / "source", folder / "source")
+    return Course(folder.resolve())
+
+
+def notebook_of(*sources: str, **metadata: Any) -> dict[str, Any]:
+    """A notebook of code cells, without any of the course's cells."""
+    cells = [
+        {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": [], "source": source}
+        for source in sources
+    ]
+    return {"nbformat": 4, "nbformat_minor": 4, "metadata": metadata, "cells": cells}
+
+
+def answering(right: Mapping[str, str], **instead: str) -> dict[str, Any]:
+    """A notebook with the reference's functions, some of them replaced by other text."""
+    return notebook_of("import torch", *{**right, **instead}.values())
+
+
+def autograder(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command, as a person would."""
+    command = [sys.executable, "-m", "autograder", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, timeout=600)
+
+
+def shell(command: Sequence[str | Path], cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run another program, and show what it said if it fails."""
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, cwd=cwd, check=False, timeout=1200)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    return done
+
+
+@functools.cache
+def released(assignment: str) -> dict[str, Any]:
+    """The committed release of an assignment."""
+    found: dict[str, Any] = json.loads((REPO / "release" / assignment / f"{assignment}.ipynb").read_text("utf-8"))
+    return found

@@ -1,0 +1,159 @@
+"""The comparison: known-wrong answers are called wrong, in the right words; right ones in any form are not."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autograder.compare import ATOL, RTOL, Mismatch, close, compare, explain, same_values, unchanged
+from autograder.jail.session import Fault
+from autograder.jail.wire import Foreign, Value
+
+WANT = torch.tensor([[1.0, -2.0, 3.0], [0.5, 4.0, -1.5]], dtype=torch.float64)
+
+
+def said(got: Value, want: torch.Tensor = WANT, batch: int | None = None) -> str:
+    """What is said of one answer."""
+    with pytest.raises(Mismatch) as mismatch:
+        compare({"w.g": got}, {"w.g": want}, batch)
+    return str(mismatch.value)
+
+
+@pytest.mark.parametrize("factor", [1 + 2 * (RTOL + ATOL), 1 - 3 * (RTOL + ATOL), 1.01])
+def test_a_value_just_outside_the_tolerance_is_wrong(factor: float) -> None:
+    """An error of twice the tolerance in one entry is caught."""
+    wrong = WANT.clone()
+    wrong[1, 1] *= factor
+
+    assert not close(wrong, WANT)
+    assert said(wrong)
+
+
+def test_float32_rounding_is_right() -> None:
+    """The right answer in float32 passes."""
+    compare({"w.g": WANT.float() * (1 + 1e-6)}, {"w.g": WANT})
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 1), (1, 2, 3), (2, 1, 3)])
+def test_axes_of_length_one_do_not_matter(shape: tuple[int, ...]) -> None:
+    """A result with axes of length 1 added is right."""
+    compare({"w.g": WANT.reshape(shape)}, {"w.g": WANT})
+
+
+def test_a_number_is_a_tensor_without_axes() -> None:
+    """A Python number is right where one number is asked for."""
+    compare({"loss": 160.0}, {"loss": torch.tensor(160.0)})
+
+
+@pytest.mark.parametrize(
+    ("got", "pattern"),
+    [
+        (None, "nothing was returned"),
+        (Foreign("Canary"), "other object"),
+        (Foreign("str"), "of type str"),
+        ((WANT, WANT), "a sequence of 2 things"),
+        (WANT.T, "transposed"),
+        (WANT.sum(), "summed to one number"),
+        (torch.full_like(WANT, float("nan")), "nan or infinity"),
+        (torch.zeros_like(WANT), "zero everywhere"),
+        (2 * WANT, "twice what it should be"),
+        (0.5 * WANT, "half of what it should be"),
+        (-WANT, "minus what it should be"),
+        (WANT.abs(), "not the right sign"),
+        (WANT + 1, "not the right values"),
+        (WANT.to(torch.complex64), "complex"),
+    ],
+)
+def test_a_wrong_answer_is_told_by_its_pattern(got: Value, pattern: str) -> None:
+    """Each kind of wrong answer gets its own words."""
+    assert pattern in said(got)
+
+
+@pytest.mark.parametrize(("factor", "pattern"), [(6.0, "N times"), (1 / 6, "1/N of")])
+def test_the_number_of_samples_is_a_named_ratio(factor: float, pattern: str) -> None:
+    """A missing or doubled mean is told as N or 1/N."""
+    assert pattern in said(factor * WANT, batch=6)
+
+
+def test_a_row_for_every_sample_is_named() -> None:
+    """A bias gradient that was not summed over the batch is told as that."""
+    assert "one row for every sample" in said(torch.ones(6, 3), torch.ones(3, dtype=torch.float64), batch=6)
+
+
+def test_a_broadcast_accident_is_named() -> None:
+    """An (n, n) result for (n,) is told as a row against a column."""
+    assert "broadcast" in said(torch.ones(4, 4), torch.ones(4, dtype=torch.float64))
+
+
+def test_results_in_another_order_are_named() -> None:
+    """Right values in each other's places are told as that."""
+    want = {"s1": WANT, "x1": WANT.tanh()}
+    with pytest.raises(Mismatch, match="another order: s1 holds x1, x1 holds s1"):
+        compare({"s1": WANT.tanh(), "x1": WANT}, want)
+
+
+@given(st.floats(-1e6, 1e6, allow_nan=False).filter(lambda secret: abs(secret) > 10))
+def test_no_message_holds_a_hidden_value(secret: float) -> None:
+    """Neither the right value nor the distance to it is ever said."""
+    want = torch.tensor([secret, 1.0], dtype=torch.float64)
+    for got in (want + 0.5 * secret, want * 1.37, torch.zeros(2), torch.tensor([0.0, float("nan")])):
+        text = said(got, want)
+
+        assert not any(character.isdigit() for character in text), text
+
+
+def test_a_changed_input_is_named() -> None:
+    """An input that was written to is named."""
+    with pytest.raises(Mismatch, match="x changed"):
+        unchanged({"x": WANT + 1e-7, "t": WANT}, {"x": WANT, "t": WANT})
+
+
+def test_same_values_tells_answers_apart_by_kind_and_value() -> None:
+    """Two answers are the same only if kind, shape and values are."""
+    nan = torch.tensor([1.0, float("nan")])
+
+    assert same_values(nan, nan.clone())
+    assert same_values(1.0, torch.tensor(1.0))
+    assert same_values((WANT, None), (WANT.float(), None))
+    assert not same_values(nan, torch.tensor([1.0, 2.0]))
+    assert not same_values(WANT, None)
+    assert not same_values(WANT, WANT.T)
+    assert not same_values(Foreign("A"), Foreign("B"))
+
+
+SHAPES = "mat1 and mat2 shapes cannot be multiplied (5x7 and 5x3)"
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (Fault("RuntimeError", SHAPES), SHAPES),
+        (Fault("NameError", "name 'x0' is not defined"), "name 'x0' is not defined"),
+        (Fault("NotImplementedError", "secret"), "not written yet"),
+        (Fault("AttributeError", "'Tensor' object has no attribute 'g'"), "a Tensor has no attribute g"),
+        (Fault("MissingNameError", "sigma", missing="sigma"), "no sigma in the notebook"),
+    ],
+)
+def test_an_exception_is_explained(fault: Fault, told: str) -> None:
+    """What Python and torch say of a slip is passed on where it is safe."""
+    assert told in explain(fault, words={"x0", "g"}, sizes={3, 5, 7})
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("ValueError", "tensor([0.1234, 5.678])"),
+        Fault("RuntimeError", "mat1 and mat2 shapes cannot be multiplied (1234x5678 and 5x3)"),
+        Fault("NameError", "name 'hidden_1234' is not defined"),
+        Fault("Leak1234", "1234"),
+        Fault("TypeError", "f_1234() takes 1 positional argument but 2 were given"),
+        Fault("AttributeError", "'Leak1234' object has no attribute 'a'"),
+        Fault("KeyError", "1234"),
+        Fault("MissingNameError", "x 1234", missing="x 1234"),
+    ],
+)
+def test_text_that_the_student_chose_is_not_passed_on(fault: Fault) -> None:
+    """An exception's text could carry hidden inputs, so none of it is repeated."""
+    assert "1234" not in explain(fault, words={"a", "x0"}, sizes={3, 5, 7})

@@ -1,0 +1,67 @@
+"""The demo: a class of made-up students, the same each time, and the README's transcript of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from autograder.course import Course
+from autograder.demo import made_up
+from tests.conftest import REPO, autograder, released
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """What the demo prints, and where it made its course."""
+    folder = tmp_path_factory.mktemp("demo") / "demo"
+    done = autograder("demo", "--into", folder, "--course", REPO)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Warning" not in done.stderr
+    return done.stdout, folder
+
+
+def test_the_readme_shows_what_the_demo_prints(shown: tuple[str, Path]) -> None:
+    """The transcript in the README is the demo's output, to the letter."""
+    printed, folder = shown
+    transcript = re.search(r"```text\n(.*?)```", (REPO / "README.md").read_text("utf-8"), re.S)
+    lines = [line.rstrip() for line in printed.replace(str(folder), "demo").splitlines()]
+
+    assert transcript is not None
+    assert transcript[1].splitlines() == lines
+
+
+def test_the_class_report_has_its_plots_and_pages(shown: tuple[str, Path]) -> None:
+    """A histogram, a bar for each question, and a page for each student."""
+    folder = shown[1] / "report" / "mlp"
+    page = (folder / "index.html").read_text("utf-8")
+
+    assert page.count("<svg") >= 3
+    assert len(list((folder / "students").glob("*.html"))) == 16
+
+
+def test_a_class_is_right_wrong_unfinished_and_broken(course: Course) -> None:
+    """At least twelve students, of every kind, and the same ones each time."""
+    assignment = course.assignment("mlp")
+    first, again = (made_up(assignment, released("mlp")) for _ in range(2))
+    stories = " ".join(student.story for student in first)
+
+    assert first == again
+    assert len(first) >= 12
+    for word in ("right", "mistake", "half way", "syntax error", "released", "another service", "breaks off"):
+        assert word in stories
+
+
+def test_a_demo_replaces_only_what_a_demo_made(shown: tuple[str, Path], tmp_path: Path) -> None:
+    """A second demo takes the first one's place; a folder with other files is left alone."""
+    again = autograder("demo", "--into", shown[1], "--course", REPO)
+    (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
+    refused = autograder("demo", "--into", tmp_path, "--course", REPO)
+
+    assert again.returncode == 0
+    assert refused.returncode == 2
+    assert (tmp_path / "thesis.txt").read_text(encoding="utf-8") == "mine"

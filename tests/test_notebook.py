@@ -1,0 +1,183 @@
+"""Reading notebooks: whatever is in the file, and only the statements that a function depends on."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from autograder.errors import UsageError
+from autograder.notebook import Notebook, UnreadableNotebook, parse, read
+from tests.conftest import notebook_of
+
+
+def sources(found: Notebook, *names: str, before: int | None = None) -> list[str]:
+    """The statements that some names depend on."""
+    return [statement.source for statement in found.needed(names, before)]
+
+
+def test_only_what_a_function_depends_on_is_run() -> None:
+    """Helpers and imports are followed through the source; loops, downloads and plots are left out."""
+    found = Notebook(
+        notebook_of(
+            "import torch, os\nimport matplotlib.pyplot as plt",
+            "HALF = 0.5\ndef helper(x):\n    return x * HALF",
+            "def sigma(x):\n    return torch.tanh(helper(x))",
+            "while True:\n    pass",
+            "data = download()\nplt.plot(sigma(data))",
+        )
+    )
+
+    assert sources(found, "sigma") == [
+        "import torch, os",
+        "HALF = 0.5",
+        "def helper(x):\n    return x * HALF",
+        "def sigma(x):\n    return torch.tanh(helper(x))",
+    ]
+
+
+def test_a_local_name_is_not_a_dependency() -> None:
+    """An argument called like a slow global doesn't bring the global in."""
+    found = Notebook(notebook_of("w1 = train_for_an_hour()", "def forward(w1, x):\n    return w1 @ x"))
+
+    assert sources(found, "forward") == ["def forward(w1, x):\n    return w1 @ x"]
+
+
+def test_what_changes_a_needed_thing_is_needed() -> None:
+    """Setting an attribute, an entry, or calling a method of a needed thing belongs to it."""
+    found = Notebook(
+        notebook_of("scale = {}", "scale['a'] = 2", "scale.update(b=3)", "def f(x):\n    return x * scale['a']")
+    )
+
+    assert len(sources(found, "f")) == 4
+
+
+def test_the_last_definition_counts() -> None:
+    """A function defined twice is graded as it stands at the end."""
+    found = Notebook(notebook_of("def f(x):\n    return 1", "def f(x):\n    return 2"))
+
+    assert sources(found, "f") == ["def f(x):\n    return 2"]
+    assert len(found.definitions("f")) == 2
+
+
+def test_the_definition_above_the_grade_cell_counts() -> None:
+    """What a later cell does to a name doesn't spoil an earlier question."""
+    found = Notebook(notebook_of("def f(x):\n    return 1", "# grade cell", "def f(x):\n    return 2"))
+
+    assert sources(found, "f", before=1) == ["def f(x):\n    return 1"]
+
+
+def test_an_untouched_stub_does_not_hide_an_answer() -> None:
+    """An answer in a cell of its own counts, though the stub below it was left."""
+    stub = 'def f(x):\n    """Doc."""\n    raise NotImplementedError("f is yours to write")'
+    found = Notebook(notebook_of("def f(x):\n    return 1", stub))
+
+    assert sources(found, "f") == ["def f(x):\n    return 1"]
+
+
+def test_a_global_of_the_same_name_does_not_hide_a_function() -> None:
+    """`loss = loss(v, t)` further down doesn't make the function disappear."""
+    found = Notebook(notebook_of("def loss(v, t):\n    return 1", "loss = loss(2, 3)"))
+
+    assert sources(found, "loss") == ["def loss(v, t):\n    return 1"]
+
+
+@pytest.mark.parametrize("answer", ["sigma = lambda x: x", "sigma = torch.tanh", "sigma = torch.nn.Tanh()"])
+def test_a_name_may_be_given_a_function_in_other_ways(answer: str) -> None:
+    """A lambda, an alias and a callable object define a function too."""
+    assert sources(Notebook(notebook_of("import torch", answer)), "sigma")[-1] == answer
+
+
+def test_magics_and_shell_lines_are_understood() -> None:
+    """A cell with magics is Python all the same."""
+    found = Notebook(notebook_of("%matplotlib inline\n!ls\ndef f(x):\n    return x"))
+
+    assert not found.syntax_faults
+    assert sources(found, "f") == ["def f(x):\n    return x"]
+
+
+def test_a_syntax_error_costs_its_own_cell_and_is_placed() -> None:
+    """The other cells are read; the broken one is named with its line."""
+    found = Notebook(notebook_of("def f(x):\n    return x", "def g(x)\n    return x"))
+
+    assert sources(found, "f")
+    assert [(fault.cell, fault.line) for fault in found.syntax_faults] == [(1, 1)]
+    assert found.broken_definition("g") == found.syntax_faults[0]
+
+
+def test_statements_on_one_line_are_told_apart() -> None:
+    """`a = 1; b = 2` are two statements."""
+    assert sources(Notebook(notebook_of("a = 1; b = 2")), "b") == ["b = 2"]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "empty"),
+        (b"   \n", "empty"),
+        (b"{}", "no cells"),
+        (b"[]", "no cells"),
+        (b"not json", "breaks off or is not JSON"),
+        (b'{"cells": [', "breaks off"),
+        (b"\x00\x01\x02\xff", "not JSON"),
+        (b'{"cells": 3}', "damaged"),
+        (b'{"cells": [3]}', "damaged"),
+        (b'{"cells": [{"cell_type": "code", "source": 3}]}', "damaged"),
+        (b"[" * 100_000, "not a notebook"),
+        (b'{"worksheets": 3}', "old notebook format"),
+    ],
+)
+def test_a_file_that_is_no_notebook_is_called_so(data: bytes, words: str) -> None:
+    """Every kind of damage gets one sentence that names the file and what to do."""
+    with pytest.raises(UnreadableNotebook, match=words) as refused:
+        parse(data, "hw.ipynb")
+
+    assert "hw.ipynb" in str(refused.value)
+    assert str(refused.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda text: text.encode("utf-8"),
+        lambda text: codecs.BOM_UTF8 + text.encode("utf-8"),
+        lambda text: text.encode("utf-16"),
+        lambda text: text.encode("latin-1"),
+    ],
+    ids=["utf-8", "utf-8 with a mark", "utf-16", "latin-1"],
+)
+def test_any_encoding_is_read(encode: object) -> None:
+    """Editors save in many encodings; the code is the same."""
+    text = json.dumps(notebook_of("def größe(x):\n    return x"), ensure_ascii=False)
+
+    assert parse(encode(text)).definitions("größe")  # type: ignore[operator]
+
+
+def test_an_old_notebook_format_is_read() -> None:
+    """Format 3, with its worksheets, is brought to format 4."""
+    old = nbformat.v3.new_notebook(
+        worksheets=[nbformat.v3.new_worksheet(cells=[nbformat.v3.new_code_cell(input="def f(x):\n    return x")])]
+    )
+
+    assert parse(nbformat.v3.writes_json(old).encode()).definitions("f")
+
+
+def test_a_folder_and_a_missing_file_are_bad_usage(tmp_path: Path) -> None:
+    """A wrong path is told as that."""
+    with pytest.raises(UsageError, match="is a folder"):
+        read(tmp_path)
+    with pytest.raises(UsageError, match="There is no file"):
+        read(tmp_path / "nothing.ipynb")
+
+
+def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
+    """A submission of 100 MB is refused before it is opened."""
+    path = tmp_path / "huge.ipynb"
+    with path.open("wb") as file:
+        file.truncate(100 * 2**20)
+
+    with pytest.raises(UnreadableNotebook, match="Clear its outputs"):
+        read(path)

@@ -1,0 +1,118 @@
+"""The gate itself is tested: whatever makes a course's tests worthless is found, and told with what mends it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+
+from autograder import check as hidden
+from autograder import diagnose, vet
+from autograder.check import Check
+from autograder.course import Assignment, Course
+from autograder.diagnose import Bank, Misconception, Variant
+from autograder.inputs import seeded
+from autograder.reference import source_of
+from autograder.vet import Finding
+from tests.conftest import REPO, copied_course
+
+pytestmark = pytest.mark.slow
+
+
+def failed(report: vet.Report) -> list[str]:
+    """What doesn't hold."""
+    return [finding.what for finding in report.findings if not finding.holds]
+
+
+def with_bank(monkeypatch: pytest.MonkeyPatch, *cards: Misconception, variants: tuple[Variant, ...] = ()) -> None:
+    """Let an assignment have this bank."""
+    found = Bank(misconception=cards, variant=variants)
+    monkeypatch.setattr(vet, "bank", lambda _: found)
+    monkeypatch.setattr(diagnose, "bank", lambda _: found)
+
+
+CARD = Misconception(id="card", function="dloss", edit=("2 * (v - t)", "(v - t)"), says="says", hint="hint")
+
+
+def test_the_course_vets() -> None:
+    """Every assignment of this checkout passes its own gate."""
+    course = Course(REPO)
+    for name in course.assignments:
+        report = vet.vet(course, name)
+
+        assert failed(report) == []
+        assert len(report.kills) >= 20
+        assert report.record()["holds"] is True
+
+
+def test_a_test_that_catches_nothing_is_found(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one known mistake only, the tests of the other questions catch nothing."""
+    with_bank(monkeypatch, CARD)
+
+    assert failed(vet.vet(course, "mlp", with_release=False)) == ["every hidden test catches a mistake"]
+
+
+def test_a_mistake_that_survives_is_found(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A card that changes nothing loses no points, and the gate says so."""
+    with_bank(monkeypatch, CARD.model_copy(update={"edit": ("2 * (v - t)", "(v - t) * 2")}))
+
+    assert "every known mistake loses points" in failed(vet.vet(course, "mlp", with_release=False))
+
+
+def test_two_cards_that_look_alike_must_say_so(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake that is named as another is a finding, unless its card says that they are equal."""
+    twin = CARD.model_copy(update={"id": "twin", "edit": ("2 * (v - t)", "1 * (v - t)")})
+    with_bank(monkeypatch, CARD, twin)
+    assert "every known mistake is named" in failed(vet.vet(course, "mlp", with_release=False))
+
+    with_bank(monkeypatch, CARD, twin.model_copy(update={"equals": "card"}))
+    assert "every known mistake is named" not in failed(vet.vet(course, "mlp", with_release=False))
+
+
+def test_a_right_variant_that_loses_points_is_found(
+    course: Course, mlp: Assignment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tests that punish a right answer don't vet."""
+    wrong = Variant(id="variant", function="loss", source="def loss(v, t):\n    return (v - t).pow(2).mean()")
+    with_bank(monkeypatch, CARD, variants=(wrong,))
+
+    assert "every right variant keeps full marks" in failed(vet.vet(course, "mlp", with_release=False))
+
+
+def test_a_test_that_idling_passes_is_found(course: Course, mlp: Assignment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A claim that holds for a function that does nothing gives points away."""
+    real: Callable[[str, str], tuple[Check, ...]] = hidden.checks
+
+    def generous(assignment: str, question: str) -> tuple[Check, ...]:
+        free = dataclasses.replace(real(assignment, question)[0], id="test_free", claim=lambda _: None)
+        return (*real(assignment, question), free)
+
+    monkeypatch.setattr(hidden, "checks", generous)
+    with seeded(course.seed("mlp")):
+        found = list(vet._idle(mlp, [question for question in mlp.questions if not question.manual]))
+
+    assert not any(finding.holds for finding in found)
+    assert "sigma earns" in found[0].detail
+
+
+def test_a_solution_left_in_the_release_is_found(tmp_path: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A release that holds a hidden test, a solution or old text doesn't vet, and the command that mends it is told."""
+    from pathlib import Path
+
+    course = copied_course(Path(str(tmp_path)))
+    found = {finding.what: finding for finding in vet._release(course, course.assignment("mlp"), True)}
+    stale: Finding = found["release/ is what source/ makes"]
+
+    assert (stale.holds, stale.mend) == (False, "autograder release mlp")
+    monkeypatch.setattr(vet.release, "fresh", lambda *_: (REPO / "source" / "mlp" / "mlp.ipynb").read_bytes())
+    leaking = [finding for finding in vet._release(course, course.assignment("mlp"), False) if not finding.holds]
+    assert [finding.what for finding in leaking] == [
+        "the release holds no solution and no hidden test",
+        "the released stub scores 0, because nothing is written yet",
+    ]
+
+
+def test_an_idle_body_keeps_the_signature(mlp: Assignment) -> None:
+    """Idle answers are made from the reference's own definitions."""
+    assert vet._idle_source(source_of(mlp, "loss"), "return {first}") == "def loss(v, t):\n    return v"
