@@ -24,16 +24,10 @@ c.GenerateAssignment.preprocessors = [
 ]
 c.GenerateAssignment.post_convert_hook = "autograder.plugins.pack"
 
-# A question that could not be judged waits for a person; nbgrader's own saver would give it 0.
+# Submissions are graded in the kit's jail, and saved by its own saver; no kernel is started.
+c.Autograde.pre_convert_hook = "autograder.plugins.save_unreadable"
+c.Autograde.sanitize_preprocessors = []
 c.Autograde.autograde_preprocessors = [
-    "nbgrader.preprocessors.Execute",
-    "nbgrader.preprocessors.IgnorePattern",
-    "nbconvert.preprocessors.ClearMetadataPreprocessor",
-    "nbgrader.preprocessors.LimitOutput",
-    "autograder.plugins.SaveGrades",
-    "nbgrader.preprocessors.AssignLatePenalties",
-    "nbgrader.preprocessors.CheckCellMetadata",
+    "autograder.plugins.JailedExecute",
+    "autograder.plugins.SaveResult",
 ]
-
-# `train` runs on a small set when graded; a notebook's own training loop of 200 steps may take a minute.
-c.Execute.timeout = 300

@@ -1,22 +1,38 @@
-"""Many submissions: graded one after another, written through one gradebook, taken up again where a run stopped."""
+"""Many submissions: graded by one grader and one jail a core, written by one hand, resumed where a run stopped."""
 
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
-from collections.abc import Iterator
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from pydantic import ValidationError
 
-from autograder import __version__, notebook
+from autograder import __version__
 from autograder.course import Course
+from autograder.custody import held
 from autograder.errors import CannotGrade, UsageError
 from autograder.grade import Grader
-from autograder.gradebook import Book
-from autograder.notebook import Notebook, UnreadableNotebook
+from autograder.gradebook import Book, MasterCell, Page, page
 from autograder.result import Record, Result
+
+TRIES = 2
+"""Times that a submission is tried, if the process that grades it ends."""
+
+WAITING = 4
+"""Submissions a worker that are on their way at once: enough to keep it busy, few enough to keep memory flat."""
+
+TOGETHER_S = 0.5
+"""Seconds of work that are written to the gradebook in one transaction."""
 
 
 class Stored(Record):
@@ -35,27 +51,171 @@ class Graded:
     result: Result
     again: bool
     """Whether it was graded in this run; False if nothing had changed since the last."""
+    before: Result | None = None
+    """What the last run found, if there was one."""
 
 
-def grade(course: Course, name: str, student: str | None = None, force: bool = False) -> Iterator[Graded]:
-    """Grade `submitted/*/<name>/` into the gradebook, and yield each as it is done.
+class Batch:
+    """A run over `submitted/*/<name>/`: iterate over it once, inside `with`, for each submission as it is written.
 
     A submission that is unchanged since it was graded is not graded again, unless `force` is set.
+    A `preview` writes nothing.
     """
-    assignment = course.assignment(name)
-    submissions = course.submissions(name, student)
-    grader = Grader(assignment, course.seed(name))
-    with Book(course, assignment) as book:
-        for who, path in submissions.items():
-            made_from = _sha256(path)
-            kept = stored(course, name, who)
-            if not force and kept and _still_holds(kept, made_from, course.seed_digest(name)) and book.has(who):
-                yield Graded(who, kept.result, again=False)
-                continue
-            result, found = _graded(grader, path, who, course.root)
-            book.write(who, result, found, path.parent)
-            _store(course, name, who, Stored(submission_sha256=made_from, kit=__version__, result=result))
-            yield Graded(who, result, again=True)
+
+    def __init__(
+        self,
+        course: Course,
+        name: str,
+        student: str | None = None,
+        force: bool = False,
+        workers: int = 1,
+        trust: bool = False,
+        preview: bool = False,
+    ) -> None:
+        self._course, self._force, self._workers, self._preview = course, force, workers, preview
+        self._submissions = course.submissions(course.assignment(name).name, student)
+        self._job = Job(course, name, trust)
+        self._stack = ExitStack()
+        self._pool: ProcessPoolExecutor | None = None
+        self._alone: Worker | None = None
+
+    def __len__(self) -> int:
+        return len(self._submissions)
+
+    def __enter__(self) -> Batch:
+        """Start the workers: before anything else in this process starts a thread, because they are forks of it."""
+        if self._workers > 1 and len(self) > 1:
+            self._pool = self._start()
+        else:
+            self._alone = Worker(self._job)
+            self._stack.callback(self._alone.close)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        self._stack.close()
+
+    def __iter__(self) -> Iterator[Graded]:
+        name = self._job.name
+        with Book(self._course, self._course.assignment(name)) as book:
+            todo: dict[str, str] = {}
+            for who, path in self._submissions.items():
+                made_from = _sha256(path)
+                kept = stored(self._course, name, who)
+                if not self._force and kept and self._still_holds(kept, made_from) and book.has(who):
+                    yield Graded(who, kept.result, again=False, before=kept.result)
+                else:
+                    todo[who] = made_from
+            for pages in _gathered(self._pages(list(todo), book.master)):
+                if not self._preview:
+                    book.write({who: (made, self._submissions[who].parent) for who, made in pages.items()})
+                for who, made in pages.items():
+                    last = stored(self._course, name, who)
+                    if not self._preview:
+                        kept = Stored(submission_sha256=todo[who], kit=__version__, result=made.result)
+                        _store(self._course, name, who, kept)
+                    yield Graded(who, made.result, again=True, before=last.result if last else None)
+
+    def _pages(self, students: list[str], master: Mapping[str, MasterCell]) -> Iterator[tuple[str, Page]]:
+        if self._alone is not None:
+            for who in students:
+                yield who, self._alone.work(who, self._submissions[who], master)
+            return
+        tries = dict.fromkeys(students, 0)
+        waiting = deque(students)
+        running: dict[Future[Page], str] = {}
+        while waiting or running:
+            broken = False
+            while waiting and len(running) < WAITING * self._workers and not broken:
+                who = waiting.popleft()
+                try:
+                    assert self._pool is not None
+                    running[self._pool.submit(_work, who, self._submissions[who], master)] = who
+                except BrokenProcessPool:
+                    waiting.appendleft(who)
+                    broken = True
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                who = running.pop(future)
+                try:
+                    yield who, future.result()
+                except BrokenProcessPool:
+                    broken = True
+                    tries[who] += 1
+                    if tries[who] < TRIES:
+                        waiting.append(who)
+                    else:
+                        yield who, self._given_up(who)
+            if broken and not running:
+                self._pool = self._start()
+
+    def _given_up(self, who: str) -> Page:
+        message = "The process that graded this submission ended twice. A person will look at it; nothing is lost."
+        assignment = self._course.assignment(self._job.name)
+        grader = Grader(assignment, self._course.seed(self._job.name))
+        return page(grader.failed(who, message), assignment, {})
+
+    def _start(self) -> ProcessPoolExecutor:
+        torch.set_num_threads(1)
+        context = multiprocessing.get_context("fork")
+        pool = ProcessPoolExecutor(self._workers, context, _enter, (self._job,))
+        for _ in range(self._workers):
+            pool.submit(os.getpid)  # every worker starts now, while this process goes on with something else
+        return pool
+
+    def _still_holds(self, kept: Stored, made_from: str) -> bool:
+        seed = self._course.seed_digest(self._job.name)
+        return kept.submission_sha256 == made_from and kept.kit == __version__ and kept.result.seed == seed
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker has to know."""
+
+    course: Course
+    name: str
+    trust: bool
+
+
+class Worker:
+    """One grader with its jail: it keeps the hidden tests and their expected values from one submission to the next."""
+
+    def __init__(self, job: Job) -> None:
+        torch.set_num_threads(1)
+        self._root = job.course.root
+        self._assignment = job.course.assignment(job.name)
+        self._stack = ExitStack()
+        opener = self._stack.enter_context(held(job.course.settings, job.trust))
+        self._grader = Grader(self._assignment, job.course.seed(job.name), opener, run_all=job.course.settings.run_all)
+
+    def work(self, who: str, path: Path, master: Mapping[str, MasterCell]) -> Page:
+        """Grade one submission."""
+        try:
+            grading = self._grader.grade_file(path, who)
+        except UsageError as error:
+            grading = self._grader.unreadable(who, str(error))
+        message = grading.result.message.replace(f"{self._root}/", "")
+        if message != grading.result.message:
+            grading = type(grading)(grading.result.model_copy(update={"message": message}), grading.notebook)
+        return page(grading, self._assignment, master)
+
+    def close(self) -> None:
+        """End the jail."""
+        self._stack.close()
+
+
+_worker: Worker | None = None
+
+
+def _enter(job: Job) -> None:
+    global _worker  # noqa: PLW0603 - a pool's process has one worker, and no other place to keep it
+    _worker = Worker(job)
+
+
+def _work(who: str, path: Path, master: Mapping[str, MasterCell]) -> Page:
+    assert _worker is not None
+    return _worker.work(who, path, master)
 
 
 def stored(course: Course, name: str, student: str) -> Stored | None:
@@ -80,16 +240,17 @@ def results(course: Course, name: str, student: str | None = None) -> list[Resul
     return found
 
 
-def _graded(grader: Grader, path: Path, who: str, root: Path) -> tuple[Result, Notebook | None]:
-    try:
-        found = notebook.read(path)
-    except (UnreadableNotebook, UsageError) as error:
-        return grader.unreadable(who, str(error).replace(f"{root}/", "")), None
-    return grader.grade(found, who), found
-
-
-def _still_holds(kept: Stored, made_from: str, seed: str) -> bool:
-    return kept.submission_sha256 == made_from and kept.kit == __version__ and kept.result.seed == seed
+def _gathered(pages: Iterator[tuple[str, Page]]) -> Iterator[dict[str, Page]]:
+    """Gather what is ready within :data:`TOGETHER_S`."""
+    found: dict[str, Page] = {}
+    since = time.monotonic()
+    for who, made in pages:
+        found[who] = made
+        if time.monotonic() - since > TOGETHER_S:
+            yield found
+            found, since = {}, time.monotonic()
+    if found:
+        yield found
 
 
 def _sha256(path: Path) -> str:

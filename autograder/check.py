@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from autograder.compare import Mismatch
-from autograder.student import Student, StudentError
+from autograder.student import Student, StudentError, StudentStopped
 
 Claim = Callable[[Student], None]
 
@@ -64,6 +64,8 @@ def beside(*values: Claim) -> Callable[[Claim], Claim]:
 def _holds(claim: Claim, student: Student) -> bool:
     try:
         claim(student)
+    except StudentStopped:
+        raise
     except (Mismatch, StudentError):
         return False
     return True

@@ -20,8 +20,7 @@ from autograder.errors import CannotGrade, KitError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from autograder.batch import Graded
-    from autograder.course import Course
+    from autograder.batch import Batch, Graded
 
 app = typer.Typer(
     name="autograder",
@@ -38,6 +37,10 @@ CourseOption = Annotated[
         "--course", metavar="DIR", help="The course's folder [default: the one above with nbgrader_config.py]."
     ),
 ]
+TrustOption = Annotated[
+    bool,
+    typer.Option("--trust-students", help="Where there can be no jail, run student code in the grader's own process."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the record as JSON, and nothing else.")]
 
 
@@ -46,11 +49,13 @@ def demo(
     into: Annotated[Path, typer.Option("--into", metavar="DIR", help="Where the scratch course is made.")] = Path(
         "demo"
     ),
+    trust: TrustOption = False,
     course: CourseOption = None,
 ) -> None:
     """Release, submit, grade and report a class of made-up students, in a scratch course."""
     from autograder import demo as made_up
     from autograder import report
+    from autograder.batch import Batch
     from autograder.course import find
 
     here = find(course)
@@ -59,7 +64,7 @@ def demo(
     for name in scratch.assignments:
         students = made_up.hand_in(scratch, name)
         _say(f"{name}: {len(students)} made-up students handed in")
-        results = [graded.result for graded in _progress(scratch, name, len(students))]
+        results = [graded.result for graded in _graded(Batch(scratch, name, workers=_cores(), trust=trust))]
         page = report.write(results, scratch.root / "report" / name)
         _print(report.class_table(results))
         print(f"\nThe class report, to open in a browser: {_near(page)}")
@@ -97,25 +102,34 @@ def release(
 def grade(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The assignment to grade.")],
     student: Annotated[str | None, typer.Option("--student", metavar="S", help="Only this student.")] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", min=1, help="Grade N at once [default: one a core].")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Grade again what has not changed, too.")] = False,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Grade again, say who would change, and write nothing.")
+    ] = False,
     as_json: JsonOption = False,
+    trust: TrustOption = False,
     course: CourseOption = None,
 ) -> None:
     """Grade submitted/*/NAME/ into nbgrader's gradebook."""
     from autograder import report
+    from autograder.batch import Batch
     from autograder.course import find
 
-    here = find(course)
-    total = len(here.submissions(name, student)) if here.assignment(name) else 0
-    graded = list(_progress(here, name, total, student=student, force=force))
+    batch = Batch(find(course), name, student, force or preview, workers or _cores(), trust, preview)
+    graded = sorted(_graded(batch), key=lambda one: one.student)
     results = [one.result for one in graded]
     if as_json:
         print(json.dumps([result.model_dump(mode="json") for result in results], indent=1))
+    elif preview:
+        _print(report.changes([(one.before, one.result) for one in graded]))
     else:
         _print(report.class_table(results))
         unchanged = sum(not one.again for one in graded)
         if unchanged:
-            print(f"{unchanged} of {total} had not changed since they were graded; --force grades them again.")
+            print(f"{unchanged} of {len(graded)} had not changed since they were graded; --force grades them again.")
     raise typer.Exit(any(result.status != "graded" for result in results))
 
 
@@ -124,14 +138,20 @@ def check(
     notebook: Annotated[Path, typer.Argument(help="A notebook of any origin.")],
     assignment: Annotated[str, typer.Option("--assignment", "-a", metavar="NAME", help="Which assignment it answers.")],
     as_json: JsonOption = False,
+    trust: TrustOption = False,
     course: CourseOption = None,
 ) -> None:
     """Judge one notebook, wherever it came from. Writes to no gradebook."""
     from autograder.course import find
+    from autograder.custody import held
     from autograder.grade import Grader
+    from autograder.notebook import readable
 
     here = find(course)
-    result = Grader(here.assignment(assignment), here.seed(assignment)).grade_file(notebook)
+    asked, seed = here.assignment(assignment), here.seed(assignment)
+    readable(notebook)
+    with held(here.settings, trust) as opener:
+        result = Grader(asked, seed, opener, here.settings.run_all).grade_file(notebook).result
     if as_json:
         print(result.model_dump_json(indent=1))
     else:
@@ -163,6 +183,21 @@ def vet(
     if as_json:
         print(json.dumps([report.record() for report in reports], indent=1))
     raise typer.Exit(not all(report.holds for report in reports))
+
+
+@app.command()
+def doctor(as_json: JsonOption = False) -> None:
+    """Say what this machine can hold: the layers of the jail, each really tried, and what each keeps out."""
+    from dataclasses import asdict
+
+    from autograder.jail import layers
+
+    found = layers.report()
+    if as_json:
+        print(json.dumps(asdict(found) | {"holds": found.holds}, indent=1))
+    else:
+        _print(layers.table(found))
+    raise typer.Exit(not found.holds)
 
 
 @app.command()
@@ -206,18 +241,20 @@ def main() -> None:
         sys.exit(130)
 
 
-def _progress(here: Course, name: str, total: int, **options: Any) -> Iterator[Graded]:
-    """Grade a course's submissions, with a bar and the time left on stderr."""
+def _graded(batch: Batch) -> Iterator[Graded]:
+    """Grade a batch, with a bar and the time left on stderr."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from autograder import batch
-
-    columns = (TextColumn("grading {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=_console(), disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(name, total=total)
-        for graded in batch.grade(here, name, **options):
+    columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with batch, Progress(*columns, console=_console(), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("", total=len(batch))
+        for graded in batch:
             bar.advance(task)
             yield graded
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _console() -> Console:

@@ -199,6 +199,13 @@ _SHAPE_SENTENCES = [
 ]
 
 
+_STOPPED = {
+    "TimedOut": "It took too long and was stopped.",
+    "Killed": "It ended the whole program instead of giving an answer.",
+    "WireError": "What came back was not an answer, so its program was ended.",
+}
+
+
 def explain(
     fault: Fault,
     words: Collection[str] = (),
@@ -214,6 +221,8 @@ def explain(
     """
     where = place(*fault.frames[-1][:2]) if fault.frames else ""
     at = f" {where}" if where else ""
+    if fault.type_name in _STOPPED:
+        return _STOPPED[fault.type_name]
     if fault.missing is not None:
         return f"There is no {fault.missing} in the notebook." if fault.missing.isidentifier() else "A name is missing."
     if fault.type_name == "NotImplementedError":

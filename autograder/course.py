@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from traitlets import Unicode
+from traitlets import Bool, Float, Integer, Unicode
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import ConfigFileNotFound, PyFileConfigLoader
 
@@ -25,6 +25,18 @@ CONFIG = "nbgrader_config.py"
 class BackpropKit(Configurable):  # type: ignore[misc]  # traitlets is read without its types
     """The kit's own settings; `c.BackpropKit.<name> = ...` in nbgrader_config.py."""
 
+    trust_students = Bool(
+        False,
+        help="Whether student code may run in the grader's own process on a machine that can't hold a jail.",
+    ).tag(config=True)
+    run_all = Bool(
+        False,
+        help="Whether every cell of a notebook is run, not only what its graded functions depend on.",
+    ).tag(config=True)
+    call_s = Float(10.0, help="Seconds that one call of a student's functions may take.").tag(config=True)
+    cell_s = Float(30.0, help="Seconds that one statement of a notebook's cells may take.").tag(config=True)
+    notebook_s = Float(120.0, help="Seconds that running a notebook's cells may take in all.").tag(config=True)
+    memory_mib = Integer(1024, help="Memory that a notebook may take, beyond its libraries.").tag(config=True)
     secret_file = Unicode(
         ".autograder/secret",
         help="Where the secret is kept that hidden inputs are drawn from; made on first use, never to be published.",

@@ -9,20 +9,26 @@ from __future__ import annotations
 import copy
 import json
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import OperationalError
+
 from autograder.course import Assignment, Course
 from autograder.errors import CannotGrade
-from autograder.kernel import words
+from autograder.grade import Grading
 from autograder.notebook import Notebook
 from autograder.release import tools_on_path
 from autograder.result import Question, Result
 
 UNANSWERED = "No response."
 """nbgrader's own comment on a cell that was handed in as it was released."""
+
+LOCKED_S = 60.0
+"""Seconds that another program may keep the gradebook locked before the run gives up."""
 
 ADDED = "# This cell was missing from the submission; it was put back to show the score.\n"
 
@@ -36,6 +42,15 @@ class MasterCell:
     source: str
     locked: bool
     checksum: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is written for one student: their record, their autograded notebook, and which cells they left alone."""
+
+    result: Result
+    content: str | None
+    untouched: frozenset[str]
 
 
 class Book:
@@ -75,47 +90,61 @@ class Book:
         """Give the database back."""
         self._book.close()
 
-    def write(self, student: str, result: Result, found: Notebook | None, submitted: Path) -> None:
-        """Write one student's autograded notebook, then their rows; all rows of a student appear at once.
+    def write(self, pages: Mapping[str, tuple[Page, Path]]) -> None:
+        """Write some students' autograded notebooks, then their rows, all in one transaction.
 
-        A submission that could not be read or judged keeps no automatic score: every question needs a person.
+        Shapes:
+            pages  student -> what is written, and the folder that was submitted
+
+        Raises:
+            CannotGrade: if another program keeps the gradebook locked; none of these pages' rows is in it then.
         """
-        folder = self.course.root / "autograded" / student / self.assignment.name
-        if found is not None:
-            _write(
-                folder / f"{self.assignment.name}.ipynb", _json(autograded(found, self.assignment, self.master, result))
-            )
-        timestamp = submitted / "timestamp.txt"
-        if timestamp.is_file():
-            _write(folder / "timestamp.txt", timestamp.read_text(encoding="utf-8", errors="replace"))
-        self._rows(student, result, found, submitted)
+        for student, (made, submitted) in pages.items():
+            folder = self.course.root / "autograded" / student / self.assignment.name
+            if made.content is not None:
+                _write(folder / f"{self.assignment.name}.ipynb", made.content)
+            timestamp = submitted / "timestamp.txt"
+            if timestamp.is_file():
+                _write(folder / "timestamp.txt", timestamp.read_text(encoding="utf-8", errors="replace"))
+        self.save(pages)
+
+    def save(self, pages: Mapping[str, tuple[Page, Path]]) -> None:
+        """Write some students' rows, all in one transaction, once no other program keeps the gradebook locked."""
+        deadline = time.monotonic() + LOCKED_S
+        while True:
+            try:
+                for student, (made, submitted) in pages.items():
+                    self._rows(student, made, submitted)
+                self._db.commit()
+            except OperationalError as error:
+                self._db.rollback()
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise CannotGrade(
+                        f"The gradebook can't be written: {error.orig}. If another program has it open, close that; "
+                        "then grade again. What was written before stands, and nothing else was lost."
+                    ) from None
+            else:
+                return
 
     def has(self, student: str) -> bool:
         """Whether the gradebook holds a submission of this student."""
         return self._submission(student) is not None
 
-    def _rows(self, student: str, result: Result, found: Notebook | None, submitted: Path) -> None:
+    def _rows(self, student: str, made: Page, submitted: Path) -> None:
         submission = self._submission(student) or self._new(student)
         if stamp := self._folder.get_existing_timestamp(str(submitted)):
             submission.timestamp = stamp
         notebook = next(part for part in submission.notebooks if part.notebook_id == self._notebook.id)
-        verdicts = {question.id: question for question in result.questions}
+        verdicts = {question.id: question for question in made.result.questions}
         for grade in notebook.grades:
             verdict = verdicts.get(grade.name)
-            grade.auto_score = self._score(verdict, found) if verdict else None
+            unwritten = verdict is not None and verdict.status == "manual" and grade.name in made.untouched
+            grade.auto_score = 0.0 if unwritten else verdict.points if verdict else None  # 0 as nbgrader has it
             grade.needs_manual_grade = grade.auto_score is None or grade.manual_score is not None
         for comment in notebook.comments:
-            untouched = found is not None and unanswered(found, self.master[comment.name])
-            comment.auto_comment = UNANSWERED if untouched else None
+            comment.auto_comment = UNANSWERED if comment.name in made.untouched else None
         self._db.flush()
         self._penalty(student, submission, notebook)
-        self._db.commit()
-
-    def _score(self, verdict: Question, found: Notebook | None) -> float | None:
-        """A question's automatic score; a written answer has none, but one left as released has 0, as in nbgrader."""
-        if verdict.status == "manual" and found is not None and unanswered(found, self.master[verdict.id]):
-            return 0.0
-        return verdict.points
 
     def _submission(self, student: str) -> Any:
         rows = self._db.query(self._api.SubmittedAssignment)
@@ -154,6 +183,19 @@ class Book:
             notebook.late_submission_penalty = min(max(penalty, 0), notebook.score)
 
 
+def page(grading: Grading, assignment: Assignment, master: Mapping[str, MasterCell]) -> Page:
+    """Put together what is written for a student.
+
+    A submission that could not be read has no notebook, and every question of it needs a person.
+    """
+    found = grading.notebook
+    if found is None:
+        return Page(grading.result, None, frozenset())
+    content = autograded(found, assignment, master, grading)
+    untouched = frozenset(name for name, cell in master.items() if unanswered(found, cell))
+    return Page(grading.result, json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True) + "\n", untouched)
+
+
 def unanswered(found: Notebook, master: MasterCell) -> bool:
     """Whether a cell was handed in just as it was released."""
     cell = found.cell_of(master.name)
@@ -161,7 +203,7 @@ def unanswered(found: Notebook, master: MasterCell) -> bool:
 
 
 def autograded(
-    found: Notebook, assignment: Assignment, master: Mapping[str, MasterCell], result: Result
+    found: Notebook, assignment: Assignment, master: Mapping[str, MasterCell], grading: Grading
 ) -> dict[str, Any]:
     """A submission as nbgrader keeps it: locked cells restored, missing grade cells put back, verdicts as outputs."""
     content = copy.deepcopy(found.content)
@@ -175,14 +217,14 @@ def autograded(
             metadata.pop("nbgrader", None)
         raw = _restored(raw, master[cell.grade_id], marks[cell.grade_id]) if known else raw  # noqa: PLW2901
         if raw["cell_type"] == "code":
-            raw["outputs"], raw["execution_count"] = [], None
+            raw["outputs"], raw["execution_count"] = _printed(grading.printed.get(cell.index)), None
         cells.append(raw)
     for name, missing in master.items():
         if name not in last and marks[name].get("grade"):
             prefix = ADDED if missing.kind == "code" else ""
             raw = {"cell_type": missing.kind, "id": f"added-{name}"[:64], "metadata": {}}
             cells.append(_restored(raw, missing, marks[name]) | {"source": prefix + missing.source})
-    verdicts = {question.id: question for question in result.questions}
+    verdicts = {question.id: question for question in grading.result.questions}
     for raw in cells:
         name = raw["metadata"].get("nbgrader", {}).get("grade_id")
         if raw["cell_type"] == "code" and name in verdicts:
@@ -208,13 +250,13 @@ def _outputs(verdict: Question) -> list[dict[str, Any]]:
     """A verdict as a cell's outputs: its words, and its points as the value that nbgrader reads."""
     if verdict.points is None:
         return [{"output_type": "error", "ename": "CannotJudge", "evalue": verdict.message, "traceback": []}]
-    text = {"output_type": "stream", "name": "stdout", "text": words(verdict) + "\n"}
+    text = {"output_type": "stream", "name": "stdout", "text": verdict.in_words() + "\n"}
     value = {"output_type": "execute_result", "execution_count": 1, "metadata": {}}
     return [text, {**value, "data": {"text/plain": repr(verdict.points)}}]
 
 
-def _json(content: Mapping[str, Any]) -> str:
-    return json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+def _printed(text: str | None) -> list[dict[str, Any]]:
+    return [{"output_type": "stream", "name": "stdout", "text": text}] if text else []
 
 
 def _write(path: Path, text: str) -> None:

@@ -33,22 +33,8 @@ def points(assignment: str, question: str, names: MutableMapping[str, Any]) -> f
         verdict = judge(found, asked, LocalStudent(Session(names)))
     if verdict.points is None:
         raise CannotJudge(f"{question}: {verdict.message}")
-    print(words(verdict))
+    print(verdict.in_words())
     return verdict.points
-
-
-def words(verdict: Any) -> str:
-    """A question's verdict as a few lines of text, for a notebook's output."""
-    lines = [f"{verdict.id}: {verdict.points:g} of {verdict.max_points:g} points"]
-    if verdict.message:
-        lines.append(verdict.message)
-    for test in verdict.tests:
-        lines.append(f"  {'passed' if test.passed else 'failed'}  {test.says}")
-        if test.message:
-            lines.append(f"          {test.message}")
-    for diagnosis in verdict.diagnoses:
-        lines += [diagnosis.says, diagnosis.hint]
-    return "\n".join(lines)
 
 
 @functools.cache

@@ -6,10 +6,11 @@ Nothing is run here. A notebook that is damaged is read as far as it goes, and w
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import symtable
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -175,17 +176,14 @@ class Notebook:
     def _statements(self) -> Iterator[Statement]:
         position = 0
         for cell in self.cells:
-            if cell.kind != "code" or not cell.source.strip():
+            if cell.kind != "code":
                 continue
-            try:
-                source = _python(cell.source)
-                tree = ast.parse(source)
-            except (SyntaxError, ValueError) as error:
-                line = getattr(error, "lineno", None) or 1
-                self.syntax_faults.append(SyntaxFault(cell.index, line, str(getattr(error, "msg", error))[:200]))
+            found = _parsed(cell.source)
+            if isinstance(found, SyntaxFault):
+                self.syntax_faults.append(replace(found, cell=cell.index))
                 continue
-            for node in tree.body:
-                yield _statement(position, cell.index, node, source)
+            for statement in found:
+                yield replace(statement, position=position, cell=cell.index)
                 position += 1
 
 
@@ -196,10 +194,7 @@ def read(path: Path) -> Notebook:
         UsageError: if there is no such file.
         UnreadableNotebook: if it can't be read as a notebook; the sentence says why and what to do.
     """
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder. Name a notebook file, one that ends in .ipynb.")
-    if not path.exists():
-        raise UsageError(f"There is no file {path}. Check the path, or list the folder it should be in.")
+    readable(path)
     size = path.stat().st_size
     if size > LARGEST:
         raise UnreadableNotebook(
@@ -210,6 +205,18 @@ def read(path: Path) -> Notebook:
         return parse(path.read_bytes(), str(path))
     except OSError as error:
         raise UnreadableNotebook(f"{path} can't be read: {error.strerror}.") from None
+
+
+def readable(path: Path) -> None:
+    """Check that there is a file to read.
+
+    Raises:
+        UsageError: if there is none, or it is a folder.
+    """
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder. Name a notebook file, one that ends in .ipynb.")
+    if not path.exists():
+        raise UsageError(f"There is no file {path}. Check the path, or list the folder it should be in.")
 
 
 def parse(data: bytes, path: str = "") -> Notebook:
@@ -293,13 +300,23 @@ def _python(source: str) -> str:
     return source
 
 
-def _statement(position: int, cell: int, node: ast.stmt, source: str) -> Statement:
+@functools.lru_cache(maxsize=4096)
+def _parsed(source: str) -> tuple[Statement, ...] | SyntaxFault:
+    """The statements of a cell's text; kept, because most cells of a class's notebooks are the same locked ones."""
+    try:
+        python = _python(source)
+        return tuple(_statement(node, python) for node in ast.parse(python).body)
+    except (SyntaxError, ValueError) as error:
+        return SyntaxFault(0, getattr(error, "lineno", None) or 1, str(getattr(error, "msg", error))[:200])
+
+
+def _statement(node: ast.stmt, source: str) -> Statement:
     text, line = _text(node, source)
     binds, reads = _names(text)
     defines = _defines(node)
     return Statement(
-        position=position,
-        cell=cell,
+        position=0,
+        cell=0,
         line=line,
         source=text,
         binds=binds,

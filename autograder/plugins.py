@@ -1,14 +1,20 @@
-"""What nbgrader loads from the kit: stubs that name their task, and a saver that never guesses a score."""
+"""What nbgrader loads from the kit: stubs that name their task, the jail in place of a kernel, the kit's own saver."""
 
 from __future__ import annotations
 
+import atexit
+import functools
+import json
 from pathlib import Path
 from typing import Any
 
+import nbformat
 from nbformat import NotebookNode
-from nbgrader.preprocessors import ClearSolutions, SaveAutoGrades
+from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor, SaveAutoGrades
 
-from autograder import release
+from autograder import course, release
+from autograder.batch import Job, Worker
+from autograder.gradebook import Book, Page
 
 
 class NamedStubs(ClearSolutions):  # type: ignore[misc]  # nbgrader has no types
@@ -24,10 +30,33 @@ class NamedStubs(ClearSolutions):  # type: ignore[misc]  # nbgrader has no types
         return cleared
 
 
-class SaveGrades(SaveAutoGrades):  # type: ignore[misc]  # nbgrader has no types
-    """Save scores as nbgrader does, but leave a question that could not be judged to a person.
+class JailedExecute(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
+    """Grade a submission in the jail: its verdicts become the outputs of its grade cells. No kernel is started."""
 
-    nbgrader gives 0 for any error in a grade cell, the grader's own included.
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        """Put the autograded notebook in the place of the submitted one."""
+        name, student = resources["nbgrader"]["assignment"], resources["nbgrader"]["student"]
+        made = _page(name, student)
+        resources["nbgrader"]["page"] = made
+        content = nb if made.content is None else nbformat.from_dict(json.loads(made.content))
+        return content, resources
+
+
+class SaveResult(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
+    """Save what :class:`JailedExecute` found, by the hand that writes for `autograder grade` too."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        """Write one student's rows."""
+        name, student = resources["nbgrader"]["assignment"], resources["nbgrader"]["student"]
+        _save(name, {student: resources["nbgrader"]["page"]})
+        return nb, resources
+
+
+class SaveGrades(SaveAutoGrades):  # type: ignore[misc]  # nbgrader has no types
+    """Save what kernels found, as nbgrader does, but leave a question that could not be judged to a person.
+
+    For courses that trust their students and keep nbgrader's own executor: that gives 0 for any error in a grade cell,
+    the grader's own included.
     """
 
     def _add_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
@@ -44,3 +73,49 @@ class SaveGrades(SaveAutoGrades):  # type: ignore[misc]  # nbgrader has no types
 def pack(assignment: str, student: str, notebooks: list[str]) -> None:
     """Put data_utils beside a released notebook; nbgrader's `post_convert_hook`, called in the course's folder."""
     release.pack(Path("release") / assignment)
+
+
+def save_unreadable(assignment: str, student: str, notebooks: list[str]) -> None:
+    """Write rows for what nbgrader can't take in by itself; its `pre_convert_hook`, called in the course's folder.
+
+    nbgrader stops at a file that it can't read, or that has another name, and leaves no trace of it in the gradebook.
+    """
+    _save_unreadable(assignment)
+
+
+@functools.cache
+def _save_unreadable(assignment: str) -> None:
+    submissions = course.find().submissions(assignment)
+    pages = {who: _page(assignment, who) for who, path in submissions.items() if not _nbgrader_reads(path, assignment)}
+    _save(assignment, pages)
+
+
+def _nbgrader_reads(path: Path, assignment: str) -> bool:
+    try:
+        nbformat.read(path, as_version=4)
+    except Exception:
+        return False
+    return path.name == f"{assignment}.ipynb"
+
+
+def _save(assignment: str, pages: dict[str, Page]) -> None:
+    here = course.find()
+    submissions = here.submissions(assignment)
+    with Book(here, here.assignment(assignment)) as book:
+        book.save({who: (made, submissions[who].parent) for who, made in pages.items()})
+
+
+@functools.cache
+def _page(assignment: str, student: str) -> Page:
+    here = course.find()
+    with Book(here, here.assignment(assignment)) as book:
+        master = book.master
+    return _worker(assignment).work(student, here.submissions(assignment, student)[student], master)
+
+
+@functools.cache
+def _worker(assignment: str) -> Worker:
+    """One jail for all submissions of a run."""
+    worker = Worker(Job(course.find(), assignment, trust=False))
+    atexit.register(worker.close)
+    return worker

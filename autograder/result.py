@@ -54,6 +54,17 @@ class Question(Record):
     tests: tuple[Test, ...] = ()
     diagnoses: tuple[Diagnosis, ...] = ()
 
+    def in_words(self) -> str:
+        """The verdict as a few lines of text: what a notebook shows below the question."""
+        points = "waits for a person" if self.points is None else f"{self.points:g} of {self.max_points:g} points"
+        lines = [f"{self.id}: {points}", *filter(None, [self.message])]
+        for test in self.tests:
+            lines += [f"  {'passed' if test.passed else 'failed'}  {test.says}"]
+            lines += [f"          {test.message}"] if test.message else []
+        for diagnosis in self.diagnoses:
+            lines += [diagnosis.says, diagnosis.hint]
+        return "\n".join(lines)
+
     @model_validator(mode="after")
     def _within_bounds(self) -> Question:
         if self.points is not None and self.points > self.max_points + 1e-9:

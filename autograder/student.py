@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import functools
 import inspect
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 
+from autograder.jail.host import Inmate, Jail, Killed, TimedOut
 from autograder.jail.session import CellFault, Fault, Raised, Session, Step
-from autograder.jail.wire import Value
+from autograder.jail.wire import Value, WireError
+from autograder.result import JailLevel
 
 Flow = Callable[..., dict[str, Any]]
 """A short public function `flow(nb, **tensors) -> dict` that drives a notebook and hands back raw results."""
@@ -25,6 +28,15 @@ class StudentError(Exception):
         self.fault = fault
 
 
+class StudentStopped(StudentError):  # noqa: N818 - it is told as one
+    """The student's code was ended before it answered: it took too long, or ended its own process."""
+
+    def __init__(self, status: Literal["timeout", "killed"], why: str) -> None:
+        super().__init__(Fault(type(self).__name__, why))
+        self.status = status
+        self.why = why
+
+
 class Student(Protocol):
     """A notebook that answers flows, wherever it runs."""
 
@@ -34,6 +46,25 @@ class Student(Protocol):
         Raises:
             StudentError: if the student's code raises.
         """
+        ...
+
+
+class Reader(Student, Protocol):
+    """A student that reads a notebook in."""
+
+    faults: list[CellFault]
+    """What failed while it was read."""
+
+    def read(self, steps: Sequence[Step]) -> None:
+        """Run the notebook's statements."""
+        ...
+
+    def printed(self) -> dict[int, str]:
+        """What each cell printed while it was read, by its index."""
+        ...
+
+    def close(self) -> None:
+        """End the notebook."""
         ...
 
 
@@ -56,6 +87,123 @@ class LocalStudent:
             return self.session.call(flows_source(flow), flow.__name__, given)
         except Raised as raised:
             raise StudentError(raised.fault) from None
+
+    def printed(self) -> dict[int, str]:
+        """What each cell printed while it was read, by its index."""
+        return dict(self.session.printed)
+
+    def close(self) -> None:
+        """Nothing to end: the notebook goes with the process."""
+
+
+class JailedStudent:
+    """A notebook in a fork of its own, locked; a fresh fork goes on where one was ended."""
+
+    def __init__(self, jail: Jail, budget_s: float = 120.0) -> None:
+        self.faults: list[CellFault] = []
+        self._jail = jail
+        self._budget_s = budget_s
+        """Seconds that reading the notebook may take in all, fresh forks included."""
+        self._steps: list[Step] = []
+        self._inmate: Inmate | None = None
+        self._printed: dict[int, str] = {}
+
+    def read(self, steps: Sequence[Step]) -> None:
+        """Run the notebook's statements; one that ends its fork is left out of the next."""
+        self._steps = list(steps)
+        self._enter()
+        assert self._inmate is not None
+        self._printed = dict(self._inmate.printed)
+
+    def run(self, flow: Flow, **tensors: torch.Tensor) -> dict[str, Value]:
+        """Call `flow` on the notebook, in the jail.
+
+        Raises:
+            StudentError: if the student's code raises.
+            StudentStopped: if it was ended; the next call finds a fresh fork.
+        """
+        if self._inmate is None:
+            self._enter()
+        assert self._inmate is not None
+        given = {name: _cast(tensor, torch.float32) for name, tensor in tensors.items()}
+        try:
+            return self._inmate.call(flows_source(flow), flow.__name__, given)
+        except Raised as raised:
+            raise StudentError(raised.fault) from None
+        except (TimedOut, Killed, WireError) as ended:
+            self.close()
+            raise StudentStopped("timeout" if isinstance(ended, TimedOut) else "killed", str(ended)) from None
+
+    def printed(self) -> dict[int, str]:
+        """What each cell printed while it was read, by its index."""
+        return self._printed
+
+    def close(self) -> None:
+        """End the fork."""
+        if self._inmate is not None:
+            self._inmate.kill()
+            self._inmate = None
+
+    def _enter(self) -> None:
+        """Run all statements in a fresh fork; again without those that end it, as long as the budget lasts."""
+        deadline = time.monotonic() + self._budget_s
+        fatal: list[CellFault] = []
+        while True:
+            self._inmate = self._jail.fork()
+            faults: list[CellFault] = []
+            for step in self._steps:
+                if time.monotonic() > deadline:
+                    why = Fault("TimedOut", "reading the notebook took too long")
+                    fatal.append(CellFault(step.cell, step.line, why))
+                    self._steps = self._steps[: self._steps.index(step)]
+                    break
+                try:
+                    faults += self._inmate.execute(step)
+                except (TimedOut, Killed, WireError) as ended:
+                    fatal.append(CellFault(step.cell, step.line, Fault(type(ended).__name__, str(ended))))
+                    self._steps.remove(step)
+                    self.close()
+                    break
+            if self._inmate is not None:
+                break
+        known = {(fault.cell, fault.line) for fault in self.faults}
+        self.faults += [fault for fault in [*fatal, *faults] if (fault.cell, fault.line) not in known]
+
+
+class Opener(Protocol):
+    """Makes students, one for each notebook."""
+
+    level: JailLevel
+    """How they are held."""
+
+    def open(self) -> Reader:
+        """Make a student."""
+        ...
+
+
+class Trusting:
+    """Makes students in this process: their code can do whatever the grader can."""
+
+    level: JailLevel = "none"
+
+    def open(self) -> Reader:
+        """Make a student in this process."""
+        return LocalStudent()
+
+
+trusting = Trusting()
+
+
+class Jailer:
+    """Makes students in a jail."""
+
+    def __init__(self, jail: Jail, budget_s: float = 120.0) -> None:
+        self.level: JailLevel = jail.level
+        self._jail, self._budget_s = jail, budget_s
+
+    def open(self) -> Reader:
+        """Make a student in a fork of its own."""
+        return JailedStudent(self._jail, self._budget_s)
 
 
 def flows_source(flow: Flow) -> str:

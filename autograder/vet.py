@@ -232,7 +232,7 @@ def _release(course: Course, assignment: Assignment, with_release: bool) -> Iter
     yield Finding("the release holds no solution and no hidden test", not marks, ", ".join(marks), str(assignment.path))
     outputs = [cell for cell in json.loads(text)["cells"] if cell.get("outputs")]
     yield Finding("the release holds no outputs", not outputs, f"{len(outputs)} cells", str(assignment.path))
-    result = Grader(assignment, course.seed(name)).grade(parse(made, "release"), "release")
+    result = Grader(assignment, course.seed(name)).grade(parse(made, "release"), "release").result
     wrong = [q.id for q in result.questions if q.points or q.status not in {"no_answer", "manual"}]
     what = "the released stub scores 0, because nothing is written yet"
     yield Finding(what, not wrong, ", ".join(wrong), str(assignment.path))

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from autograder import course, notebook
-from autograder.grade import Grader
 from autograder.inputs import seeded
 from autograder.reference import reference
-from autograder.student import Student
+from autograder.student import Student, trusting
+from autograder.submission import Submission
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,4 +36,4 @@ def _student(root: Path, name: str, question: str, submission: Path | None) -> S
     if submission is None:
         return reference(assignment)
     asked = next(q for q in assignment.questions if q.id == question)
-    return Grader(assignment, "").students(notebook.read(submission)).of(asked)
+    return Submission(notebook.read(submission), assignment, trusting).student(asked)

@@ -186,7 +186,7 @@ def read_pictures(body: memoryview) -> list[tuple[int, torch.Tensor]]:
 # --- values and faults ------------------------------------------------------------------------------------------------
 
 
-def _node(value: Value, tensors: list[torch.Tensor], room: int) -> tuple[Any, int]:
+def _node(value: Value, tensors: list[torch.Tensor], room: int) -> tuple[Any, int]:  # noqa: PLR0911 - a kind a line
     """Describe a value in JSON, add its tensors to `tensors`, and say how many bytes of `room` they take."""
     if type(value) is torch.Tensor:
         if value.dtype not in _NAMES or value.ndim > _DIMENSIONS:
@@ -270,7 +270,7 @@ def _pack(note: Any, tensors: Sequence[torch.Tensor]) -> list[Bytes]:
         flat = tensor.detach().contiguous().reshape(-1)
         start, end = end, end + flat.nbytes
         header[str(index)] = {"dtype": _NAMES[flat.dtype], "shape": list(tensor.shape), "data_offsets": [start, end]}
-        data.append(memoryview(flat.view(torch.uint8).numpy()))
+        data.append(flat.view(torch.uint8).numpy().data)
     described = json.dumps(header).encode("ascii")
     described += b" " * (-(sum(map(len, pieces)) + _HEADER.size + len(described)) % _ALIGNED)
     return [*pieces, _HEADER.pack(len(described)), described, *data]

@@ -2,7 +2,7 @@
 
 from autograder.report.page import class_page, student_page, write
 from autograder.report.plots import Picture, mistakes, questions, scores
-from autograder.report.table import class_table, verdict
+from autograder.report.table import changes, class_table, verdict
 from autograder.report.tally import ClassTally, MistakeTally, QuestionTally, tally
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "MistakeTally",
     "Picture",
     "QuestionTally",
+    "changes",
     "class_page",
     "class_table",
     "mistakes",

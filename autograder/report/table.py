@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.report.tally import ClassTally, tally
-from autograder.report.words import called, headline, kind, listed, number, one_line, remark, standing
+from autograder.report.words import called, headline, kind, listed, number, one_line, points, remark, standing
 from autograder.result import Question, Result
 
 _STYLES = {
@@ -193,3 +193,42 @@ def _remark(result: Result, room: int) -> Text:
         flags = f"{len(result.flags)} flag{'' if len(result.flags) == 1 else 's'}"
         lines.append(flags)
     return Text("\n".join(lines))
+
+
+def changes(pairs: Sequence[tuple[Result | None, Result]]) -> RenderableType:
+    """Show who would change if results were written: before, after, by how much, and the questions that say why."""
+    table = Table(box=box.SIMPLE, title="what would change", title_justify="left")
+    for heading in ("student", "before", "after", "change"):
+        table.add_column(heading, justify="left" if heading == "student" else "right", no_wrap=heading != "student")
+    table.add_column("why", overflow="fold")
+    rows = 0
+    for before, after in sorted(pairs, key=lambda pair: pair[1].submission):
+        why = _why(before, after)
+        if why:
+            rows += 1
+            change = f"{after.score - before.score:+g}" if before else "new"
+            table.add_row(
+                Text(called(after.submission)),
+                points(before.score) if before else "",
+                points(after.score),
+                change,
+                Text(why),
+            )
+    return table if rows else Text(f"Nothing would change for the {len(pairs)} that were graded again.")
+
+
+def _why(before: Result | None, after: Result) -> str:
+    if before is None:
+        return "not graded before"
+    if before.status != after.status:
+        return f"{before.status}, now {after.status}"
+    last = {question.id: question for question in before.questions}
+    return ", ".join(
+        f"{q.id}: {_said(last.get(q.id))}, now {_said(q)}" for q in after.questions if _said(last.get(q.id)) != _said(q)
+    )
+
+
+def _said(question: Question | None) -> str:
+    if question is None:
+        return "not asked"
+    return question.status if question.points is None else points(question.points)

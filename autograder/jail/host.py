@@ -1,0 +1,228 @@
+"""The trusted side of the jail: it starts the zygote, has it make locked processes, and starts another if it dies."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Literal
+
+from autograder.jail import libraries, namespaces, probe, start
+from autograder.jail.inmate import READY_S, Inmate, JailUnavailable, Killed, Limits, TimedOut
+from autograder.jail.session import Raised
+from autograder.jail.wire import WireError
+
+__all__ = ["Inmate", "Jail", "JailUnavailable", "Killed", "Level", "Limits", "Raised", "TimedOut", "WireError"]
+
+Level = Literal["full", "portable"]
+
+_START_S = 120.0
+_SOCKET_BYTES = 1 << 20
+_UID = 65533  # nobody's, and not `nobody`, which other services share
+
+
+class Jail:
+    """One zygote and its forks. Not for several threads at once."""
+
+    def __init__(self, layers: Level | None = None, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self.level: Level = layers or "full"
+        """The layers that are on."""
+        self.off: dict[str, str] = {}
+        """Layers that are off, and why."""
+        self.inmates: set[Inmate] = set()
+        """The forks that live."""
+        self.process: subprocess.Popen[bytes] | None = None
+        """The zygote, or the process that waits for it outside its namespaces."""
+        self._control: socket.socket | None = None
+        refused = ""
+        levels: list[Level] = [layers] if layers else ["full", "portable"]
+        for level in levels:
+            self.level = level
+            try:
+                self._start()
+            except JailUnavailable as error:
+                refused = str(error)
+                self.close()
+            else:
+                if refused:
+                    self.off["namespaces"] = refused
+                return
+        raise JailUnavailable(f"This machine can't hold untrusted code. {refused}")
+
+    def fork(self) -> Inmate:
+        """Make a locked process."""
+        for attempt in (1, 2):
+            try:
+                return self._fork()
+            except (EOFError, OSError) as error:
+                self.close()
+                if attempt == 2:
+                    raise JailUnavailable(f"No process could be started in the jail: {error}") from error
+                self._start()
+        raise AssertionError
+
+    def became(self, pid: int) -> int | None:
+        """Say how a fork ended: its exit code, or a signal as a negative number."""
+        with contextlib.suppress(EOFError, OSError):
+            self._tell({"became": pid})
+            code = self._hear(READY_S)[0].get("became")
+            return code if isinstance(code, int) else None
+        return None
+
+    def close(self) -> None:
+        """End the zygote and all its forks."""
+        for inmate in list(self.inmates):
+            inmate.kill()
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self.process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(2)
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def __enter__(self) -> Jail:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _fork(self) -> Inmate:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            for end in (ours, theirs):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BYTES)
+            ours.setblocking(False)
+            try:
+                told, handed = self._handed_over(theirs)
+            except BaseException:
+                ours.close()
+                raise
+        inmate = Inmate(self, told["pid"], handed[0], ours)
+        try:
+            inmate.await_ready()
+        except (Killed, TimedOut, WireError) as error:
+            inmate.kill()
+            raise OSError(f"a process ended before it was ready: {error}") from error
+        return inmate
+
+    def _handed_over(self, wire: socket.socket) -> tuple[dict[str, Any], list[int]]:
+        if self._control is None:
+            raise EOFError("the zygote has ended")
+        socket.send_fds(self._control, [b"{}"], [wire.fileno()])
+        told, handed = self._hear(READY_S)
+        if "error" in told:
+            raise OSError(told["error"])
+        return told, handed
+
+    def _start(self) -> None:
+        """Start a zygote, and let code in a fork of it try to get out.
+
+        Raises:
+            JailUnavailable: if it doesn't start, or something gets out.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # Where there are namespaces, its home is a folder of its own file system; else one for the start alone.
+        home = tempfile.mkdtemp(prefix="jail-") if self.level == "portable" else namespaces.HOME
+        try:
+            with theirs, tempfile.TemporaryFile() as complaints:
+                self._control = ours
+                self.process = _zygote(theirs, home, complaints)
+                theirs.close()
+                self.off = self._agreed(complaints)
+        finally:
+            if self.level == "portable":
+                shutil.rmtree(home, ignore_errors=True)
+        try:
+            open_ways = probe.open_ways(self._fork)
+        except (EOFError, OSError, Killed, TimedOut, Raised, WireError) as error:
+            raise JailUnavailable(f"A process in the jail could not be tried: {error}") from error
+        if open_ways:
+            raise JailUnavailable(f"Code in the jail can {' and '.join(open_ways)}.")
+
+    def _agreed(self, complaints: IO[bytes]) -> dict[str, str]:
+        """Tell the zygote what is wanted, and hear which layers are off."""
+        try:
+            self._tell(self._order())
+            told, _ = self._hear(_START_S)
+        except (EOFError, OSError) as error:
+            complaints.seek(0)
+            last = complaints.read()[-500:].decode(errors="replace")
+            raise JailUnavailable(f"The jail's process did not start: {error} {last}".strip()) from error
+        if "error" in told:
+            raise JailUnavailable(told["error"])
+        off: dict[str, str] = told["ready"]
+        return off
+
+    def _order(self) -> dict[str, Any]:
+        needed = libraries.find()
+        plan = {
+            "full": self.level == "full",
+            "readable": needed.readable,
+            "hidden": needed.hidden,
+            "uid": _UID if os.geteuid() == 0 else None,
+            "memory": self.limits.memory_mib << 20,
+            "cpu_s": self.limits.cpu_s,
+            "file": self.limits.file_mib << 20,
+        }
+        return {
+            "plan": plan,
+            "path": needed.path,
+            "data": needed.data,
+            "frame_limit": self.limits.frame_mib << 20,
+        }
+
+    def _tell(self, order: Mapping[str, Any]) -> None:
+        if self._control is None:
+            raise EOFError("the zygote has ended")
+        self._control.send(json.dumps(order).encode())
+
+    def _hear(self, seconds: float) -> tuple[dict[str, Any], list[int]]:
+        if self._control is None:
+            raise EOFError("the zygote has ended")
+        self._control.settimeout(seconds)
+        text, handed, _, _ = socket.recv_fds(self._control, 1 << 16, 1)
+        if not text:
+            raise EOFError("the zygote has ended")
+        for descriptor in handed:
+            os.set_inheritable(descriptor, False)
+        told: dict[str, Any] = json.loads(text)
+        return told, list(handed)
+
+
+def _zygote(control: socket.socket, home: str, complaints: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start a zygote that knows nothing of this process but its end of a socket pair."""
+    environment = {
+        "HOME": home,
+        "TMPDIR": home,
+        "USER": "student",
+        "PATH": "",
+        "LANG": "C.UTF-8",
+        "MPLBACKEND": "agg",
+        "PYTHONHASHSEED": "0",  # so that sets come in the same order whenever a submission is graded
+        **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+    }
+    if loader := os.environ.get("LD_LIBRARY_PATH"):
+        environment["LD_LIBRARY_PATH"] = loader
+    script = str(Path(start.__file__).resolve())
+    return subprocess.Popen(
+        [sys.executable, "-s", "-S", "-P", "-B", script, str(control.fileno())],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=complaints,
+        pass_fds=[control.fileno()],
+        env=environment,
+        cwd="/",
+        start_new_session=True,
+    )

@@ -1,0 +1,161 @@
+"""One submission: its notebook, what can't run in it, and the student that answers for each question."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+from autograder import notebook
+from autograder.compare import explain
+from autograder.course import Assignment, Question
+from autograder.notebook import Notebook, Statement
+from autograder.student import Opener, Reader
+
+
+class Submission:
+    """A notebook that is being graded.
+
+    One student answers for all questions, unless a later redefinition would spoil an earlier question.
+    """
+
+    def __init__(self, found: Notebook, assignment: Assignment, opener: Opener, run_all: bool = False) -> None:
+        self.notebook = found
+        self._assignment = assignment
+        self._opener = opener
+        questions = [question for question in assignment.questions if not question.manual]
+        self._graded_cells = {q.id: cell.index for q in assignment.questions if (cell := found.cell_of(q.id))}
+        self._needed = {q.id: found.needed(q.names, self._graded_cells.get(q.id)) for q in questions}
+        together = {s.position: s for needed in self._needed.values() for s in needed}
+        if run_all:
+            together |= {s.position: s for s in self._everything()}
+        self._together = [together[position] for position in sorted(together)]
+        self._shared: Reader | None = None
+        self._own: dict[str, Reader] = {}
+
+    def belongs(self) -> bool:
+        """Whether this is an attempt at the assignment: it has its cells, or defines one of its functions."""
+        ids = {cell.grade_id for cell in self._assignment.source.cells if cell.grade_id}
+        if any(cell.grade_id in ids for cell in self.notebook.cells):
+            return True
+        names = set(self._assignment.names)
+        return any(statement.defines in names for statement in self.notebook.statements) or any(
+            self.notebook.broken_definition(name) for name in names
+        )
+
+    def student(self, question: Question) -> Reader:
+        """The student that answers for a question."""
+        if question.id in self._own:
+            return self._own[question.id]
+        if self._spoilt(self._needed[question.id]):
+            return self._own.setdefault(question.id, self._read(self._needed[question.id]))
+        if self._shared is None:
+            self._shared = self._read(self._together)
+        return self._shared
+
+    def complete(self, question: Question) -> bool:
+        """Run the whole notebook for a question whose names are still missing, if that could bring them."""
+        if question.id in self._own or any(self.notebook.definitions(name) for name in question.names):
+            return False
+        if not any("*" in s.binds or "exec" in s.reads or "get_ipython" in s.reads for s in self.notebook.statements):
+            return False
+        self._own[question.id] = self._read(self._everything())
+        return True
+
+    def chosen(self, question: Question) -> str:
+        """Say which definitions were graded, where there was a choice."""
+        told = []
+        for name in question.names:
+            several = self.notebook.definitions(name)
+            taken = self.notebook.definition(name, self._graded_cells.get(question.id))
+            if len(several) > 1 and taken is not None:
+                told.append(f"{name} is defined {len(several)} times; the one in cell {taken.cell + 1} was graded")
+        return "; ".join(told)
+
+    def flags(self) -> tuple[str, ...]:
+        """What was noticed while the notebook was read; nothing of it costs points by itself."""
+        told = list(_not_run(self.notebook))
+        for student in self._students():
+            for fault in student.faults:
+                sentence = explain(fault.fault, self.notebook.words)
+                told.append(f"cell {fault.cell + 1}, line {fault.line} did not run: {sentence}")
+        return tuple(dict.fromkeys(told))
+
+    def printed(self) -> dict[int, str]:
+        """What each cell printed while the notebook was read, by its index."""
+        found: dict[int, str] = {}
+        for student in self._students():
+            found = student.printed() | found
+        return found
+
+    def close(self) -> None:
+        """End its students."""
+        for student in self._students():
+            student.close()
+
+    def _students(self) -> list[Reader]:
+        return [student for student in (self._shared, *self._own.values()) if student is not None]
+
+    def _everything(self) -> list[Statement]:
+        """All statements but those of grade cells, and of cells that are marked to be skipped."""
+        left_out = {
+            cell.index for cell in self.notebook.cells if cell.nbgrader.get("grade") or "skip-execution" in cell.tags
+        }
+        return [statement for statement in self.notebook.statements if statement.cell not in left_out]
+
+    def _spoilt(self, needed: list[Statement]) -> bool:
+        own = {statement.position for statement in needed}
+        last = {name: s.position for s in self._together for name in s.binds}
+        return any(last[name] not in own for statement in needed for name in statement.binds)
+
+    def _read(self, statements: list[Statement]) -> Reader:
+        student = self._opener.open()
+        student.read(notebook.steps(statements))
+        return student
+
+
+def _not_run(found: Notebook) -> Iterator[str]:
+    """Name the cells that can't run on this machine, once each; it is not held against anybody."""
+    absent: dict[str, str] = {}
+    told: set[int] = set()
+    for statement in found.statements:
+        reason = ""
+        missing = [module for module in _modules(statement) if not _installed(module)]
+        if missing:
+            absent |= dict.fromkeys(statement.binds, missing[0])
+            reason = f"there is no module {missing[0]}"
+        elif not statement.defines and (needs := sorted(statement.reads & absent.keys() - statement.binds)):
+            absent |= dict.fromkeys(statement.binds, absent[needs[0]])
+            reason = f"it needs {needs[0]}, which comes from the module {absent[needs[0]]}"
+        if reason and statement.cell not in told:
+            told.add(statement.cell)
+            yield f"cell {statement.cell + 1} can't run here: {reason}"
+    for fault in found.syntax_faults:
+        yield f"cell {fault.cell + 1} can't run: line {fault.line} is not valid Python ({fault.message})"
+
+
+def _modules(statement: Statement) -> list[str]:
+    if not statement.imports:
+        return []
+    node = ast.parse(statement.source).body[0]
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        return [node.module]
+    return []
+
+
+def _installed(module: str) -> bool:
+    """Whether a module can be found, without importing anything."""
+    root, *rest = module.split(".")
+    try:
+        spec = importlib.util.find_spec(root)
+    except (ImportError, ValueError):
+        return False
+    if spec is None:
+        return False
+    if not rest or spec.submodule_search_locations is None:
+        return True
+    places = [Path(place) / rest[0] for place in spec.submodule_search_locations]
+    return spec.origin is not None or any(p.is_dir() or p.with_suffix(".py").exists() for p in places)
