@@ -222,6 +222,8 @@ def report(
 
 def main() -> None:
     """Run a command; what stops it is told in a sentence, never in a traceback."""
+    # nbgrader's schema checks would build a grammar of web addresses, one second at every start, and never use it.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # None: import as if not installed
     try:
         app()
     except KitError as error:

@@ -6,15 +6,15 @@ penalties are set; manual scores, manual comments and extra credit are never tou
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import OperationalError
 
 from autograder.course import Assignment, Course
@@ -26,6 +26,8 @@ from autograder.result import Question, Result
 
 UNANSWERED = "No response."
 """nbgrader's own comment on a cell that was handed in as it was released."""
+
+_BY_TABLE = {"synchronize_session": False}
 
 LOCKED_S = 60.0
 """Seconds that another program may keep the gradebook locked before the run gives up."""
@@ -79,6 +81,9 @@ class Book:
             cell.name: MasterCell(cell.name, cell.cell_type, cell.source, bool(cell.locked), cell.checksum)
             for cell in self._notebook.source_cells
         }
+        tasks = self._notebook.task_cells
+        self._graded = {cell.id: cell.name for cell in (*self._notebook.grade_cells, *tasks)}
+        self._answered = {cell.id: cell.name for cell in (*self._notebook.solution_cells, *tasks)}
 
     def __enter__(self) -> Book:
         return self
@@ -111,10 +116,9 @@ class Book:
     def save(self, pages: Mapping[str, tuple[Page, Path]]) -> None:
         """Write some students' rows, all in one transaction, once no other program keeps the gradebook locked."""
         deadline = time.monotonic() + LOCKED_S
-        while True:
+        while pages:
             try:
-                for student, (made, submitted) in pages.items():
-                    self._rows(student, made, submitted)
+                self._rows(pages)
                 self._db.commit()
             except OperationalError as error:
                 self._db.rollback()
@@ -128,59 +132,130 @@ class Book:
 
     def has(self, student: str) -> bool:
         """Whether the gradebook holds a submission of this student."""
-        return self._submission(student) is not None
+        return bool(self._submissions([student]))
 
-    def _rows(self, student: str, made: Page, submitted: Path) -> None:
-        submission = self._submission(student) or self._new(student)
-        if stamp := self._folder.get_existing_timestamp(str(submitted)):
-            submission.timestamp = stamp
-        notebook = next(part for part in submission.notebooks if part.notebook_id == self._notebook.id)
-        verdicts = {question.id: question for question in made.result.questions}
-        for grade in notebook.grades:
-            verdict = verdicts.get(grade.name)
-            unwritten = verdict is not None and verdict.status == "manual" and grade.name in made.untouched
-            grade.auto_score = 0.0 if unwritten else verdict.points if verdict else None  # 0 as nbgrader has it
-            grade.needs_manual_grade = grade.auto_score is None or grade.manual_score is not None
-        for comment in notebook.comments:
-            comment.auto_comment = UNANSWERED if comment.name in made.untouched else None
-        self._db.flush()
-        self._penalty(student, submission, notebook)
+    def _rows(self, pages: Mapping[str, tuple[Page, Path]]) -> None:
+        """Write rows by the table, not by the object: a class is a few statements, not thousands."""
+        known = self._submissions(list(pages))
+        self._add([student for student in pages if student not in known])
+        known = self._submissions(list(pages))
+        submitted, notebook = self._api.SubmittedAssignment.__table__, self._api.SubmittedNotebook.__table__
+        grade, comment = self._api.Grade.__table__, self._api.Comment.__table__
+        query = select(notebook.c.assignment_id, notebook.c.id).where(
+            notebook.c.notebook_id == self._notebook.id, notebook.c.assignment_id.in_(list(known.values()))
+        )
+        notebooks = dict(self._db.execute(query).tuples().all())
+        given = select(grade.c.notebook_id, grade.c.cell_id, grade.c.id, grade.c.manual_score)
+        rows: dict[str, list[Any]] = {}
+        for row in self._db.execute(given.where(grade.c.notebook_id.in_(list(notebooks.values())))):
+            rows.setdefault(row.notebook_id, []).append(row)
+        scores, comments, late = [], [], []
+        for student, (made, folder) in pages.items():
+            of = notebooks[known[student]]
+            scores += [self._scored(row, made) for row in rows[of]]
+            comments += [
+                {"of": of, "on": cell, "text": UNANSWERED if name in made.untouched else None}
+                for cell, name in self._answered.items()
+            ]
+            if stamp := self._folder.get_existing_timestamp(str(folder)):
+                self._db.execute(update(submitted).where(submitted.c.id == known[student]).values(timestamp=stamp))
+                late.append(student)
+        self._db.execute(
+            update(grade)
+            .where(grade.c.id == bindparam("row"))
+            .values(auto_score=bindparam("score"), needs_manual_grade=bindparam("person")),
+            scores,
+            execution_options=_BY_TABLE,
+        )
+        self._db.execute(
+            update(comment)
+            .where(comment.c.notebook_id == bindparam("of"), comment.c.cell_id == bindparam("on"))
+            .values(auto_comment=bindparam("text")),
+            comments,
+            execution_options=_BY_TABLE,
+        )
+        if self._notebook.assignment.duedate:
+            for student in late:
+                self._penalty(student)
 
-    def _submission(self, student: str) -> Any:
-        rows = self._db.query(self._api.SubmittedAssignment)
-        return rows.filter_by(assignment_id=self._notebook.assignment_id, student_id=student).one_or_none()
+    def _scored(self, row: Any, made: Page) -> dict[str, Any]:
+        """An automatic score: a written answer that was not written has 0, as nbgrader has it."""
+        name = self._graded[row.cell_id]
+        verdict = next((question for question in made.result.questions if question.id == name), None)
+        score = verdict.points if verdict else None
+        if verdict is not None and verdict.status == "manual" and name in made.untouched:
+            score = 0.0
+        return {"row": row.id, "score": score, "person": score is None or row.manual_score is not None}
 
-    def _new(self, student: str) -> Any:
-        """Make a student's rows, as nbgrader's add_submission does, but without its warnings and commits."""
-        if self._db.get(self._api.Student, student) is None:
-            self._db.add(self._api.Student(id=student))
-        submission = self._api.SubmittedAssignment(assignment_id=self._notebook.assignment_id, student_id=student)
-        self._db.add(submission)
-        self._db.flush()
-        for master in submission.assignment.notebooks:
-            notebook = self._api.SubmittedNotebook(notebook_id=master.id, assignment_id=submission.id)
-            self._db.add(notebook)
-            self._db.flush()
-            graded = [*master.grade_cells, *master.task_cells]
-            answered = [*master.solution_cells, *master.task_cells]
-            self._db.add_all(self._api.Grade(cell_id=cell.id, notebook_id=notebook.id) for cell in graded)
-            self._db.add_all(self._api.Comment(cell_id=cell.id, notebook_id=notebook.id) for cell in answered)
-        self._db.flush()
-        return submission
+    def _submissions(self, students: Sequence[str]) -> dict[str, str]:
+        """Ids of the submissions of some students, by student."""
+        table = self._api.SubmittedAssignment.__table__
+        mine = table.c.assignment_id == self._notebook.assignment_id
+        query = select(table.c.student_id, table.c.id).where(mine, table.c.student_id.in_(students))
+        return dict(self._db.execute(query).tuples().all())
 
-    def _penalty(self, student: str, submission: Any, notebook: Any) -> None:
+    def _add(self, students: Sequence[str]) -> None:
+        """Make the rows of students who have none yet, as nbgrader's add_submission does."""
+        if not students:
+            return
+        api, new = self._api, self._api.new_uuid
+        people = api.Student.__table__
+        here = set(self._db.execute(select(people.c.id).where(people.c.id.in_(students))).scalars())
+        submissions = {student: new() for student in students}
+        notebooks = [
+            (new(), submission, master)
+            for submission in submissions.values()
+            for master in self._notebook.assignment.notebooks
+        ]
+        tables: list[tuple[Any, list[dict[str, Any]]]] = [
+            (api.Student, [{"id": student} for student in students if student not in here]),
+            (
+                api.SubmittedAssignment,
+                [
+                    {"id": submission, "assignment_id": self._notebook.assignment_id, "student_id": student}
+                    for student, submission in submissions.items()
+                ],
+            ),
+            (
+                api.SubmittedNotebook,
+                [{"id": own, "assignment_id": of, "notebook_id": master.id} for own, of, master in notebooks],
+            ),
+            (
+                api.Grade,
+                [
+                    {"cell_id": cell.id, "notebook_id": own}
+                    for own, _, master in notebooks
+                    for cell in (*master.grade_cells, *master.task_cells)
+                ],
+            ),
+            (
+                api.Comment,
+                [
+                    {"cell_id": cell.id, "notebook_id": own}
+                    for own, _, master in notebooks
+                    for cell in (*master.solution_cells, *master.task_cells)
+                ],
+            ),
+        ]
+        for table, rows in tables:
+            if rows:
+                self._db.execute(insert(table.__table__), rows)
+
+    def _penalty(self, student: str) -> None:
         """Set the late penalty that the course's plug-in asks for, within 0 and the score."""
         from nbgrader.preprocessors import AssignLatePenalties
 
+        name = self.assignment.name
+        self._db.expire_all()
+        submission = self._book.find_submission(name, student)
+        notebook = self._book.find_submission_notebook(name, name, student)
         notebook.late_submission_penalty = None
-        if not submission.timestamp or submission.total_seconds_late <= 0:
-            return
-        rule = AssignLatePenalties(config=self.course.config)
-        rule.init_plugin()
-        self._db.refresh(notebook)
-        penalty = rule.plugin_inst.late_submission_penalty(student, notebook.score, submission.total_seconds_late)
-        if penalty is not None:
-            notebook.late_submission_penalty = min(max(penalty, 0), notebook.score)
+        if submission.total_seconds_late > 0:
+            rule = AssignLatePenalties(config=self.course.config)
+            rule.init_plugin()
+            penalty = rule.plugin_inst.late_submission_penalty(student, notebook.score, submission.total_seconds_late)
+            if penalty is not None:
+                notebook.late_submission_penalty = min(max(penalty, 0), notebook.score)
 
 
 def page(grading: Grading, assignment: Assignment, master: Mapping[str, MasterCell]) -> Page:
@@ -193,7 +268,7 @@ def page(grading: Grading, assignment: Assignment, master: Mapping[str, MasterCe
         return Page(grading.result, None, frozenset())
     content = autograded(found, assignment, master, grading)
     untouched = frozenset(name for name, cell in master.items() if unanswered(found, cell))
-    return Page(grading.result, json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True) + "\n", untouched)
+    return Page(grading.result, json.dumps(content, ensure_ascii=False, sort_keys=True) + "\n", untouched)
 
 
 def unanswered(found: Notebook, master: MasterCell) -> bool:
@@ -206,21 +281,18 @@ def autograded(
     found: Notebook, assignment: Assignment, master: Mapping[str, MasterCell], grading: Grading
 ) -> dict[str, Any]:
     """A submission as nbgrader keeps it: locked cells restored, missing grade cells put back, verdicts as outputs."""
-    content = copy.deepcopy(found.content)
-    marks = {cell.grade_id: cell.nbgrader for cell in assignment.source.cells if cell.grade_id}
-    last = {cell.grade_id: cell.index for cell in found.cells}
+    marks = {name: cell.nbgrader for name, cell in assignment.source.marked.items()}
     cells = []
-    for raw, cell in zip(content["cells"], found.cells, strict=True):
-        metadata = raw.setdefault("metadata", {})
-        known = cell.grade_id in master and last[cell.grade_id] == cell.index
-        if not known:
-            metadata.pop("nbgrader", None)
-        raw = _restored(raw, master[cell.grade_id], marks[cell.grade_id]) if known else raw  # noqa: PLW2901
+    for given, cell in zip(found.content["cells"], found.cells, strict=True):
+        metadata = {name: mark for name, mark in (given.get("metadata") or {}).items() if name != "nbgrader"}
+        raw = {**given, "metadata": metadata}
+        if cell.grade_id in master and found.marked[cell.grade_id] is cell:
+            raw = _restored(raw, master[cell.grade_id], marks[cell.grade_id])
         if raw["cell_type"] == "code":
             raw["outputs"], raw["execution_count"] = _printed(grading.printed.get(cell.index)), None
         cells.append(raw)
     for name, missing in master.items():
-        if name not in last and marks[name].get("grade"):
+        if name not in found.marked and marks[name].get("grade"):
             prefix = ADDED if missing.kind == "code" else ""
             raw = {"cell_type": missing.kind, "id": f"added-{name}"[:64], "metadata": {}}
             cells.append(_restored(raw, missing, marks[name]) | {"source": prefix + missing.source})
@@ -229,7 +301,7 @@ def autograded(
         name = raw["metadata"].get("nbgrader", {}).get("grade_id")
         if raw["cell_type"] == "code" and name in verdicts:
             raw["outputs"], raw["execution_count"] = _outputs(verdicts[name]), 1
-    return {**content, "cells": cells}
+    return {**found.content, "cells": cells}
 
 
 def _restored(raw: dict[str, Any], master: MasterCell, marks: Mapping[str, Any]) -> dict[str, Any]:

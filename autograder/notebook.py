@@ -103,10 +103,14 @@ class Notebook:
                 )
         return frozenset(found)
 
+    @cached_property
+    def marked(self) -> dict[str, Cell]:
+        """The cells that have an nbgrader id; the last one where an id was duplicated, as nbgrader has it."""
+        return {cell.grade_id: cell for cell in self.cells if cell.grade_id}
+
     def cell_of(self, grade_id: str) -> Cell | None:
-        """Find the last cell with this nbgrader id, as nbgrader does where an id was duplicated."""
-        found = [cell for cell in self.cells if cell.grade_id == grade_id]
-        return found[-1] if found else None
+        """Find the cell with this nbgrader id."""
+        return self.marked.get(grade_id)
 
     def definitions(self, name: str) -> list[Statement]:
         """List the statements that define a function or class by this name, stubs left out where there are others.

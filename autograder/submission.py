@@ -36,8 +36,7 @@ class Submission:
 
     def belongs(self) -> bool:
         """Whether this is an attempt at the assignment: it has its cells, or defines one of its functions."""
-        ids = {cell.grade_id for cell in self._assignment.source.cells if cell.grade_id}
-        if any(cell.grade_id in ids for cell in self.notebook.cells):
+        if not self._assignment.source.marked.keys().isdisjoint(self.notebook.marked):
             return True
         names = set(self._assignment.names)
         return any(statement.defines in names for statement in self.notebook.statements) or any(

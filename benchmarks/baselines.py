@@ -155,7 +155,7 @@ class Classes:
     """Of ten students in turn, who has no mistake."""
 
     def course(self, tool: str, submissions: int) -> Path:
-        """Make a fresh course folder of `kit` or `nbgrader`, with this many submissions and no grades."""
+        """Make a fresh folder of `kit`, `nbgrader` or `otter`, with this many submissions and no grades."""
         fresh = self.root / "run"
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.copytree(self.root / tool, fresh)
@@ -170,8 +170,11 @@ class Classes:
         return [self.right[number % len(self.right)] for number in range(submissions)]
 
 
-def prepare(course: Course, root: Path, mistaken: int) -> Classes:
-    """Write the class for all three graders; `mistaken` of ten students have one known mistake."""
+def prepare(course: Course, root: Path, mistaken: int, otter: str) -> Classes:
+    """Write the class for all three graders; `mistaken` of ten students have one known mistake.
+
+    `otter` is the Python that has Otter.
+    """
     assignment = course.assignment(NAME)
     calls = count_calls(assignment)
     plain = {
@@ -204,10 +207,10 @@ def prepare(course: Course, root: Path, mistaken: int) -> Classes:
         path = root / "otter" / "tests" / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(OTTER_TEST.format(checks=plain[name], calls=calls[name], name=name), encoding="utf-8")
+    command = [otter, "-m", "otter", "generate", "--tests-dir", "tests", "--output-path", "autograder.zip"]
+    subprocess.run(command, cwd=root / "otter", check=True, capture_output=True)
     for number, student in enumerate(students):
-        found = filled(kit, student)
-        found["cells"] = [cell for cell in found["cells"] if not cell["metadata"].pop("nbgrader")["grade"]]
-        write(root / "otter-class" / f"{number}.ipynb", found)
+        write(root / "otter-class" / f"{number}.ipynb", for_otter(filled(kit, student)))
     return Classes(root, calls, tuple(number < 10 - mistaken for number in range(10)))
 
 
@@ -218,6 +221,16 @@ def six(assignment: Assignment) -> dict[str, Any]:
     cells: list[Cell] = [c for c in content["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") in wanted]
     cells[0]["source"] = "import torch\n\ntorch.set_num_threads(1)"
     return {**content, "cells": cells}
+
+
+def for_otter(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The same notebook as Otter's users hand it in: its first cell, and a check cell where nbgrader has a grade."""
+    cells: list[Cell] = [{**content["cells"][1], "source": f'import otter\n\ngrader = otter.Notebook("{NAME}.ipynb")'}]
+    for cell in content["cells"]:
+        mark = cell["metadata"]["nbgrader"]
+        cells.append({**cell, "source": f'grader.check("{mark["grade_id"]}")'} if mark["grade"] else cell)
+    bare = [{**cell, "id": f"cell-{place}", "metadata": {}} for place, cell in enumerate(cells)]
+    return {**content, "cells": bare}
 
 
 def answers(assignment: Assignment, number: int, mistaken: bool) -> dict[str, str]:
@@ -254,7 +267,15 @@ def count_calls(assignment: Assignment) -> dict[str, int]:
     return calls
 
 
-def full_marks(gradebook: Path) -> list[bool]:
+def full_marks(course: Path) -> list[bool]:
+    """Who has full marks in a folder after a run, sorted by student."""
+    if (course / "gradebook.db").exists():
+        return in_gradebook(course / "gradebook.db")
+    reports = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(course.glob("submitted/*/results.json"))]
+    return [all(t.get("score") == t.get("max_score") for t in report["tests"]) for report in reports]
+
+
+def in_gradebook(gradebook: Path) -> list[bool]:
     """Who has full marks in a gradebook, sorted by student."""
     with sqlite3.connect(gradebook) as book:
         rows = book.execute(

@@ -38,7 +38,7 @@ def mlp(course: Course) -> Assignment:
 def graded(course: Course, mlp: Assignment) -> Callable[[Mapping[str, Any]], Result]:
     """Grade a notebook's content."""
     grader = Grader(mlp, course.seed("mlp"))
-    return lambda content: grader.grade(Notebook(dict(content)), "made up")
+    return lambda content: grader.grade(Notebook(dict(content)), "made up").result
 
 
 @pytest.fixture(scope="session")

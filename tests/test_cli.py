@@ -28,7 +28,8 @@ def test_check_prints_the_record_and_nothing_else(course: Course, notebook: Path
     result = Result.model_validate_json(done.stdout)
 
     assert done.returncode == 0
-    assert (result.score, result.max_score, result.jail) == (12, 12, "none")
+    assert (result.score, result.max_score) == (12, 12)
+    assert result.jail in {"full", "portable"}
     assert set(json.loads(done.stdout)) >= {
         "assignment", "submission", "score", "max_score", "status", "jail", "seed", "seconds", "flags", "questions",
     }  # fmt: skip

@@ -281,7 +281,7 @@ def test_a_real_students_notebook_scores_full_on_its_six_functions(
         "    d1 = back.squeeze() * dsigma(s1)\n    dw1.add_(d1.view(-1, 1).mm(x.view(1, -1)))\n    db1.add_(d1)\n"
         "    return dw1, db1, dw2, db2",
     )
-    result = Grader(mlp, course.seed("mlp")).grade(Notebook(content), "x")
+    result = Grader(mlp, course.seed("mlp")).grade(Notebook(content), "x").result
 
     assert points(result) == {
         "sigma": 1, "dsigma": 1, "loss": 1, "dloss": 1, "forward_pass": 2, "backward_pass": 4, "train": 0,

@@ -1,11 +1,13 @@
-"""Stock nbgrader and `autograder grade` on the same course: the same scores, comments and flags."""
+"""Stock nbgrader, in kernels and in the jail, and `autograder grade` on the same course: the same rows."""
 
 from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nbgrader.api import Gradebook
@@ -56,25 +58,120 @@ def rows(course: Course, student: str | None = None) -> dict[tuple[str, str], tu
     return {key: row for key, row in found.items() if student in (None, key[0])}
 
 
-def test_stock_nbgrader_and_the_kit_write_the_same_rows(handed_in: Course, tmp_path: Path) -> None:
-    """`nbgrader autograde mlp`, in kernels, and `autograder grade mlp` agree on every row of the class."""
-    stock, kit = Course(tmp_path / "stock"), Course(tmp_path / "kit")
-    for copy in (stock, kit):
-        shutil.copytree(handed_in.root, copy.root)
-    shell([Path(sys.executable).parent / "nbgrader", "autograde", "mlp"], cwd=stock.root)
-    results = [graded.result for graded in batch.grade(kit, "mlp")]
+KERNELS = """
+c.Autograde.pre_convert_hook = None
+c.Autograde.sanitize_preprocessors = [
+    "nbgrader.preprocessors.ClearOutput",
+    "nbgrader.preprocessors.DeduplicateIds",
+    "nbgrader.preprocessors.OverwriteKernelspec",
+    "nbgrader.preprocessors.OverwriteCells",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+c.Autograde.autograde_preprocessors = [
+    "nbgrader.preprocessors.Execute",
+    "nbgrader.preprocessors.LimitOutput",
+    "autograder.plugins.SaveGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+c.Execute.timeout = 300
+"""
+"""nbgrader's own pipeline, for a course that trusts its students."""
+
+
+def grade(course: Course, **options: Any) -> list[batch.Graded]:
+    """Grade `mlp`, sorted by student."""
+    with batch.Batch(course, "mlp", **options) as run:
+        return sorted(run, key=lambda graded: graded.student)
+
+
+def autograde(course: Course) -> subprocess.CompletedProcess[str]:
+    """Run stock `nbgrader autograde mlp` in a course."""
+    command = [Path(sys.executable).parent / "nbgrader", "autograde", "mlp"]
+    return subprocess.run(command, capture_output=True, text=True, cwd=course.root, check=False, timeout=1200)
+
+
+def copied(course: Course, folder: Path) -> Course:
+    """A course of one's own to grade in."""
+    shutil.copytree(course.root, folder)
+    return Course(folder)
+
+
+def test_kernels_the_jail_and_the_kit_write_the_same_rows(handed_in: Course, tmp_path: Path) -> None:
+    """`nbgrader autograde`, in kernels and in the jail, and `autograder grade` agree on an honest class."""
+    kernels, jail, kit = (copied(handed_in, tmp_path / name) for name in ("kernels", "jail", "kit"))
+    config = kernels.root / "nbgrader_config.py"
+    config.write_text(config.read_text("utf-8") + KERNELS, "utf-8")
+    for stock in (kernels, jail):
+        done = autograde(stock)
+        assert done.returncode == 0, done.stderr[-3000:]
+    results = [graded.result for graded in grade(kit, workers=2)]
 
     assert len(results) == len(STORIES)
     assert {result.status for result in results} == {"graded"}
-    assert rows(kit) == rows(stock)
+    assert {result.jail for result in results} <= {"full", "portable"}
+    assert rows(kit) == rows(kernels)
+    assert rows(kit) == rows(jail)
     assert len({result.score for result in results}) > 3, "a class of equals would prove nothing"
+
+
+BROKEN = {
+    "empty": None,
+    "broken": "{",
+    "blank": "",
+    "number": "3",
+    "stranger": json.dumps(notebook_of("x = 1")),
+    "latin": json.dumps(notebook_of("# ä\nimport torch\ndef sigma(x):\n    return x.tanh()"), ensure_ascii=False),
+    "loop": json.dumps(notebook_of("import torch\ndef sigma(x):\n    while True:\n        pass")),
+    "exit": json.dumps(notebook_of("import os\ndef sigma(x):\n    os._exit(0)\ndef dsigma(x):\n    return 0 * x")),
+}
+"""What is in a submission of each kind: None for a folder without a notebook."""
+
+
+def test_every_kind_of_submission_gets_the_same_rows_both_ways(handed_in: Course, tmp_path: Path) -> None:
+    """Broken files, strangers, doubled and stripped cells, endless loops: one batch, two ways, the same gradebook."""
+    course = copied(handed_in, tmp_path / "all")
+    config = course.root / "nbgrader_config.py"
+    config.write_text(config.read_text("utf-8") + "\nc.BackpropKit.call_s = 1\n", "utf-8")
+    for student in made_up(course.assignment("mlp"), released("mlp")):
+        if not (course.root / "submitted" / student.name).exists():
+            text = student.notebook if isinstance(student.notebook, str) else json.dumps(student.notebook)
+            hand_in(course, student.name, text)
+    full = json.loads((course.root / "submitted" / "blaise" / "mlp" / "mlp.ipynb").read_text("utf-8"))
+    doubled = full | {"cells": [cell for cell in full["cells"] for _ in range(2)]}
+    old = json.loads(json.dumps(full).replace('"schema_version": 3', '"schema_version": 1'))
+    deleted = full | {"cells": [cell for cell in full["cells"] if cell["id"] != "sigma"]}
+    for name, content in {"doubled": doubled, "old": old, "deleted": deleted}.items():
+        hand_in(course, name, json.dumps(content))
+    for name, text in BROKEN.items():
+        hand_in(course, name, text, encoding="latin-1" if name == "latin" else "utf-8")
+    hand_in(course, "renamed", json.dumps(full), name="My homework (1).ipynb")
+    stock, kit = copied(course, tmp_path / "stock"), copied(course, tmp_path / "kit")
+    autograde(stock)
+    results = {graded.student: graded.result for graded in grade(kit, workers=2)}
+
+    assert rows(stock) == rows(kit)
+    for name in ("doubled", "old", "deleted", "renamed"):
+        assert results[name].score == 12, name
+    assert results["latin"].score == 1
+    assert results["loop"].question("sigma").status == "timeout"
+    assert results["exit"].question("sigma").status == "killed"
+    assert {results[name].status for name in ("empty", "broken", "blank", "number")} == {"unreadable"}
+    assert results["stranger"].status == "not_this_assignment"
+
+
+def hand_in(course: Course, student: str, text: str | None, encoding: str = "utf-8", name: str = "mlp.ipynb") -> None:
+    """Put a submission where nbgrader expects it."""
+    folder = course.root / "submitted" / student / "mlp"
+    folder.mkdir(parents=True)
+    if text is not None:
+        (folder / name).write_text(text, encoding=encoding)
 
 
 def test_feedback_is_made_from_what_the_kit_graded(handed_in: Course, tmp_path: Path) -> None:
     """`nbgrader generate_feedback` shows the scores and words that the kit wrote, and no hidden test."""
-    course = Course(tmp_path / "course")
-    shutil.copytree(handed_in.root, course.root)
-    list(batch.grade(course, "mlp", student="frank"))
+    course = copied(handed_in, tmp_path / "course")
+    grade(course, student="frank")
     shell([Path(sys.executable).parent / "nbgrader", "generate_feedback", "mlp"], cwd=course.root)
     page = (course.root / "feedback" / "frank" / "mlp" / "mlp.html").read_text(encoding="utf-8")
 
@@ -85,32 +182,30 @@ def test_feedback_is_made_from_what_the_kit_graded(handed_in: Course, tmp_path: 
 
 def test_what_a_person_graded_is_kept(handed_in: Course, tmp_path: Path) -> None:
     """Manual scores, extra credit and comments survive grading again; the row asks for another look."""
-    course = Course(tmp_path / "course")
-    shutil.copytree(handed_in.root, course.root)
-    list(batch.grade(course, "mlp"))
+    course = copied(handed_in, tmp_path / "course")
+    grade(course)
     with Gradebook(f"sqlite:///{course.root}/gradebook.db") as book:
-        grade = book.find_grade("dsigma", "mlp", "mlp", "frank")
-        grade.manual_score, grade.extra_credit, grade.needs_manual_grade = 0.75, 0.25, False
+        row = book.find_grade("dsigma", "mlp", "mlp", "frank")
+        row.manual_score, row.extra_credit, row.needs_manual_grade = 0.75, 0.25, False
         book.find_comment("dsigma-code", "mlp", "mlp", "frank").manual_comment = "Nearly."
         book.db.commit()
-    list(batch.grade(course, "mlp", force=True))
+    grade(course, force=True)
     with Gradebook(f"sqlite:///{course.root}/gradebook.db") as book:
-        grade = book.find_grade("dsigma", "mlp", "mlp", "frank")
+        row = book.find_grade("dsigma", "mlp", "mlp", "frank")
         comment = book.find_comment("dsigma-code", "mlp", "mlp", "frank")
 
-        assert (grade.manual_score, grade.extra_credit, grade.needs_manual_grade) == (0.75, 0.25, True)
+        assert (row.manual_score, row.extra_credit, row.needs_manual_grade) == (0.75, 0.25, True)
         assert comment.comment == "Nearly."
 
 
 def test_a_late_submission_is_penalised_as_the_courses_plugin_says(handed_in: Course, tmp_path: Path) -> None:
     """nbgrader's late-penalty plug-in decides; `zero` takes all points of a late notebook."""
-    course = Course(tmp_path / "course")
-    shutil.copytree(handed_in.root, course.root)
+    course = copied(handed_in, tmp_path / "course")
     config = course.root / "nbgrader_config.py"
     config.write_text(config.read_text("utf-8") + '\nc.LateSubmissionPlugin.penalty_method = "zero"\n', "utf-8")
     with Gradebook(f"sqlite:///{course.root}/gradebook.db") as book:
         book.update_or_create_assignment("mlp", duedate="2026-10-01 12:00:00 UTC")
-    list(batch.grade(course, "mlp", student="blaise"))
+    grade(course, student="blaise")
     with Gradebook(f"sqlite:///{course.root}/gradebook.db") as book:
         notebook = book.find_submission_notebook("mlp", "mlp", "blaise")
 
@@ -119,14 +214,10 @@ def test_a_late_submission_is_penalised_as_the_courses_plugin_says(handed_in: Co
 
 def test_a_submission_that_cannot_be_read_waits_for_a_person(handed_in: Course, tmp_path: Path) -> None:
     """A broken file, an empty folder and a stranger's notebook get no zero: every question needs a manual grade."""
-    course = Course(tmp_path / "course")
-    shutil.copytree(handed_in.root, course.root)
-    for student, text in {"broken": "{", "stranger": json.dumps(notebook_of("x = 1")), "empty": None}.items():
-        folder = course.root / "submitted" / student / "mlp"
-        folder.mkdir(parents=True)
-        if text is not None:
-            (folder / "mlp.ipynb").write_text(text, encoding="utf-8")
-    results = {graded.student: graded.result.status for graded in batch.grade(course, "mlp")}
+    course = copied(handed_in, tmp_path / "course")
+    for student in ("broken", "stranger", "empty"):
+        hand_in(course, student, BROKEN[student])
+    results = {graded.student: graded.result.status for graded in grade(course)}
 
     assert results["broken"] == results["empty"] == "unreadable"
     assert results["stranger"] == "not_this_assignment"
@@ -137,11 +228,10 @@ def test_a_submission_that_cannot_be_read_waits_for_a_person(handed_in: Course, 
 
 def test_a_changed_submission_is_graded_again_and_an_unchanged_one_is_not(handed_in: Course, tmp_path: Path) -> None:
     """A run takes up where the last one stopped."""
-    course = Course(tmp_path / "course")
-    shutil.copytree(handed_in.root, course.root)
-    list(batch.grade(course, "mlp"))
+    course = copied(handed_in, tmp_path / "course")
+    grade(course)
     path = course.root / "submitted" / "blaise" / "mlp" / "mlp.ipynb"
     path.write_text(path.read_text("utf-8") + "\n", "utf-8")
     (course.root / ".autograder" / "records" / "mlp" / "frank.json").write_text("{", "utf-8")
 
-    assert [graded.student for graded in batch.grade(course, "mlp") if graded.again] == ["blaise", "frank"]
+    assert [graded.student for graded in grade(course) if graded.again] == ["blaise", "frank"]

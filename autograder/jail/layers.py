@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from rich import box
@@ -11,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from autograder.jail.host import Jail, Level
+from autograder.jail.host import Jail, Level, takes_other_user
 from autograder.jail.inmate import JailUnavailable
 
 
@@ -56,14 +55,14 @@ def report(level: Level | None = None) -> Report:
     """Start a jail, let code in it try to get out, and say what holds."""
     try:
         with Jail(level) as jail:
-            off, found = dict(jail.off), jail.level
+            off, found, other_user = dict(jail.off), jail.level, takes_other_user()
     except JailUnavailable as error:
         return Report(
             None, tuple(Layer(name, False, text, "there is no jail") for name, text in _LAYERS.items()), str(error)
         )
     if found == "portable":
         off.setdefault("proc", "needs namespaces; Landlock hides /proc instead")
-    if os.geteuid() != 0:
+    if not other_user:
         off.setdefault(
             "file owners", "only root can take on another user's id; the other layers hide this user's files"
         )

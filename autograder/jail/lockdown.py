@@ -62,6 +62,7 @@ class Lock:
         self._filter = b""
         self._memory = 0
         self._processes = -1
+        self._about = -1
 
     def enter(self) -> None:
         """Shut the zygote in, before it loads its libraries.
@@ -72,9 +73,11 @@ class Lock:
         with contextlib.suppress(OSError):
             Path("/proc/self/oom_score_adj").write_bytes(_FIRST_TO_GO)
         if not self.plan.full:
+            self._about = os.open("/proc/self", os.O_PATH | os.O_CLOEXEC)
             self.off["namespaces"] = "not asked for, or refused by this machine"
             return
         namespaces.enter(self.plan.uid)
+        self._about = os.open("/proc/self", os.O_PATH | os.O_CLOEXEC)
         namespaces.furnish(self.plan.readable, self.plan.hidden)
         if self.plan.uid is not None:
             namespaces.become(self.plan.uid)
@@ -82,13 +85,18 @@ class Lock:
         if not Path("/proc/self").exists():
             self.off["proc"] = "this machine lets nobody mount a /proc of their own; there is none in the jail"
 
+    def about(self, name: str) -> str:
+        """Read what /proc says about this process; also where there is no /proc any more."""
+        with os.fdopen(os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._about)) as file:
+            return file.read()
+
     def settle(self) -> None:
         """Prepare what every fork will be locked with, once the zygote has loaded its libraries."""
-        size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        size = int(self.about("statm").split()[0]) * resource.getpagesize()
         self._memory = size + self.plan.memory
         if self.plan.full:
             namespaces.seal()
-            self._processes = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+            self._processes = os.open("ns/pid", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._about)
         elif self.plan.uid is not None:
             self._give_up_root(self.plan.uid)
         judged = self.plan.full or landlock.version() >= 3
