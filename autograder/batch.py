@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import multiprocessing
 import os
+import signal
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -20,10 +23,14 @@ from pydantic import ValidationError
 from autograder import __version__
 from autograder.course import Course
 from autograder.custody import held
-from autograder.errors import CannotGrade, UsageError
-from autograder.grade import Grader
+from autograder.errors import CannotGrade, KitError, UsageError
+from autograder.grade import Grader, Grading
 from autograder.gradebook import Book, MasterCell, Page, page
+from autograder.notebook import LARGEST, UnreadableNotebook, contents
+from autograder.jail.syscalls import control
 from autograder.result import Record, Result
+
+log = logging.getLogger(__name__)
 
 TRIES = 2
 """Times that a submission is tried, if the process that grades it ends."""
@@ -190,25 +197,43 @@ class Worker:
         self._grader = Grader(self._assignment, job.course.seed(job.name), opener, run_all=job.course.settings.run_all)
 
     def work(self, who: str, path: Path, master: Mapping[str, MasterCell]) -> Page:
-        """Grade one submission."""
+        """Grade one submission; whatever goes wrong with it, the next one is graded."""
+        try:
+            return page(self._graded(who, path), self._assignment, master)
+        except KitError:  # there is no jail any more
+            raise
+        except Exception:
+            log.exception("%r could not be graded", who)
+            message = "The grader failed on this submission. A person will look at it; nothing is lost."
+            return page(self._grader.failed(who, message), self._assignment, master)
+
+    def _graded(self, who: str, path: Path) -> Grading:
+        if not belongs(self._root, who, path):
+            name = path.relative_to(self._root)
+            told = f"{name} is a link that leads out of its student's folder; what it leads to was not read."
+            return self._grader.unreadable(who, told)
         try:
             grading = self._grader.grade_file(path, who)
         except UsageError as error:
             grading = self._grader.unreadable(who, str(error))
         message = grading.result.message.replace(f"{self._root}/", "")
         if message != grading.result.message:
-            grading = type(grading)(grading.result.model_copy(update={"message": message}), grading.notebook)
-        return page(grading, self._assignment, master)
+            grading = replace(grading, result=grading.result.model_copy(update={"message": message}))
+        return grading
 
     def close(self) -> None:
         """End the jail."""
         self._stack.close()
 
 
+_PR_SET_PDEATHSIG = 1
+
 _worker: Worker | None = None
 
 
 def _enter(job: Job) -> None:
+    if sys.platform == "linux":
+        control(_PR_SET_PDEATHSIG, signal.SIGKILL)  # a pool's process waits for ever for a parent that was killed
     global _worker  # noqa: PLW0603 - a pool's process has one worker, and no other place to keep it
     _worker = Worker(job)
 
@@ -216,6 +241,11 @@ def _enter(job: Job) -> None:
 def _work(who: str, path: Path, master: Mapping[str, MasterCell]) -> Page:
     assert _worker is not None
     return _worker.work(who, path, master)
+
+
+def belongs(root: Path, who: str, path: Path) -> bool:
+    """Whether a file lies in its student's own folder, links followed: else a link would hand in another's work."""
+    return path.resolve().is_relative_to((root / "submitted" / who).resolve())
 
 
 def stored(course: Course, name: str, student: str) -> Stored | None:
@@ -255,8 +285,8 @@ def _gathered(pages: Iterator[tuple[str, Page]]) -> Iterator[dict[str, Page]]:
 
 def _sha256(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
+        return hashlib.sha256(contents(path, LARGEST)).hexdigest()
+    except (OSError, UnreadableNotebook):
         return "unreadable"
 
 

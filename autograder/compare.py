@@ -22,6 +22,10 @@ ATOL = 2e-5
 """Allowed difference relative to the largest entry of the tensor: float32 keeps 1e-7 of it, right variants 1e-6."""
 
 
+AXES, LONG = 3, 99
+"""The most axes, and the longest axis, of a wrong shape that is repeated: a larger one could carry a hidden value."""
+
+
 class Mismatch(AssertionError):  # noqa: N818 - it is a finding, not a fault
     """An answer that is not the right one; its text is a sentence for the student."""
 
@@ -96,9 +100,10 @@ def _difference(got: Value, want: torch.Tensor, batch: int | None) -> str | None
         return _kind(got)
     if got.is_complex():
         return "is complex; real numbers are asked for"
-    got, want = _squeezed(got).double(), _squeezed(want)
+    got, want = _squeezed(got), _squeezed(want)
     if got.shape != want.shape:
         return _shape(got, want, batch)
+    got = got.double()
     if close(got, want):
         return None
     if not bool(got.isfinite().all()):
@@ -118,6 +123,8 @@ def _kind(got: Value) -> str:
 
 def _shape(got: torch.Tensor, want: torch.Tensor, batch: int | None) -> str:
     found, asked = tuple(got.shape), tuple(want.shape)
+    if len(found) > AXES or any(size > max(LONG, *want.shape, 0) for size in found):
+        return f"has another shape than {asked}, which is asked for"
     text = f"has shape {found}, where {asked} is asked for"
     if want.dim() == 2 and found == asked[::-1]:
         return f"{text}: it is transposed"
@@ -181,22 +188,32 @@ def _listed(names: list[str]) -> str:
 
 # What torch says of shapes that don't fit. Only these sentences are repeated to a student, and only with sizes
 # that the inputs have: any other text of an exception could carry a hidden value.
+_NUMBER, _SIZES = r"(?:0|[1-9][0-9]{0,5})", r"(?:-?N(?:, -?N){0,3})?"
 _SHAPE_SENTENCES = [
-    re.compile(pattern)
+    re.compile(pattern.replace("SIZES", _SIZES).replace("N", _NUMBER).replace("#", "[0-9]"))
     for pattern in (
-        r"mat1 and mat2 shapes cannot be multiplied \(\d+x\d+ and \d+x\d+\)",
-        r"size mismatch, got input \(\d+\), mat \(\d+x\d+\), vec \(\d+\)",
-        r"The size of tensor a \(\d+\) must match the size of tensor b \(\d+\) at non-singleton dimension \d+",
-        r"output with shape \[[\d, ]*\] doesn't match the broadcast shape \[[\d, ]*\]",
-        r"inconsistent tensor size, expected tensor \[\d+\] and src \[\d+\] to have the same number of elements, "
-        r"but got \d+ and \d+ elements respectively",
-        r"\dD tensors expected, but got \dD and \dD tensors",
-        r"(self|vector|mat1|mat2|vec|input|batch1|batch2) must be a (matrix|\dD tensor|vector)",
-        r"vector \+ matrix @ vector expected, got \d, \d, \d",
-        r"shape '\[[\d, -]*\]' is invalid for input of size \d+",
-        r"outer: Expected 1-D argument (self|vec2), but got \d-D",
+        r"mat1 and mat2 shapes cannot be multiplied \(NxN and NxN\)",
+        r"size mismatch, got input \(N\), mat \(NxN\), vec \(N\)",
+        r"The size of tensor a \(N\) must match the size of tensor b \(N\) at non-singleton dimension #",
+        r"output with shape \[SIZES\] doesn't match the broadcast shape \[SIZES\]",
+        r"inconsistent tensor size, expected tensor \[N\] and src \[N\] to have the same number of elements, "
+        r"but got N and N elements respectively",
+        r"#D tensors expected, but got #D and #D tensors",
+        r"(self|vector|mat1|mat2|vec|input|batch1|batch2) must be a (matrix|#D tensor|vector)",
+        r"vector \+ matrix @ vector expected, got #, #, #",
+        r"shape '\[SIZES\]' is invalid for input of size N",
+        r"outer: Expected 1-D argument (self|vec2), but got #-D",
     )
 ]
+
+# Likewise what Python says of a call that doesn't fit: numbers below 100, and few names, that stand in the notebook.
+_LIST = r"'\w+'(?:,? (?:and )?'\w+'){0,2}"
+_CALL_SENTENCE = re.compile(
+    r"(?:\w+\.)?(\w+)\(\) (?:"
+    r"takes (?:no arguments|(?:from N to )?N positional arguments?)(?: but N (?:was|were) given| \(N given\))"
+    rf"|missing N required (?:positional|keyword-only) arguments?: {_LIST}"
+    r"|got (?:an unexpected keyword argument|multiple values for argument) '\w+')".replace("N", "[0-9]{1,2}")
+)
 
 
 _STOPPED = {
@@ -215,7 +232,7 @@ def explain(
     """Say what a student's code raised, in words that hold nothing of a hidden input.
 
     Shapes:
-        words  identifiers in the student's own source: only these are repeated
+        words  identifiers in the student's own source, and those that are graded: only these are repeated
         sizes  axes of the inputs: only these numbers are repeated
         place  (cell, line) -> where that is, in words
     """
@@ -224,7 +241,7 @@ def explain(
     if fault.type_name in _STOPPED:
         return _STOPPED[fault.type_name]
     if fault.missing is not None:
-        return f"There is no {fault.missing} in the notebook." if fault.missing.isidentifier() else "A name is missing."
+        return f"There is no {fault.missing} in the notebook." if fault.missing in words else "A name is missing."
     if fault.type_name == "NotImplementedError":
         return f"It is not written yet{at}."
     known = getattr(builtins, fault.type_name, None)
@@ -235,7 +252,7 @@ def explain(
 def _told(fault: Fault, words: Collection[str], sizes: Collection[int]) -> str:
     """The part of an exception's text that is safe to repeat, with its punctuation, or nothing."""
     first = fault.message.split("\n")[0]
-    numbers = {int(number) for number in re.findall(r"\d+", re.sub(r"\b\dD\b|\d-D", "", first))}
+    numbers = {int(number) for number in re.findall(r"[0-9]+", re.sub(r"\b\dD\b|\d-D", "", first))}
     if any(sentence.fullmatch(first) for sentence in _SHAPE_SENTENCES) and numbers <= {0, 1, 2, 3, *sizes}:
         return f": {first}"
     if named := re.fullmatch(r"name '(\w+)' is not defined", first):
@@ -243,7 +260,7 @@ def _told(fault: Fault, words: Collection[str], sizes: Collection[int]) -> str:
     if named := re.fullmatch(r"'(\w+)' object has no attribute '(\w+)'.*", first):
         known = named[1] in {"Tensor", "NoneType", "float", "int", "tuple", "list", "function", "dict"}
         return f": a {named[1]} has no attribute {named[2]}" if known and named[2] in words else ""
-    if named := re.fullmatch(r"([\w.]+)\(\) (takes|missing) [\w ,']{1,120}", first):
-        repeated = set(re.findall(r"'(\w+)'", first)) | {named[1].split(".")[-1]}
-        return f": {first}" if repeated <= set(words) and not re.search(r"\d{3}", first) else ""
+    if named := _CALL_SENTENCE.fullmatch(first):
+        repeated = set(re.findall(r"'(\w+)'", first)) | set(first.split("(")[0].split("."))
+        return f": {first}" if repeated <= set(words) else ""
     return ""

@@ -138,8 +138,8 @@ def diagnose(
 ) -> list[Diagnosis]:
     """Name the known mistake whose answers equal the student's in every run, and differ from the right ones.
 
-    A mistake in the graded function itself is named before one in a function that it calls;
-    and that only if the other function's own question, where it was judged, was found to have this mistake.
+    A mistake that was found in a function on its own question is tried first: one mistake is named once.
+    Then those of the graded function itself; then those of functions that have no question of their own before.
 
     Shapes:
         elsewhere  function -> card that its own question was diagnosed with, "" for none
@@ -148,9 +148,10 @@ def diagnose(
     if same_answers(found, right):
         return []
     cards = bank(assignment.name).misconception
+    traced = [card for card in cards if elsewhere.get(card.function) == card.id]
     own = [card for card in cards if card.function in names]
-    called = [c for c in cards if c.function not in names and elsewhere.get(c.function, c.id) == c.id]
-    for card in own + called:
+    unjudged = [card for card in cards if card.function not in names and card.function not in elsewhere]
+    for card in traced + own + unjudged:
         if same_answers(found, mistaken_answers(assignment, card, checks)):
             return [Diagnosis(id=card.id, says=card.says, hint=card.hint)]
     return []

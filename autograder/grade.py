@@ -166,7 +166,7 @@ def judge(
         except StudentStopped as ended:
             message, stopped = explain(ended.fault), ended
         except StudentError as error:
-            message = _explained(error, recorder, found)
+            message = _explained(error, recorder, found, assignment.names)
             unwritten += _unwritten(error, question)
         except Exception:
             log.exception("%s, %s: the check itself failed", question.id, claim.id)
@@ -243,10 +243,10 @@ def _unwritten(error: StudentError, question: Question) -> bool:
     return not fault.frames or fault.frames[-1][2] in question.names
 
 
-def _explained(error: StudentError, recorder: Recorder, found: Notebook | None) -> str:
+def _explained(error: StudentError, recorder: Recorder, found: Notebook | None, asked: tuple[str, ...]) -> str:
     if found is None:
-        return explain(error.fault, sizes=recorder.sizes)
-    return explain(error.fault, found.words, recorder.sizes, found.place)
+        return explain(error.fault, asked, recorder.sizes)
+    return explain(error.fault, found.words.union(asked), recorder.sizes, found.place)
 
 
 def _said(status: QuestionStatus, question: Question, found: Notebook | None) -> str:

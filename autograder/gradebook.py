@@ -20,7 +20,7 @@ from sqlalchemy.exc import OperationalError
 from autograder.course import Assignment, Course
 from autograder.errors import CannotGrade
 from autograder.grade import Grading
-from autograder.notebook import Notebook
+from autograder.notebook import Notebook, contents
 from autograder.release import tools_on_path
 from autograder.result import Question, Result
 
@@ -31,6 +31,9 @@ _BY_TABLE = {"synchronize_session": False}
 
 LOCKED_S = 60.0
 """Seconds that another program may keep the gradebook locked before the run gives up."""
+
+LONGEST_TIMESTAMP = 100
+"""Bytes of a timestamp."""
 
 ADDED = "# This cell was missing from the submission; it was put back to show the score.\n"
 
@@ -108,9 +111,8 @@ class Book:
             folder = self.course.root / "autograded" / student / self.assignment.name
             if made.content is not None:
                 _write(folder / f"{self.assignment.name}.ipynb", made.content)
-            timestamp = submitted / "timestamp.txt"
-            if timestamp.is_file():
-                _write(folder / "timestamp.txt", timestamp.read_text(encoding="utf-8", errors="replace"))
+            if text := _timestamp(submitted):
+                _write(folder / "timestamp.txt", text)
         self.save(pages)
 
     def save(self, pages: Mapping[str, tuple[Page, Path]]) -> None:
@@ -149,6 +151,8 @@ class Book:
         rows: dict[str, list[Any]] = {}
         for row in self._db.execute(given.where(grade.c.notebook_id.in_(list(notebooks.values())))):
             rows.setdefault(row.notebook_id, []).append(row)
+        from nbgrader.utils import parse_utc
+
         scores, comments, late = [], [], []
         for student, (made, folder) in pages.items():
             of = notebooks[known[student]]
@@ -157,7 +161,8 @@ class Book:
                 {"of": of, "on": cell, "text": UNANSWERED if name in made.untouched else None}
                 for cell, name in self._answered.items()
             ]
-            if stamp := self._folder.get_existing_timestamp(str(folder)):
+            if text := _timestamp(folder):
+                stamp = parse_utc(text.strip())
                 self._db.execute(update(submitted).where(submitted.c.id == known[student]).values(timestamp=stamp))
                 late.append(student)
         self._db.execute(
@@ -285,7 +290,7 @@ def autograded(
     cells = []
     for given, cell in zip(found.content["cells"], found.cells, strict=True):
         metadata = {name: mark for name, mark in (given.get("metadata") or {}).items() if name != "nbgrader"}
-        raw = {**given, "metadata": metadata}
+        raw = {**given, "cell_type": cell.kind, "metadata": metadata}
         if cell.grade_id in master and found.marked[cell.grade_id] is cell:
             raw = _restored(raw, master[cell.grade_id], marks[cell.grade_id])
         if raw["cell_type"] == "code":
@@ -302,6 +307,21 @@ def autograded(
         if raw["cell_type"] == "code" and name in verdicts:
             raw["outputs"], raw["execution_count"] = _outputs(verdicts[name]), 1
     return {**found.content, "cells": cells}
+
+
+def _timestamp(folder: Path) -> str:
+    """The text of a submission's timestamp.txt; nothing where it is a link, no plain file, or no point in time.
+
+    It may be the student's own: nbgrader's reader ends the whole run over one that it can't make sense of.
+    """
+    from nbgrader.utils import parse_utc
+
+    path = folder / "timestamp.txt"
+    try:
+        text = "" if path.is_symlink() else contents(path, LONGEST_TIMESTAMP).decode()
+        return text if text.strip() and parse_utc(text.strip()) else ""
+    except (OSError, CannotGrade, ValueError, OverflowError, TypeError, AttributeError):
+        return ""
 
 
 def _restored(raw: dict[str, Any], master: MasterCell, marks: Mapping[str, Any]) -> dict[str, Any]:

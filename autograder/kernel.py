@@ -6,7 +6,6 @@ This is how stock `nbgrader autograde` grades without a jail: hidden tests and s
 from __future__ import annotations
 
 import functools
-from collections.abc import MutableMapping
 from typing import Any
 
 from autograder.course import Assignment, Course, find
@@ -17,7 +16,7 @@ from autograder.jail.session import Session
 from autograder.student import LocalStudent
 
 
-def points(assignment: str, question: str, names: MutableMapping[str, Any]) -> float:
+def points(assignment: str, question: str, names: dict[str, Any]) -> float:
     """Judge a question in this kernel, say on stdout what was found, and give its points.
 
     Shapes:

@@ -8,7 +8,11 @@ from __future__ import annotations
 import ast
 import functools
 import json
+import os
+import re
+import stat
 import symtable
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -20,6 +24,16 @@ from autograder.jail.session import Step
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of a notebook file that are read: one with every picture of a course in it is far smaller."""
+
+LARGEST_CELL, LARGEST_CODE = 1 << 18, 1 << 20
+"""Characters of code that are taken apart, in a cell and in all: more than any person writes in a lesson."""
+
+MAGICS = 40
+"""Magics and shell lines that one cell may have."""
+
+_MAGIC = re.compile(r"^[ \t]*[%!?,;/]|=[ \t]*[%!]|\?[ \t]*$", re.MULTILINE)
+_TOO_LONG = "it is too long to have been written by hand"
+_TOO_DEEP = "it is nested too deeply, or has too many magics"
 
 
 class UnreadableNotebook(CannotGrade):
@@ -104,6 +118,18 @@ class Notebook:
         return frozenset(found)
 
     @cached_property
+    def _binding(self) -> dict[str, list[Statement]]:
+        return _index((s, s.binds) for s in self.statements)
+
+    @cached_property
+    def _touching(self) -> dict[str, list[Statement]]:
+        return _index((s, s.touches) for s in self.statements)
+
+    @cached_property
+    def _defining(self) -> dict[str, list[Statement]]:
+        return _index((s, [s.defines] if s.defines else []) for s in self.statements)
+
+    @cached_property
     def marked(self) -> dict[str, Cell]:
         """The cells that have an nbgrader id; the last one where an id was duplicated, as nbgrader has it."""
         return {cell.grade_id: cell for cell in self.cells if cell.grade_id}
@@ -117,8 +143,7 @@ class Notebook:
 
         A name that is never given a function by `def`, `class`, `lambda` or as an alias may still get one by a call.
         """
-        found = [s for s in self.statements if s.defines == name]
-        found = found or [s for s in self.statements if name in s.binds and not s.imports]
+        found = self._defining.get(name) or [s for s in self._binding.get(name, []) if not s.imports]
         return [s for s in found if not s.stub] or found
 
     def definition(self, name: str, before_cell: int | None = None) -> Statement | None:
@@ -150,10 +175,10 @@ class Notebook:
     def place(self, cell: int, line: int) -> str:
         """Say where a line stands, and what it says, for a message to the notebook's author."""
         try:
-            text = self.cells[cell].source.split("\n")[line - 1].strip()
+            text = self.cells[cell].source.split("\n")[line - 1].strip()[:100]
         except IndexError:
             return ""
-        return f"in cell {cell + 1}, line {line}, `{text[:100]}`," if text else f"in cell {cell + 1}, line {line},"
+        return f"in cell {cell + 1}, line {line}, `{text}`," if text else f"in cell {cell + 1}, line {line},"
 
     def broken_definition(self, name: str) -> SyntaxFault | None:
         """Find the cell that would define this name if it were Python."""
@@ -165,22 +190,26 @@ class Notebook:
 
     def _behind(self, name: str, graded: bool, before_cell: int | None) -> list[Statement]:
         """The statements that give a name its value, and those that change it afterwards."""
-        if graded or any(s.defines == name for s in self.statements):
+        if graded or name in self._defining:
             definition = self.definition(name, before_cell)
             bound = [definition] if definition else []
         else:  # a variable may build on what it was before, but not by way of a loop if it can be had without
-            bound = [s for s in self.statements if name in s.binds]
+            bound = self._binding.get(name, [])
             bound = [s for s in bound if before_cell is None or s.cell <= before_cell] or bound
             bound = [s for s in bound if not s.loops] or bound
         if not bound:
-            return [s for s in self.statements if "*" in s.binds]
-        touched = [s for s in self.statements if name in s.touches and not s.loops and s.position > bound[0].position]
+            return self._binding.get("*", [])
+        touched = [s for s in self._touching.get(name, []) if not s.loops and s.position > bound[0].position]
         return bound + [s for s in touched if before_cell is None or s.cell <= before_cell]
 
     def _statements(self) -> Iterator[Statement]:
-        position = 0
+        position, room = 0, LARGEST_CODE
         for cell in self.cells:
             if cell.kind != "code":
+                continue
+            room -= len(cell.source)
+            if len(cell.source) > LARGEST_CELL or room < 0:
+                self.syntax_faults.append(SyntaxFault(cell.index, 1, _TOO_LONG))
                 continue
             found = _parsed(cell.source)
             if isinstance(found, SyntaxFault):
@@ -199,16 +228,31 @@ def read(path: Path) -> Notebook:
         UnreadableNotebook: if it can't be read as a notebook; the sentence says why and what to do.
     """
     readable(path)
-    size = path.stat().st_size
-    if size > LARGEST:
+    try:
+        data = contents(path, LARGEST)
+    except OSError as error:
+        raise UnreadableNotebook(f"{path} can't be read: {error.strerror or error}.") from None
+    return parse(data, str(path))
+
+
+def contents(path: Path, most: int) -> bytes:
+    """Read a file of at most `most` bytes that somebody handed in: a plain file, never a pipe or a device.
+
+    Raises:
+        UnreadableNotebook: if it is larger.
+        OSError: if it can't be read, or is no plain file.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError("it is no plain file")
+        data = file.read(most + 1)
+    if len(data) > most:
         raise UnreadableNotebook(
-            f"{path} has {size // 2**20} MiB, and notebooks are read up to {LARGEST // 2**20} MiB. "
+            f"{path} has {status.st_size // 2**20} MiB, and notebooks are read up to {most // 2**20} MiB. "
             "Clear its outputs and save it again."
         )
-    try:
-        return parse(path.read_bytes(), str(path))
-    except OSError as error:
-        raise UnreadableNotebook(f"{path} can't be read: {error.strerror}.") from None
+    return data
 
 
 def readable(path: Path) -> None:
@@ -300,6 +344,8 @@ def _python(source: str) -> str:
     except SyntaxError:
         from IPython.core.inputtransformer2 import TransformerManager
 
+        if len(_MAGIC.findall(source)) > MAGICS:  # each would be a pass over the whole cell
+            raise RuntimeError("too many magics") from None
         return str(TransformerManager().transform_cell(source))
     return source
 
@@ -308,14 +354,19 @@ def _python(source: str) -> str:
 def _parsed(source: str) -> tuple[Statement, ...] | SyntaxFault:
     """The statements of a cell's text; kept, because most cells of a class's notebooks are the same locked ones."""
     try:
-        python = _python(source)
-        return tuple(_statement(node, python) for node in ast.parse(python).body)
+        with warnings.catch_warnings():  # about the student's code: they would be printed here
+            warnings.simplefilter("ignore")
+            python = _python(source)
+            lines = python.split("\n")
+            return tuple(_statement(node, lines) for node in ast.parse(python).body)
+    except (RuntimeError, MemoryError):  # RecursionError among them
+        return SyntaxFault(0, 1, _TOO_DEEP)
     except (SyntaxError, ValueError) as error:
         return SyntaxFault(0, getattr(error, "lineno", None) or 1, str(getattr(error, "msg", error))[:200])
 
 
-def _statement(node: ast.stmt, source: str) -> Statement:
-    text, line = _text(node, source)
+def _statement(node: ast.stmt, lines: Sequence[str]) -> Statement:
+    text, line = _text(node, lines)
     binds, reads = _names(text)
     defines = _defines(node)
     return Statement(
@@ -333,10 +384,9 @@ def _statement(node: ast.stmt, source: str) -> Statement:
     )
 
 
-def _text(node: ast.stmt, source: str) -> tuple[str, int]:
+def _text(node: ast.stmt, lines: Sequence[str]) -> tuple[str, int]:
     """A statement's own source and its first line, decorators included."""
     first = min([node.lineno, *(mark.lineno for mark in getattr(node, "decorator_list", []))])
-    lines = source.split("\n")
     block = "\n".join(lines[first - 1 : node.end_lineno])
     try:
         if len(ast.parse(block).body) == 1:
@@ -366,6 +416,15 @@ def _names(text: str) -> tuple[frozenset[str], frozenset[str]]:
             if symbol.is_declared_global() and symbol.is_assigned():
                 reads.add(symbol.get_name())
     return frozenset(binds), frozenset(reads)
+
+
+def _index(named: Iterable[tuple[Statement, Iterable[str]]]) -> dict[str, list[Statement]]:
+    """Statements by name, each list in the order of the notebook."""
+    found: dict[str, list[Statement]] = {}
+    for statement, names in named:
+        for name in names:
+            found.setdefault(name, []).append(statement)
+    return found
 
 
 def _touched(node: ast.stmt) -> Iterator[str]:

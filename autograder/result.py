@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 QuestionStatus = Literal["graded", "no_answer", "timeout", "killed", "manual", "grader_error"]
 SubmissionStatus = Literal["graded", "not_this_assignment", "unreadable", "grader_error"]
 JailLevel = Literal["full", "portable", "none"]
 
 Points = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+Words = Annotated[str, AfterValidator(_printable)]
+"""A sentence: it may quote a line or a file's name, but nothing that would steer a terminal or reorder a line."""
 
 
 class Record(BaseModel):
@@ -28,7 +36,7 @@ class Test(Record):
     says: str
     passed: bool
     weight: Points = 1.0
-    message: str = ""
+    message: Words = ""
 
 
 class Diagnosis(Record):
@@ -48,8 +56,8 @@ class Question(Record):
     """None where no score can be given: a written answer, or a fault of the grader."""
     max_points: Points
     follow_through: bool = False
-    message: str = ""
-    definition: str = ""
+    message: Words = ""
+    definition: Words = ""
     """Which definition was graded, where the notebook has several."""
     tests: tuple[Test, ...] = ()
     diagnoses: tuple[Diagnosis, ...] = ()
@@ -83,12 +91,12 @@ class Result(Record):
     max_score: Points
     """Points that this run could give: written answers stand beside it as `manual` questions."""
     status: SubmissionStatus
-    message: str = ""
+    message: Words = ""
     jail: JailLevel
     seed: str = ""
     """A digest of the hidden inputs' seed: equal digests, equal inputs."""
     seconds: float = 0.0
-    flags: tuple[str, ...] = ()
+    flags: tuple[Words, ...] = ()
     questions: tuple[Question, ...] = ()
 
     @model_validator(mode="after")

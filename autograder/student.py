@@ -105,15 +105,14 @@ class JailedStudent:
         self._budget_s = budget_s
         """Seconds that reading the notebook may take in all, fresh forks included."""
         self._steps: list[Step] = []
+        self._suspects: list[Step] = []
         self._inmate: Inmate | None = None
         self._printed: dict[int, str] = {}
 
     def read(self, steps: Sequence[Step]) -> None:
         """Run the notebook's statements; one that ends its fork is left out of the next."""
         self._steps = list(steps)
-        self._enter()
-        assert self._inmate is not None
-        self._printed = dict(self._inmate.printed)
+        self._printed = dict(self._inside().printed)
 
     def run(self, flow: Flow, **tensors: torch.Tensor) -> dict[str, Value]:
         """Call `flow` on the notebook, in the jail.
@@ -122,12 +121,13 @@ class JailedStudent:
             StudentError: if the student's code raises.
             StudentStopped: if it was ended; the next call finds a fresh fork.
         """
-        if self._inmate is None:
-            self._enter()
-        assert self._inmate is not None
         given = {name: _cast(tensor, torch.float32) for name, tensor in tensors.items()}
         try:
-            return self._inmate.call(flows_source(flow), flow.__name__, given)
+            try:
+                return self._inside().call(flows_source(flow), flow.__name__, given)
+            except Killed:  # perhaps not by its own hand: a zygote or a whole machine may run out of memory
+                self.close()
+                return self._inside().call(flows_source(flow), flow.__name__, given)
         except Raised as raised:
             raise StudentError(raised.fault) from None
         except (TimedOut, Killed, WireError) as ended:
@@ -144,30 +144,38 @@ class JailedStudent:
             self._inmate.kill()
             self._inmate = None
 
-    def _enter(self) -> None:
-        """Run all statements in a fresh fork; again without those that end it, as long as the budget lasts."""
-        deadline = time.monotonic() + self._budget_s
-        fatal: list[CellFault] = []
-        while True:
-            self._inmate = self._jail.fork()
-            faults: list[CellFault] = []
-            for step in self._steps:
-                if time.monotonic() > deadline:
-                    why = Fault("TimedOut", "reading the notebook took too long")
-                    fatal.append(CellFault(step.cell, step.line, why))
-                    self._steps = self._steps[: self._steps.index(step)]
-                    break
-                try:
-                    faults += self._inmate.execute(step)
-                except (TimedOut, Killed, WireError) as ended:
-                    fatal.append(CellFault(step.cell, step.line, Fault(type(ended).__name__, str(ended))))
-                    self._steps.remove(step)
-                    self.close()
-                    break
-            if self._inmate is not None:
+    def _inside(self) -> Inmate:
+        """The fork that holds the notebook: a fresh one if the last was ended."""
+        if self._inmate is None:
+            deadline = time.monotonic() + self._budget_s
+            while self._inmate is None:
+                self._inmate = self._entered(deadline)
+        return self._inmate
+
+    def _entered(self, deadline: float) -> Inmate | None:
+        """Run all statements in a fresh fork; None if one of them ended it, which is left out from then on."""
+        inmate = self._jail.fork()
+        for step in list(self._steps):
+            if time.monotonic() > deadline:
+                self._steps = self._steps[: self._steps.index(step)]
+                self._note(CellFault(step.cell, step.line, Fault("TimedOut", "reading the notebook took too long")))
                 break
-        known = {(fault.cell, fault.line) for fault in self.faults}
-        self.faults += [fault for fault in [*fatal, *faults] if (fault.cell, fault.line) not in known]
+            try:
+                for fault in inmate.execute(step):
+                    self._note(fault)
+            except (TimedOut, Killed, WireError) as ended:
+                inmate.kill()
+                if isinstance(ended, Killed) and step not in self._suspects:
+                    self._suspects.append(step)  # it may try once more: perhaps it was not by its own hand
+                    return None
+                self._steps.remove(step)
+                self._note(CellFault(step.cell, step.line, Fault(type(ended).__name__, str(ended))))
+                return None
+        return inmate
+
+    def _note(self, fault: CellFault) -> None:
+        if (fault.cell, fault.line) not in {(known.cell, known.line) for known in self.faults}:
+            self.faults.append(fault)
 
 
 class Opener(Protocol):

@@ -220,6 +220,8 @@ def main() -> None:
     if not 2 <= asked.submissions < MANY or asked.rounds < 1 or not 0 <= asked.mistaken <= 9:
         parser.error(f"at least two submissions and fewer than {MANY}, one round, one student of ten who is right")
     adopt_orphans()
+    if (busy := os.getloadavg()[0]) > 1:
+        print(f"this machine is busy (load {busy:.1f}): wall times will be too long, trust CPU times", file=sys.stderr)
     otter = asked.otter_python or otter_python()
     with tempfile.TemporaryDirectory() as scratch:
         print("writing the class, three times", file=sys.stderr)

@@ -29,7 +29,7 @@ class PictureError(ValueError):
 def blank_figure(width: float, height: float) -> Figure:
     """Make a figure (sizes in inches) that no global list knows of."""
     try:
-        from matplotlib.figure import Figure  # noqa: PLC0415 - load_data must work without matplotlib
+        from matplotlib.figure import Figure
     except ImportError as error:
         raise PictureError("Pictures need matplotlib: install it, then restart the notebook's kernel.") from error
     return Figure(figsize=(width, height), layout="constrained")
@@ -37,7 +37,7 @@ def blank_figure(width: float, height: float) -> Figure:
 
 def blue_orange() -> Any:
     """Make the colour map of signed values: blue below zero, white at zero, orange above."""
-    from matplotlib.colors import LinearSegmentedColormap  # noqa: PLC0415 - as in blank_figure
+    from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("blue_orange", ["#003C66", BLUE, "#FFFFFF", VERMILION, "#6B2F00"])
 

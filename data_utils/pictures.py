@@ -55,7 +55,7 @@ def show(fig: Figure, sentence: str) -> None:
         picture = io.BytesIO()
         fig.savefig(picture, format="png", dpi=100, bbox_inches="tight", facecolor="white")
         bundle = {"image/png": base64.b64encode(picture.getvalue()).decode(), "text/plain": f"<picture: {sentence}>"}
-        from IPython.display import display  # noqa: PLC0415 - only where a notebook has loaded it already
+        from IPython.display import display
 
         display(bundle, raw=True, metadata={"image/png": {"alt": sentence}})
     if "matplotlib.pyplot" in sys.modules:  # a figure that a student made with pyplot would be shown a second time

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from autograder.course import Course
 from autograder.result import Result
-from tests.conftest import REPO, answering, autograder, copied_course, notebook_of
+from tests.conftest import REPO, answering, autograder, command, copied_course, notebook_of
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_bad_input_gets_one_sentence_and_its_exit_code(case: str, course: Course
     arguments = [word.format(**given) for word in words]
     if "--course" not in arguments and words[0] != "nothing":
         arguments += ["--course", str(course.root)]
-    done = autograder(*arguments)
+    done = command(*arguments)
     said = " ".join((done.stdout + done.stderr).split())
 
     assert done.returncode == code, said
@@ -104,7 +104,7 @@ def test_a_broken_configuration_is_told_as_that(tmp_path: Path) -> None:
     """A course whose nbgrader_config.py doesn't run is bad usage, told with Python's reason."""
     course = copied_course(tmp_path)
     (course.root / "nbgrader_config.py").write_text("c = get_config(\n", encoding="utf-8")
-    done = autograder("grade", "mlp", "--course", course.root)
+    done = command("grade", "mlp", "--course", course.root)
 
     assert done.returncode == 2
     assert "can't be run" in done.stderr or "No submissions" in done.stderr
@@ -118,7 +118,7 @@ def test_a_fault_of_the_kit_is_owned(tmp_path: Path) -> None:
     submitted = course.root / "submitted" / "ada" / "mlp"
     submitted.mkdir(parents=True)
     shutil.copy(REPO / "release" / "mlp" / "mlp.ipynb", submitted)
-    done = autograder("check", submitted / "mlp.ipynb", "-a", "mlp", "--course", course.root)
+    done = command("check", submitted / "mlp.ipynb", "-a", "mlp", "--course", course.root)
 
     assert done.returncode == 1
     assert "test_unheard_of.py" in done.stderr

@@ -29,6 +29,8 @@ from autograder.jail.wire import Foreign, WireError
 from tests.hostile import CELLS, prelude
 
 REPO = Path(__file__).parents[1]
+pytestmark = pytest.mark.slow
+
 TIGHT = Limits(call_s=1.5, cell_s=1.5, cpu_s=60, memory_mib=256, file_mib=8, frame_mib=8, output_bytes=4096)
 
 FLOWS = """

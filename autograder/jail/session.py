@@ -13,7 +13,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,7 +75,7 @@ class MissingNameError(AttributeError):
 class Notebook:
     """The notebook as a flow sees it: its globals are attributes."""
 
-    def __init__(self, names: MutableMapping[str, Any]) -> None:
+    def __init__(self, names: dict[str, Any]) -> None:
         object.__setattr__(self, "_names", names)
 
     def __getattr__(self, name: str) -> Any:
@@ -94,7 +94,7 @@ class Notebook:
 class Shell:
     """What `get_ipython()` gives to cells that run outside a kernel: quiet magics, refused shell lines."""
 
-    def __init__(self, names: MutableMapping[str, Any]) -> None:
+    def __init__(self, names: dict[str, Any]) -> None:
         self.user_ns = names
 
     def run_line_magic(self, name: str, line: str, *_: Any) -> None:
@@ -134,12 +134,12 @@ class _Nowhere(io.TextIOBase):
 class Session:
     """A student's notebook while it lives."""
 
-    def __init__(self, names: MutableMapping[str, Any] | None = None) -> None:
+    def __init__(self, names: dict[str, Any] | None = None) -> None:
         if names is None:
             names = {"__name__": "__main__", "__builtins__": __builtins__}
             names["get_ipython"] = lambda: Shell(names)
             names["display"] = lambda *_, **__: None
-        self.names: MutableMapping[str, Any] = names
+        self.names: dict[str, Any] = names
         self.printed: dict[int, str] = {}
         self._flows: dict[str, dict[str, Any]] = {}
 

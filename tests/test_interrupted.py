@@ -1,0 +1,139 @@
+"""A run interrupted anywhere: nothing written is lost, nothing ungraded is a zero, and the next run goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from nbgrader.api import Gradebook
+
+from autograder import release
+from autograder.course import Course
+from autograder.demo import made_up
+from tests.conftest import autograder, copied_course, released
+
+pytestmark = pytest.mark.slow
+
+STUDENTS = 120
+
+
+@pytest.fixture(scope="module")
+def handed_in(tmp_path_factory: pytest.TempPathFactory) -> Course:
+    """A released course with many submissions, right and wrong in turn."""
+    course = copied_course(tmp_path_factory.mktemp("many"))
+    release.generate(course, "mlp")
+    kinds = [
+        json.dumps(student.notebook)
+        for student in made_up(course.assignment("mlp"), released("mlp"))
+        if not isinstance(student.notebook, str)
+    ]
+    for number in range(STUDENTS):
+        folder = course.root / "submitted" / f"student-{number:03}" / "mlp"
+        folder.mkdir(parents=True)
+        (folder / "mlp.ipynb").write_text(kinds[number % len(kinds)], encoding="utf-8")
+    return course
+
+
+@pytest.fixture(scope="module")
+def undisturbed(handed_in: Course, tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+    """The scores of a run that nobody interrupts."""
+    course = Course(tmp_path_factory.mktemp("undisturbed") / "course")
+    shutil.copytree(handed_in.root, course.root)
+    assert autograder("grade", "mlp", "--course", course.root, "--workers", "2").returncode == 0
+    return scores(course)
+
+
+def scores(course: Course) -> dict[str, float]:
+    """student -> automatic score of every submission in the gradebook whose questions have one."""
+    found = {}
+    with Gradebook(f"sqlite:///{course.root}/gradebook.db") as book:
+        for submission in book.assignment_submissions("mlp"):
+            grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
+            if all(grade.auto_score is not None for grade in grades):
+                found[submission.student.id] = submission.score
+    return found
+
+
+def records(course: Course) -> int:
+    """How many results are kept."""
+    return len(list((course.root / ".autograder" / "records" / "mlp").glob("*.json")))
+
+
+@contextmanager
+def running(course: Course) -> Iterator[psutil.Process]:
+    """A run with two workers, some of whose submissions are done."""
+    command = [sys.executable, "-m", "autograder", "grade", "mlp", "--course", str(course.root), "--workers", "2"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as started:
+        wait_until(lambda: records(course) > 0 or started.poll() is not None)
+        yield psutil.Process(started.pid)
+        started.wait(300)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
+    """Wait for something that takes its time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def course(handed_in: Course, tmp_path: Path) -> Course:
+    """A course of one's own."""
+    shutil.copytree(handed_in.root, tmp_path / "course")
+    return Course(tmp_path / "course")
+
+
+def test_a_killed_run_is_taken_up_where_it_stopped(course: Course, undisturbed: dict[str, float]) -> None:
+    """After `kill -9` what stands in the gradebook is right, no process is left, and the next run does the rest."""
+    with running(course) as grader:
+        family = grader.children(recursive=True)
+        os.kill(grader.pid, signal.SIGKILL)
+    done_before = scores(course)
+    wait_until(lambda: not any(alive(process) for process in family))
+    again = autograder("grade", "mlp", "--course", course.root, "--workers", "2")
+
+    assert 0 < len(done_before) < STUDENTS
+    assert done_before.items() <= undisturbed.items()
+    assert again.returncode == 0
+    assert f"of {STUDENTS} had not changed since they were graded" in again.stdout
+    assert scores(course) == undisturbed
+
+
+def alive(process: psutil.Process) -> bool:
+    """Whether a process still runs."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def zygotes(grader: psutil.Process) -> list[psutil.Process]:
+    """The processes that a run's forks come from."""
+    return [
+        p
+        for worker in grader.children()
+        for p in worker.children(recursive=True)
+        if "start.py" in " ".join(p.cmdline())
+    ]
+
+
+@pytest.mark.parametrize("victims", ["a worker", "the zygotes", "both workers"])
+def test_a_run_survives_the_death_of_a_part(course: Course, undisturbed: dict[str, float], victims: str) -> None:
+    """A worker or a zygote that is killed is replaced; every submission is graded as if nothing had happened."""
+    with running(course) as grader:
+        workers = grader.children()
+        for process in {"a worker": workers[:1], "both workers": workers, "the zygotes": zygotes(grader)}[victims]:
+            process.kill()
+
+    assert scores(course) == undisturbed
