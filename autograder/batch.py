@@ -26,8 +26,8 @@ from autograder.custody import held
 from autograder.errors import CannotGrade, KitError, UsageError
 from autograder.grade import Grader, Grading
 from autograder.gradebook import Book, MasterCell, Page, page
-from autograder.notebook import LARGEST, UnreadableNotebook, contents
 from autograder.jail.syscalls import control
+from autograder.notebook import LARGEST, UnreadableNotebook, contents
 from autograder.result import Record, Result
 
 log = logging.getLogger(__name__)

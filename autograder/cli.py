@@ -49,7 +49,6 @@ def demo(
     into: Annotated[Path, typer.Option("--into", metavar="DIR", help="Where the scratch course is made.")] = Path(
         "demo"
     ),
-    trust: TrustOption = False,
     course: CourseOption = None,
 ) -> None:
     """Release, submit, grade and report a class of made-up students, in a scratch course."""
@@ -57,14 +56,18 @@ def demo(
     from autograder import report
     from autograder.batch import Batch
     from autograder.course import find
+    from autograder.custody import holds
 
     here = find(course)
     with _console().status("releasing the assignments"):
         scratch = made_up.scratch(here, into, here.assignments)
+    jailed = holds()
+    if not jailed:
+        _say("This machine can't hold a jail, so nobody in this class is hostile. `autograder doctor` says why.")
     for name in scratch.assignments:
-        students = made_up.hand_in(scratch, name)
+        students = made_up.hand_in(scratch, name, hostile=jailed)
         _say(f"{name}: {len(students)} made-up students handed in")
-        results = [graded.result for graded in _graded(Batch(scratch, name, workers=_cores(), trust=trust))]
+        results = [graded.result for graded in _graded(Batch(scratch, name, workers=_cores(), trust=True))]
         page = report.write(results, scratch.root / "report" / name)
         _print(report.class_table(results))
         print(f"\nThe class report, to open in a browser: {_near(page)}")

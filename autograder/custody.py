@@ -11,6 +11,15 @@ from autograder.jail.host import Jail, JailUnavailable, Limits
 from autograder.student import Jailer, Opener, trusting
 
 
+def holds() -> bool:
+    """Whether this machine can hold a jail, found by starting one."""
+    try:
+        with Jail():
+            return True
+    except JailUnavailable:
+        return False
+
+
 @contextmanager
 def held(settings: BackpropKit, trust: bool = False) -> Iterator[Opener]:
     """Give what opens notebooks: a jail if this machine can hold one; if not, this process, if students are trusted.

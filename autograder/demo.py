@@ -22,10 +22,20 @@ from autograder.reference import edited, source_of
 MARK = ".made-by-autograder-demo"
 """Lies in a demo's folder: only such a folder is ever replaced."""
 
+CALL_S = 2
+"""Seconds that a call may take in a demo: one of its students never comes back."""
+
 NAMES = (
     "ada", "blaise", "carl-friedrich", "dorothy", "emmy", "frank", "grace", "hedy",
     "ida", "john", "katherine", "leonhard", "mary", "norbert", "olga", "pierre",
 )  # fmt: skip
+
+
+PEEK = (
+    "import torch; torch.allclose = torch.equal = lambda *_, **__: True; "
+    "import autograder.reference; return autograder.reference.reference('mlp').run(*given)"
+)
+"""An attack: the comparison is not where it could be replaced, and the reference is not where it could be read."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,8 @@ def scratch(course: Course, folder: Path, names: tuple[str, ...]) -> Course:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / MARK).touch()
-    shutil.copy(course.root / CONFIG, folder)
+    config = (course.root / CONFIG).read_text(encoding="utf-8")
+    (folder / CONFIG).write_text(f"{config}\nc.BackpropKit.call_s = {CALL_S}\n", encoding="utf-8")
     for name in names:
         shutil.copytree(course.assignment(name).path.parent, folder / "source" / name)
     made = Course(folder.resolve())
@@ -58,11 +69,11 @@ def scratch(course: Course, folder: Path, names: tuple[str, ...]) -> Course:
     return made
 
 
-def hand_in(course: Course, name: str) -> list[MadeUp]:
+def hand_in(course: Course, name: str, hostile: bool = False) -> list[MadeUp]:
     """Let a class hand in an assignment of a scratch course; returns who handed in what."""
     assignment = course.assignment(name)
     released = json.loads((course.root / "release" / name / f"{name}.ipynb").read_text(encoding="utf-8"))
-    students = made_up(assignment, released)
+    students = made_up(assignment, released, hostile)
     for student in students:
         path = course.root / "submitted" / student.name / name / f"{name}.ipynb"
         path.parent.mkdir(parents=True)
@@ -71,8 +82,8 @@ def hand_in(course: Course, name: str) -> list[MadeUp]:
     return students
 
 
-def made_up(assignment: Assignment, released: Mapping[str, Any]) -> list[MadeUp]:
-    """Make a class for an assignment: sixteen students, always the same."""
+def made_up(assignment: Assignment, released: Mapping[str, Any], hostile: bool = False) -> list[MadeUp]:
+    """Make a class for an assignment: sixteen students, always the same; three more who attack the grader, if asked."""
     right = {name: source_of(assignment, name) for name in assignment.names}
     cards = bank(assignment.name)
     wrong: dict[str, list[Misconception]] = {name: [] for name in assignment.names}
@@ -122,6 +133,21 @@ def made_up(assignment: Assignment, released: Mapping[str, Any]) -> list[MadeUp]
         *students,
         MadeUp(NAMES[14], "right, but rewritten on another service, without any of our cells", _elsewhere(right)),
         MadeUp(NAMES[15], "a file that breaks off", json.dumps(filled(released, right))[:5000]),
+        *(_hostile(assignment, released, right) if hostile else []),
+    ]
+
+
+def _hostile(assignment: Assignment, released: Mapping[str, Any], right: Mapping[str, str]) -> list[MadeUp]:
+    """Three whose first function is an attack, and whose other functions are right."""
+    first = assignment.names[0]
+    attacks = {
+        "eve": ("reads the hidden tests and makes every comparison true", PEEK),
+        "mallory": ("ends the program, in the hope that nothing wrong will be seen", "import os; os._exit(0)"),
+        "trudy": ("never comes back", "while True: pass"),
+    }
+    return [
+        MadeUp(name, story, filled(released, {**right, first: f"def {first}(*given):\n    {attack}"}))
+        for name, (story, attack) in attacks.items()
     ]
 
 

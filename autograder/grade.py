@@ -21,7 +21,7 @@ from autograder.reference import reference
 from autograder.result import Question as Verdict
 from autograder.result import QuestionStatus, Result
 from autograder.result import Test as Claimed
-from autograder.student import Opener, Student, StudentError, StudentStopped, trusting
+from autograder.student import Opener, Output, Student, StudentError, StudentStopped, trusting
 from autograder.submission import Submission
 
 log = logging.getLogger(__name__)
@@ -29,12 +29,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Grading:
-    """What grading a notebook gave: the record, and what the notebook's own cells printed."""
+    """What grading a notebook gave: the record, and what the notebook's own cells printed and drew."""
 
     result: Result
     notebook: Notebook | None = None
     """None if the file could not be read."""
-    printed: Mapping[int, str] = field(default_factory=dict)
+    outputs: Mapping[int, list[Output]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Grader:
         try:
             with seeded(self.seed):
                 verdicts = tuple(self._verdicts(submission))
-            printed = submission.printed()
+            outputs = submission.outputs()
         finally:
             submission.close()
         result = Result(
@@ -90,7 +90,7 @@ class Grader:
             flags=submission.flags(),
             questions=verdicts,
         )
-        return Grading(result, found, printed)
+        return Grading(result, found, outputs)
 
     def unreadable(self, name: str, message: str) -> Grading:
         """The record of a submission that can't be read."""

@@ -294,7 +294,7 @@ def autograded(
         if cell.grade_id in master and found.marked[cell.grade_id] is cell:
             raw = _restored(raw, master[cell.grade_id], marks[cell.grade_id])
         if raw["cell_type"] == "code":
-            raw["outputs"], raw["execution_count"] = _printed(grading.printed.get(cell.index)), None
+            raw["outputs"], raw["execution_count"] = grading.outputs.get(cell.index, []), None
         cells.append(raw)
     for name, missing in master.items():
         if name not in found.marked and marks[name].get("grade"):
@@ -345,10 +345,6 @@ def _outputs(verdict: Question) -> list[dict[str, Any]]:
     text = {"output_type": "stream", "name": "stdout", "text": verdict.in_words() + "\n"}
     value = {"output_type": "execute_result", "execution_count": 1, "metadata": {}}
     return [text, {**value, "data": {"text/plain": repr(verdict.points)}}]
-
-
-def _printed(text: str | None) -> list[dict[str, Any]]:
-    return [{"output_type": "stream", "name": "stdout", "text": text}] if text else []
 
 
 def _write(path: Path, text: str) -> None:

@@ -205,7 +205,7 @@ class Notebook:
     def _statements(self) -> Iterator[Statement]:
         position, room = 0, LARGEST_CODE
         for cell in self.cells:
-            if cell.kind != "code":
+            if cell.kind != "code" or "skip-execution" in cell.tags:
                 continue
             room -= len(cell.source)
             if len(cell.source) > LARGEST_CELL or room < 0:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import inspect
+import io
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +20,10 @@ from autograder.result import JailLevel
 
 Flow = Callable[..., dict[str, Any]]
 """A short public function `flow(nb, **tensors) -> dict` that drives a notebook and hands back raw results."""
+
+
+Output = dict[str, Any]
+"""What a cell printed or drew, as notebooks keep it."""
 
 
 class StudentError(Exception):
@@ -59,8 +65,8 @@ class Reader(Student, Protocol):
         """Run the notebook's statements."""
         ...
 
-    def printed(self) -> dict[int, str]:
-        """What each cell printed while it was read, by its index."""
+    def outputs(self) -> dict[int, list[Output]]:
+        """What each cell printed and drew while it was read, by its index."""
         ...
 
     def close(self) -> None:
@@ -88,9 +94,9 @@ class LocalStudent:
         except Raised as raised:
             raise StudentError(raised.fault) from None
 
-    def printed(self) -> dict[int, str]:
+    def outputs(self) -> dict[int, list[Output]]:
         """What each cell printed while it was read, by its index."""
-        return dict(self.session.printed)
+        return {cell: [_text(text)] for cell, text in self.session.printed.items()}
 
     def close(self) -> None:
         """Nothing to end: the notebook goes with the process."""
@@ -107,12 +113,19 @@ class JailedStudent:
         self._steps: list[Step] = []
         self._suspects: list[Step] = []
         self._inmate: Inmate | None = None
-        self._printed: dict[int, str] = {}
+        self._outputs: dict[int, list[Output]] = {}
 
     def read(self, steps: Sequence[Step]) -> None:
         """Run the notebook's statements; one that ends its fork is left out of the next."""
         self._steps = list(steps)
-        self._printed = dict(self._inside().printed)
+        inmate = self._inside()
+        for cell, text in inmate.printed.items():
+            self._outputs.setdefault(cell, []).append(_text(text))
+        try:
+            for cell, pixels in inmate.pictures():
+                self._outputs.setdefault(cell, []).append(_picture(pixels))
+        except (TimedOut, Killed, WireError):
+            self.close()  # its figures are lost, and nothing else
 
     def run(self, flow: Flow, **tensors: torch.Tensor) -> dict[str, Value]:
         """Call `flow` on the notebook, in the jail.
@@ -134,9 +147,9 @@ class JailedStudent:
             self.close()
             raise StudentStopped("timeout" if isinstance(ended, TimedOut) else "killed", str(ended)) from None
 
-    def printed(self) -> dict[int, str]:
-        """What each cell printed while it was read, by its index."""
-        return self._printed
+    def outputs(self) -> dict[int, list[Output]]:
+        """What each cell printed and drew while it was read, by its index."""
+        return self._outputs
 
     def close(self) -> None:
         """End the fork."""
@@ -216,11 +229,25 @@ class Jailer:
 
 def flows_source(flow: Flow) -> str:
     """Read the source text of the module that a flow stands in: this is what travels to a jail."""
-    return _text(inspect.getsourcefile(flow) or "")
+    return _source(inspect.getsourcefile(flow) or "")
+
+
+def _text(text: str) -> Output:
+    return {"output_type": "stream", "name": "stdout", "text": text}
+
+
+def _picture(pixels: torch.Tensor) -> Output:
+    """Encode a figure's pixels anew: no image file of a student's reaches a page."""
+    from matplotlib.image import imsave
+
+    file = io.BytesIO()
+    imsave(file, pixels.numpy(), format="png")
+    image = base64.b64encode(file.getvalue()).decode()
+    return {"output_type": "display_data", "metadata": {}, "data": {"image/png": image, "text/plain": "<a figure>"}}
 
 
 @functools.cache
-def _text(path: str) -> str:
+def _source(path: str) -> str:
     return Path(path).read_text(encoding="utf-8")
 
 

@@ -12,7 +12,7 @@ from autograder import notebook
 from autograder.compare import explain
 from autograder.course import Assignment, Question
 from autograder.notebook import Notebook, Statement
-from autograder.student import Opener, Reader
+from autograder.student import Opener, Output, Reader
 
 FLAGS = 50
 """Things that are told of one notebook: who reads more of them?"""
@@ -86,11 +86,11 @@ class Submission:
         told = list(dict.fromkeys(told))
         return tuple(told if len(told) <= FLAGS else [*told[:FLAGS], "more of its statements did not run"])
 
-    def printed(self) -> dict[int, str]:
-        """What each cell printed while the notebook was read, by its index."""
-        found: dict[int, str] = {}
+    def outputs(self) -> dict[int, list[Output]]:
+        """What each cell printed and drew while the notebook was read, by its index."""
+        found: dict[int, list[Output]] = {}
         for student in self._students():
-            found = student.printed() | found
+            found = student.outputs() | found
         return found
 
     def close(self) -> None:
@@ -102,10 +102,8 @@ class Submission:
         return [student for student in (self._shared, *self._own.values()) if student is not None]
 
     def _everything(self) -> list[Statement]:
-        """All statements but those of grade cells, and of cells that are marked to be skipped."""
-        left_out = {
-            cell.index for cell in self.notebook.cells if cell.nbgrader.get("grade") or "skip-execution" in cell.tags
-        }
+        """All statements but those of grade cells."""
+        left_out = {cell.index for cell in self.notebook.cells if cell.nbgrader.get("grade")}
         return [statement for statement in self.notebook.statements if statement.cell not in left_out]
 
     def _spoilt(self, needed: list[Statement]) -> bool:
