@@ -62,6 +62,8 @@ class Statement:
     loops: bool
     """Whether it is a loop: skipped where the names it binds are bound elsewhere too."""
     imports: bool
+    words: frozenset[str]
+    """Identifiers that occur in it."""
 
     @property
     def step(self) -> Step:
@@ -107,27 +109,7 @@ class Notebook:
     @cached_property
     def words(self) -> frozenset[str]:
         """Identifiers that occur in the notebook's code."""
-        found: set[str] = set()
-        for statement in self.statements:
-            for node in ast.walk(ast.parse(statement.source)):
-                found.update(
-                    value
-                    for value in (getattr(node, part, None) for part in ("id", "attr", "name", "arg"))
-                    if isinstance(value, str)
-                )
-        return frozenset(found)
-
-    @cached_property
-    def _binding(self) -> dict[str, list[Statement]]:
-        return _index((s, s.binds) for s in self.statements)
-
-    @cached_property
-    def _touching(self) -> dict[str, list[Statement]]:
-        return _index((s, s.touches) for s in self.statements)
-
-    @cached_property
-    def _defining(self) -> dict[str, list[Statement]]:
-        return _index((s, [s.defines] if s.defines else []) for s in self.statements)
+        return frozenset().union(*(statement.words for statement in self.statements))
 
     @cached_property
     def marked(self) -> dict[str, Cell]:
@@ -201,6 +183,21 @@ class Notebook:
             return self._binding.get("*", [])
         touched = [s for s in self._touching.get(name, []) if not s.loops and s.position > bound[0].position]
         return bound + [s for s in touched if before_cell is None or s.cell <= before_cell]
+
+    @cached_property
+    def _defining(self) -> dict[str, list[Statement]]:
+        """Function or class -> the statements that define it: looked up, because a notebook may have thousands."""
+        return _index((s, [s.defines] if s.defines else []) for s in self.statements)
+
+    @cached_property
+    def _binding(self) -> dict[str, list[Statement]]:
+        """Name -> the statements that give it a value."""
+        return _index((s, s.binds) for s in self.statements)
+
+    @cached_property
+    def _touching(self) -> dict[str, list[Statement]]:
+        """Name -> the statements that change its thing without binding it."""
+        return _index((s, s.touches) for s in self.statements)
 
     def _statements(self) -> Iterator[Statement]:
         position, room = 0, LARGEST_CODE
@@ -381,6 +378,7 @@ def _statement(node: ast.stmt, lines: Sequence[str]) -> Statement:
         stub=isinstance(node, ast.FunctionDef | ast.ClassDef) and _is_stub(node),
         loops=isinstance(node, ast.For | ast.While | ast.AsyncFor),
         imports=isinstance(node, ast.Import | ast.ImportFrom),
+        words=frozenset(_words(node)),
     )
 
 
@@ -425,6 +423,14 @@ def _index(named: Iterable[tuple[Statement, Iterable[str]]]) -> dict[str, list[S
         for name in names:
             found.setdefault(name, []).append(statement)
     return found
+
+
+def _words(node: ast.stmt) -> Iterator[str]:
+    for part in ast.walk(node):
+        for name in ("id", "attr", "name", "arg"):
+            word = getattr(part, name, None)
+            if isinstance(word, str):
+                yield word
 
 
 def _touched(node: ast.stmt) -> Iterator[str]:
