@@ -20,7 +20,7 @@ lint: $(READY)  ## format, lint, types, direction of imports, docstrings, spelli
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/lint-imports --no-timing > .venv/imports.log || { cat .venv/imports.log; exit 1; }
+	@$(BIN)/lint-imports --no-logo > .venv/imports.log || { cat .venv/imports.log; exit 1; }
 	@$(BIN)/interrogate --quiet autograder data_utils tests benchmarks
 	@$(BIN)/codespell
 

@@ -347,7 +347,7 @@ def _python(source: str) -> str:
     return source
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=1024)
 def _parsed(source: str) -> tuple[Statement, ...] | SyntaxFault:
     """The statements of a cell's text; kept, because most cells of a class's notebooks are the same locked ones."""
     try:

@@ -80,22 +80,31 @@ def save_unreadable(assignment: str, student: str, notebooks: list[str]) -> None
 
     nbgrader stops at a file that it can't read, or that has another name, and leaves no trace of it in the gradebook.
     """
-    _save_unreadable(assignment)
-
-
-@functools.cache
-def _save_unreadable(assignment: str) -> None:
     submissions = course.find().submissions(assignment)
-    pages = {who: _page(assignment, who) for who, path in submissions.items() if not _nbgrader_reads(path, assignment)}
-    _save(assignment, pages)
+    _save_unreadable(assignment, tuple((who, _version(path)) for who, path in submissions.items()))
+
+
+@functools.lru_cache(maxsize=1)
+def _save_unreadable(assignment: str, versions: tuple[tuple[str, int], ...]) -> None:
+    """Once for a run: nbgrader calls its hook for every student, and doesn't say for whom."""
+    submissions = course.find().submissions(assignment)
+    strange = [who for who, path in submissions.items() if not _nbgrader_reads(path, assignment)]
+    _save(assignment, {who: _page(assignment, who) for who in strange})
 
 
 def _nbgrader_reads(path: Path, assignment: str) -> bool:
     try:
         nbformat.read(path, as_version=4)
-    except Exception:
+    except Exception:  # whatever it trips over, nbgrader will too
         return False
     return path.name == f"{assignment}.ipynb"
+
+
+def _version(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _save(assignment: str, pages: dict[str, Page]) -> None:
@@ -105,17 +114,18 @@ def _save(assignment: str, pages: dict[str, Page]) -> None:
         book.save({who: (made, submissions[who].parent) for who, made in pages.items()})
 
 
-@functools.cache
 def _page(assignment: str, student: str) -> Page:
     here = course.find()
-    with Book(here, here.assignment(assignment)) as book:
+    found = here.assignment(assignment)
+    path = here.submissions(assignment, student)[student]
+    with Book(here, found) as book:
         master = book.master
-    return _worker(assignment).work(student, here.submissions(assignment, student)[student], master)
+    return _worker(assignment, str(here.root), _version(found.path)).work(student, path, master)
 
 
-@functools.cache
-def _worker(assignment: str) -> Worker:
-    """One jail for all submissions of a run."""
-    worker = Worker(Job(course.find(), assignment, trust=False))
+@functools.lru_cache(maxsize=1)
+def _worker(assignment: str, root: str, source: int) -> Worker:
+    """One jail for all submissions of a run; a server that lives long gets a new one when the assignment changes."""
+    worker = Worker(Job(course.find(Path(root)), assignment, trust=False))
     atexit.register(worker.close)
     return worker
