@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test quick lint training clean
+.PHONY: demo test quick lint training throughput clean
 
 demo: $(READY)  ## release, submit, grade and report a class of made-up students
 	@$(BIN)/autograder demo
@@ -26,6 +26,9 @@ lint: $(READY)  ## format, lint, types, direction of imports, docstrings, spelli
 
 training: $(READY)  ## practical 3's recipe on the embedded digits, five seeds: minutes, so not among the tests
 	@$(BIN)/python benchmarks/training.py
+
+throughput: $(READY)  ## seconds a submission beside nbgrader and Otter, in one run: minutes, on a machine with nothing else to do
+	@$(BIN)/python benchmarks/throughput.py --growth
 
 $(READY): requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed. Install it, or name one: make PYTHON=/path/to/python"; exit 2; }

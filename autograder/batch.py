@@ -245,7 +245,10 @@ def _work(who: str, path: Path, master: Mapping[str, MasterCell]) -> Page:
 
 def belongs(root: Path, who: str, path: Path) -> bool:
     """Whether a file lies in its student's own folder, links followed: else a link would hand in another's work."""
-    return path.resolve().is_relative_to((root / "submitted" / who).resolve())
+    try:
+        return path.resolve().is_relative_to((root / "submitted" / who).resolve())
+    except (OSError, RuntimeError):  # a link to itself
+        return False
 
 
 def stored(course: Course, name: str, student: str) -> Stored | None:

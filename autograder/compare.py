@@ -76,8 +76,7 @@ def close(got: torch.Tensor, want: torch.Tensor) -> bool:
 
 def same_values(left: Value, right: Value) -> bool:
     """Whether two answers are the same answer: equal kinds and shapes, and close where they are numbers."""
-    if isinstance(left, float) and isinstance(right, float):
-        left, right = torch.tensor(left, dtype=torch.float64), torch.tensor(right, dtype=torch.float64)
+    left, right = (torch.tensor(v, dtype=torch.float64) if isinstance(v, float) else v for v in (left, right))
     if isinstance(left, torch.Tensor) and isinstance(right, torch.Tensor):
         left, right = _squeezed(left), _squeezed(right)
         if left.shape != right.shape or left.is_complex() or right.is_complex():
@@ -89,7 +88,7 @@ def same_values(left: Value, right: Value) -> bool:
         return close(left[finite], right[finite])
     if isinstance(left, tuple) and isinstance(right, tuple):
         return len(left) == len(right) and all(same_values(a, b) for a, b in zip(left, right, strict=True))
-    return left == right
+    return not isinstance(left, torch.Tensor) and not isinstance(right, torch.Tensor) and left == right
 
 
 def _difference(got: Value, want: torch.Tensor, batch: int | None) -> str | None:

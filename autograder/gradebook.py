@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,11 @@ LOCKED_S = 60.0
 
 LONGEST_TIMESTAMP = 100
 """Bytes of a timestamp."""
+
+_TIMESTAMP = re.compile(
+    r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?( ?[+-]\d\d:?\d\d| ?Z| [A-Za-z_]+(/[\w+-]+)*)?", re.ASCII
+)
+"""What nbgrader writes, and ISO 8601; a zone of another form could name any file."""
 
 ADDED = "# This cell was missing from the submission; it was put back to show the score.\n"
 
@@ -319,8 +325,8 @@ def _timestamp(folder: Path) -> str:
     path = folder / "timestamp.txt"
     try:
         text = "" if path.is_symlink() else contents(path, LONGEST_TIMESTAMP).decode()
-        return text if text.strip() and parse_utc(text.strip()) else ""
-    except (OSError, CannotGrade, ValueError, OverflowError, TypeError, AttributeError):
+        return text if _TIMESTAMP.fullmatch(text.strip()) and parse_utc(text.strip()) else ""
+    except (OSError, CannotGrade, ValueError, OverflowError, TypeError):
         return ""
 
 

@@ -138,7 +138,7 @@ SHAPES = "mat1 and mat2 shapes cannot be multiplied (5x7 and 5x3)"
 )
 def test_an_exception_is_explained(fault: Fault, told: str) -> None:
     """What Python and torch say of a slip is passed on where it is safe."""
-    assert told in explain(fault, words={"x0", "g"}, sizes={3, 5, 7})
+    assert told in explain(fault, words={"x0", "g", "sigma"}, sizes={3, 5, 7})
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_the_class_report_has_its_plots_and_pages(shown: tuple[str, Path]) -> No
     page = (folder / "index.html").read_text("utf-8")
 
     assert page.count("<svg") >= 3
-    assert len(list((folder / "students").glob("*.html"))) == 16
+    assert len(list((folder / "students").glob("*.html"))) == 19
 
 
 def test_a_class_is_right_wrong_unfinished_and_broken(course: Course) -> None:

@@ -13,8 +13,10 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder import batch, release
+from autograder import check as hidden
 from autograder.course import Course
 from autograder.demo import made_up
+from autograder.student import Student
 from tests.conftest import copied_course, notebook_of, released, shell
 
 STORIES = (
@@ -149,8 +151,12 @@ def test_every_kind_of_submission_gets_the_same_rows_both_ways(handed_in: Course
     stock, kit = copied(course, tmp_path / "stock"), copied(course, tmp_path / "kit")
     autograde(stock)
     results = {graded.student: graded.result for graded in grade(kit, workers=2)}
+    again = {graded.student: graded.result for graded in grade(kit, workers=1, force=True)}
 
     assert rows(stock) == rows(kit)
+    assert {who: result.model_dump(exclude={"seconds"}) for who, result in results.items()} == {
+        who: result.model_dump(exclude={"seconds"}) for who, result in again.items()
+    }, "grading twice, with another number of workers, gives the same records"
     for name in ("doubled", "old", "deleted", "renamed"):
         assert results[name].score == 12, name
     assert results["latin"].score == 1
@@ -224,6 +230,30 @@ def test_a_submission_that_cannot_be_read_waits_for_a_person(handed_in: Course, 
     for student in ("broken", "stranger", "empty"):
         graded = [row for (_, cell), row in rows(course, student).items() if cell and not cell.startswith("comment")]
         assert {(row[0], row[3]) for row in graded} == {(None, True)}
+
+
+def test_a_question_that_cannot_be_judged_waits_for_a_person(
+    handed_in: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A check that breaks leaves its question without a score, and the student's other questions with theirs."""
+    course = copied(handed_in, tmp_path / "course")
+    real = hidden.checks
+
+    def broken(_: Student) -> None:
+        raise ZeroDivisionError
+
+    def checks(assignment: str, question: str) -> tuple[hidden.Check, ...]:
+        found = real(assignment, question)
+        return (hidden.Check("test_broken", "broken", 1.0, broken),) if question == "loss" else found
+
+    monkeypatch.setattr(hidden, "checks", checks)
+    result = grade(course, student="blaise")[0].result
+    kept = rows(course, "blaise")
+
+    assert result.status == "grader_error"
+    assert kept["blaise", "loss"][0] is None
+    assert kept["blaise", "loss"][3] is True
+    assert kept["blaise", "sigma"][0] == 1
 
 
 def test_a_changed_submission_is_graded_again_and_an_unchanged_one_is_not(handed_in: Course, tmp_path: Path) -> None:
