@@ -69,8 +69,9 @@ def demo(
         _say(f"{name}: {len(students)} made-up students handed in")
         results = [graded.result for graded in _graded(Batch(scratch, name, workers=_cores(), trust=True))]
         page = report.write(results, scratch.root / "report" / name)
+        print(f"{name}, handed in by {len(students)} made-up students\n")
         _print(report.class_table(results))
-        print(f"\nThe class report, to open in a browser: {_near(page)}")
+        print(f"\nThe class report, to open in a browser: {_near(page)}\n")
 
 
 @app.command()

@@ -147,7 +147,7 @@ def diagnose(
     right = reference_answers(assignment, checks)
     if same_answers(found, right):
         return []
-    cards = bank(assignment.name).misconception
+    cards = [card for card in bank(assignment.name).misconception if card.function in assignment.names]
     traced = [card for card in cards if elsewhere.get(card.function) == card.id]
     own = [card for card in cards if card.function in names]
     unjudged = [card for card in cards if card.function not in names and card.function not in elsewhere]

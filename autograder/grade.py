@@ -73,9 +73,10 @@ class Grader:
                 found,
             )
         try:
+            submission.read()
+            outputs, flags = submission.outputs(), submission.flags()  # what is told later may tell hidden inputs
             with seeded(self.seed):
                 verdicts = tuple(self._verdicts(submission))
-            outputs = submission.outputs()
         finally:
             submission.close()
         result = Result(
@@ -87,7 +88,7 @@ class Grader:
             jail=self.opener.level,
             seed=digest(self.seed),
             seconds=round(time.perf_counter() - started, 4),
-            flags=submission.flags(),
+            flags=flags,
             questions=verdicts,
         )
         return Grading(result, found, outputs)

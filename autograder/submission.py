@@ -47,6 +47,12 @@ class Submission:
             self.notebook.broken_definition(name) for name in names
         )
 
+    def read(self) -> None:
+        """Run what all questions need, before the first of them is asked."""
+        for question in self._assignment.questions:
+            if not question.manual:
+                self.student(question)
+
     def student(self, question: Question) -> Reader:
         """The student that answers for a question."""
         if question.id in self._own:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
 
 MOST_DIGITS = 400
+MOST_CELLS = 16
 
 
 def show(fig: Figure, sentence: str) -> None:
@@ -308,6 +309,66 @@ def bars(
     if len(vectors) > 1:
         axes.legend(frameon=False)
     return fig
+
+
+def heat_maps(
+    tables: Mapping[str, Tensor], rows: Mapping[str, Sequence[int]] | None = None, columns: int = 4, digits: int = 1
+) -> Figure:
+    """Draw tables of numbers side by side, the numbers written in: blue below zero, orange above.
+
+    Shapes:
+        tables[name]   (m, n) or (n,), at most 16 either way; up to 8 tables, each coloured on a scale of its own
+        rows[name]     row numbers of that table to be framed
+        digits         how many decimals are written, where a table holds more than whole numbers
+
+    Returns:
+        The figure; all cells have one size, so that shapes can be compared.
+
+    Raises:
+        PictureError: if there are no tables or more than eight, or one of them is no such table.
+    """
+    if not isinstance(tables, Mapping) or not 1 <= len(tables) <= 8:
+        raise PictureError('heat_maps draws a dict of one to eight tables, for instance {"w": w}.')
+    drawn = {}
+    for name, given in tables.items():
+        values = numbers(name, given)
+        if values.ndim not in (1, 2) or not values.size or max(values.shape) > MOST_CELLS:
+            raise PictureError(f"heat_maps draws tables of at most 16 by 16 numbers, but {name} is {kind(given)}.")
+        drawn[name] = np.atleast_2d(values)
+    across, down, gap, above = 0.5, 0.34, 0.5, 0.5  # inches: a cell, and the room around a table
+    columns = max(1, min(columns, len(drawn)))
+    lines = [list(drawn.items())[i : i + columns] for i in range(0, len(drawn), columns)]
+    room = {name: max(values.shape[1] * across, 0.075 * len(name)) + gap for name, values in drawn.items()}
+    wide = max(sum(room[name] for name, _ in line) for line in lines)
+    high = sum(max(len(values) for _, values in line) * down + above for line in lines) + 0.1
+    fig = blank_figure(wide, high)
+    fig.set_layout_engine("none")
+    top_edge = high
+    for line in lines:
+        left = gap / 2
+        for name, values in line:
+            height, width = len(values) * down, values.shape[1] * across
+            corner = (left / wide, (top_edge - above - height) / high)
+            axes = fig.add_axes((*corner, width / wide, height / high), xticks=[], yticks=[])
+            _heat_map(axes, values, digits)
+            axes.set_title(f"{name}\n{tuple(np.shape(tables[name]))}", fontsize=9, pad=3)
+            for row in (rows or {}).get(name, ()):
+                ends = [-0.5, values.shape[1] - 0.5, values.shape[1] - 0.5, -0.5, -0.5]
+                sides = [row - 0.5, row - 0.5, row + 0.5, row + 0.5, row - 0.5]
+                axes.plot(ends, sides, color=INK, linewidth=3, clip_on=False)
+            left += room[name]
+        top_edge -= max(len(values) for _, values in line) * down + above
+    return fig
+
+
+def _heat_map(axes: Axes, values: Any, digits: int) -> None:
+    """Colour one table of numbers and write them in."""
+    top = float(np.abs(values).max()) or 1.0
+    axes.imshow(values, cmap=blue_orange(), vmin=-top, vmax=top, aspect="auto")
+    decimals = 0 if (values == values.round()).all() else digits
+    for (i, j), value in np.ndenumerate(values):
+        colour = "white" if abs(value) > 0.4 * top else INK
+        axes.text(j, i, f"{value:.{decimals}f}", ha="center", va="center", fontsize=9, color=colour)
 
 
 def pulls(v: Tensor, t: Tensor, gradient: Tensor) -> Figure:

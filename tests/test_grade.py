@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ import torch
 from autograder import check as hidden
 from autograder.assignments.mlp import flows
 from autograder.check import Check
-from autograder.course import Assignment, Course
-from autograder.diagnose import bank
+from autograder.course import Assignment, Course, find
+from autograder.diagnose import Misconception, Variant, bank
 from autograder.grade import Grader, judge, judge_all
 from autograder.inputs import seeded
 from autograder.jail.session import Session
@@ -21,11 +22,23 @@ from autograder.notebook import Notebook
 from autograder.reference import edited, mistaken, reference, replaced
 from autograder.result import Question, Result
 from autograder.student import LocalStudent, Student
-from tests.conftest import answering, notebook_of, released
+from tests.conftest import REPO, answering, notebook_of, released
 
 Grade = Callable[[Mapping[str, Any]], Result]
 
-MLP_BANK = bank("mlp")
+ASSIGNMENTS = find(REPO).assignments
+
+VARIANTS = [pytest.param(name, card, id=f"{name}-{card.id}") for name in ASSIGNMENTS for card in bank(name).variant]
+
+MISTAKES = [
+    pytest.param(name, card, id=f"{name}-{card.id}") for name in ASSIGNMENTS for card in bank(name).misconception
+]
+
+
+@functools.cache
+def assignment_of(course: Course, name: str) -> Assignment:
+    """An assignment, read once: what is known of its reference is kept with it."""
+    return course.assignment(name)
 
 
 def points(result: Result) -> dict[str, float | None]:
@@ -50,24 +63,26 @@ def test_the_released_notebook_scores_nothing(graded: Grade) -> None:
     assert {question.status for question in result.questions} == {"no_answer", "manual"}
 
 
-@pytest.mark.parametrize("variant", MLP_BANK.variant, ids=lambda variant: variant.id)
-def test_a_right_variant_keeps_full_marks(course: Course, mlp: Assignment, variant: Any) -> None:
+@pytest.mark.parametrize(("name", "variant"), VARIANTS)
+def test_a_right_variant_keeps_full_marks(name: str, course: Course, variant: Variant) -> None:
     """Another correct form of a function loses nothing, there and in the functions that call it."""
-    student = replaced(mlp, variant.function, variant.source)
-    with seeded(course.seed("mlp")):
-        verdicts = judge_all(mlp, student)
+    assignment = assignment_of(course, name)
+    student = replaced(assignment, variant.function, variant.source)
+    with seeded(course.seed(name)):
+        verdicts = judge_all(assignment, student)
 
     lost = {v.id: [t.message for t in v.tests if not t.passed] for v in verdicts if v.points != v.max_points}
     assert not lost
 
 
-@pytest.mark.parametrize("card", MLP_BANK.misconception, ids=lambda card: card.id)
-def test_a_known_mistake_loses_points_and_is_named(course: Course, mlp: Assignment, card: Any) -> None:
+@pytest.mark.parametrize(("name", "card"), MISTAKES)
+def test_a_known_mistake_loses_points_and_is_named(name: str, course: Course, card: Misconception) -> None:
     """Each card of the bank, as an edit of the reference, costs points and is diagnosed as itself or its equal."""
-    question = next(question for question in mlp.questions if card.function in question.names)
-    same = {other.id: other.equals or other.id for other in MLP_BANK.misconception}
-    with seeded(course.seed("mlp")):
-        verdict = judge(mlp, question, mistaken(mlp, card.function, card.changes))
+    assignment = assignment_of(course, name)
+    question = next(question for question in assignment.questions if card.function in question.names)
+    same = {other.id: other.equals or other.id for other in bank(name).misconception}
+    with seeded(course.seed(name)):
+        verdict = judge(assignment, question, mistaken(assignment, card.function, card.changes))
 
     assert verdict.points is not None
     assert verdict.points < verdict.max_points
@@ -76,7 +91,7 @@ def test_a_known_mistake_loses_points_and_is_named(course: Course, mlp: Assignme
 
 def test_a_mistake_in_a_helper_is_traced_to_the_helper(course: Course, mlp: Assignment) -> None:
     """A wrong dsigma spoils backward_pass too, and is named there as what it is."""
-    card = next(card for card in MLP_BANK.misconception if card.id == "dsigma-of-the-activation")
+    card = next(card for card in bank("mlp").misconception if card.id == "dsigma-of-the-activation")
     with seeded(course.seed("mlp")):
         verdicts = {verdict.id: verdict for verdict in judge_all(mlp, mistaken(mlp, card.function, card.changes))}
 

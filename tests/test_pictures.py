@@ -26,6 +26,7 @@ from data_utils import (
     curves,
     digits,
     drawing,
+    heat_maps,
     line_with_tangents,
     lines,
     network,
@@ -46,6 +47,7 @@ def dtanh(s: Tensor) -> Tensor:
 
 
 PICTURES: dict[str, Callable[[], Figure]] = {
+    "heat maps": lambda: heat_maps({"w": torch.eye(3), "w.g": V[:, None] * T, "b": V}, {"w": [1]}, columns=2),
     "bars": lambda: bars(V, title="outputs"),
     "bars in groups": lambda: bars({"one call": V, "two calls": 2 * V}, labels=["a", "b", "c"]),
     "curves": lambda: curves({"loss": [3.0, 2.0, 1.0], "train_error": [90, 50, 10], "test_error": [(0, 90), (2, 20)]}),
@@ -253,6 +255,8 @@ class TestNetwork:
 
 
 WRONG: dict[str, tuple[Callable[[], Figure], str]] = {
+    "no tables": (lambda: heat_maps({}), "one to eight tables"),
+    "a table too large to read": (lambda: heat_maps({"w": torch.zeros(17, 2)}), r"w is of shape \(17, 2\)"),
     "a stub's None": (lambda: bars(None), "values must be a tensor of numbers, but is None"),  # type: ignore[arg-type]
     "an Ellipsis": (lambda: pulls(V, T, ...), "gradient must be a tensor of numbers"),  # type: ignore[arg-type]
     "a 0-d image": (lambda: digits(torch.tensor(3.0)), r"images is of shape \(\)"),

@@ -1,0 +1,63 @@
+"""Hidden tests of forward_and_backward."""
+
+import torch
+
+from autograder.assignments.batch import flows
+from autograder.assignments.batch.cases import LONE_NET, NET, SQUARE_NET, WEIGHTS, gradients, network
+from autograder.check import beside, weight
+from autograder.compare import compare, same_values, unchanged
+from autograder.inputs import Spec
+from autograder.jail.wire import Value
+from autograder.student import Student
+
+
+def _answered(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:
+    return student.run(flows.forward_and_backward, **network(spec), calls=torch.tensor(calls))
+
+
+def _compared(student: Student, *names: str) -> None:
+    answers = {spec: _answered(student, spec) for spec in (LONE_NET, NET)}
+    for spec, answer in reversed(answers.items()):
+        compare(answer, gradients(network(spec)).pick(*names), batch=len(network(spec)["inp"]))
+
+
+@weight(2)
+def test_output_layer(student: Student) -> None:
+    """w2.g and b2.g are autograd's, for a batch and for a single sample."""
+    _compared(student, "w2.g", "b2.g")
+
+
+@weight(2)
+def test_hidden_layer(student: Student) -> None:
+    """w1.g and b1.g are autograd's: what relu stopped on the way forward, it stops on the way back."""
+    _compared(student, "w1.g", "b1.g")
+
+
+@weight(1)
+def test_gradient_of_the_input(student: Student) -> None:
+    """inp.g is autograd's, too."""
+    _compared(student, "inp.g")
+
+
+@weight(1)
+def test_layers_of_equal_width(student: Student) -> None:
+    """All five gradients are right where batch, inputs and hidden units are equally many, too."""
+    net = network(SQUARE_NET)
+    compare(_answered(student, SQUARE_NET), gradients(net), batch=len(net["inp"]))
+
+
+@weight(1)
+@beside(test_output_layer, test_hidden_layer)
+def test_assigns(student: Student) -> None:
+    """A second call on the same batch leaves the same gradients, not twice as much."""
+    once, twice = _answered(student, NET), _answered(student, NET, calls=2)
+    wanted = gradients(network(NET))
+    compare(twice, {name: wanted[name] for name in wanted if same_values(once.get(name), wanted[name])})
+
+
+@weight(1)
+@beside(test_output_layer, test_hidden_layer)
+def test_leaves_parameters_and_batch_alone(student: Student) -> None:
+    """forward_and_backward sets gradients and takes no step: the parameters, inp and targ hold what they held."""
+    given = network(NET).pick("inp", "targ", *WEIGHTS)
+    unchanged(_answered(student, NET), {f"given {name}": tensor for name, tensor in given.items()})

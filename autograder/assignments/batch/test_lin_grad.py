@@ -1,0 +1,63 @@
+"""Hidden tests of lin_grad."""
+
+import torch
+
+from autograder.assignments.batch import flows
+from autograder.assignments.batch.cases import LAYER, LONE_LAYER, SQUARE_LAYER, layer, layer_gradients
+from autograder.check import beside, weight
+from autograder.compare import compare, same_values, unchanged
+from autograder.inputs import Spec
+from autograder.jail.wire import Value
+from autograder.student import Student
+
+
+def _answered(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:
+    return student.run(flows.lin_grad, **layer(spec), calls=torch.tensor(calls))
+
+
+def _compared(student: Student, name: str) -> None:
+    answers = {spec: _answered(student, spec) for spec in (LONE_LAYER, LAYER)}
+    for spec, answer in reversed(answers.items()):
+        compare(answer, layer_gradients(layer(spec)).pick(name), batch=len(layer(spec)["inp"]))
+
+
+@weight(3)
+def test_gradient_of_the_weights(student: Student) -> None:
+    """w.g is autograd's, for a batch and for a single sample."""
+    _compared(student, "w.g")
+
+
+@weight(2)
+def test_gradient_of_the_bias(student: Student) -> None:
+    """b.g is autograd's, and has the shape of b."""
+    _compared(student, "b.g")
+
+
+@weight(3)
+def test_gradient_of_the_input(student: Student) -> None:
+    """inp.g is autograd's, a row for each sample."""
+    _compared(student, "inp.g")
+
+
+@weight(1)
+def test_layer_of_equal_widths(student: Student) -> None:
+    """All three gradients are right where batch, inputs and outputs are equally many, too."""
+    square = layer(SQUARE_LAYER)
+    compare(_answered(student, SQUARE_LAYER), layer_gradients(square), batch=len(square["inp"]))
+
+
+@weight(1)
+@beside(test_gradient_of_the_weights, test_gradient_of_the_bias, test_gradient_of_the_input)
+def test_assigns(student: Student) -> None:
+    """lin_grad assigns: a second call leaves the same gradients, not twice as much."""
+    once, twice = _answered(student, LAYER), _answered(student, LAYER, calls=2)
+    wanted = layer_gradients(layer(LAYER))
+    compare(twice, {name: wanted[name] for name in wanted if same_values(once.get(name), wanted[name])})
+
+
+@weight(1)
+@beside(test_gradient_of_the_weights, test_gradient_of_the_bias, test_gradient_of_the_input)
+def test_leaves_its_inputs_alone(student: Student) -> None:
+    """lin_grad sets three gradients; inp, out, w, b and out.g hold what they held."""
+    given = {name.replace("_", "."): tensor for name, tensor in layer(LAYER).items()}
+    unchanged(_answered(student, LAYER), {f"given {name}": tensor for name, tensor in given.items()})
