@@ -33,6 +33,8 @@ _BY_TABLE = {"synchronize_session": False}
 LOCKED_S = 60.0
 """Seconds that another program may keep the gradebook locked before the run gives up."""
 
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+
 LONGEST_TIMESTAMP = 100
 """Bytes of a timestamp."""
 
@@ -291,7 +293,10 @@ def unanswered(found: Notebook, master: MasterCell) -> bool:
 def autograded(
     found: Notebook, assignment: Assignment, master: Mapping[str, MasterCell], grading: Grading
 ) -> dict[str, Any]:
-    """A submission as nbgrader keeps it: locked cells restored, missing grade cells put back, verdicts as outputs."""
+    """A submission as nbgrader keeps it: locked cells restored, missing grade cells put back, verdicts as outputs.
+
+    Tags in the student's own text get a blank, so that they are text on the pages that nbgrader makes of it.
+    """
     marks = {name: cell.nbgrader for name, cell in assignment.source.marked.items()}
     cells = []
     for given, cell in zip(found.content["cells"], found.cells, strict=True):
@@ -301,6 +306,8 @@ def autograded(
             raw = _restored(raw, master[cell.grade_id], marks[cell.grade_id])
         if raw["cell_type"] == "code":
             raw["outputs"], raw["execution_count"] = grading.outputs.get(cell.index, []), None
+        elif not raw["metadata"].get("nbgrader", {}).get("locked"):
+            raw["source"] = _TAG.sub("< ", cell.source)
         cells.append(raw)
     for name, missing in master.items():
         if name not in found.marked and marks[name].get("grade"):

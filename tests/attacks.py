@@ -208,6 +208,14 @@ def _(folder: Path, facts: Facts) -> None:
     write(folder, notebook(*cells, title=PAGE, widgets=widgets, authors=[{"name": PAGE}]))
 
 
+@form("pages in its own text")
+def _(folder: Path, facts: Facts) -> None:
+    cells = [cell(PAGE, kind) for kind in ("markdown", "raw", "heading", "html")]
+    cells += [cell(PAGE, "markdown", grade=False, solution=False, locked=True, grade_id=PAGE, schema_version=3)]
+    cells += [cell(f"[x](javascript:alert(1)) <IMG src=x onerror=alert(1)> $a<b$ {PAGE}", "markdown")]
+    write(folder, notebook(wrong(facts), *cells))
+
+
 @form("a kernel of its own")
 def _(folder: Path, facts: Facts) -> None:
     kernel = {"name": "bash", "argv": ["touch", f"{facts['COURSE']}/pwned"], "language": "bash", "display_name": PAGE}

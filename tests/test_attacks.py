@@ -240,6 +240,8 @@ def test_an_attack_shows_nothing_but_text(ward: Ward, name: str) -> None:
     assert "<script>alert" not in pages
     assert len(page.result.flags) <= 60
     assert page.result.seed != CANARY
+    own = [one for one in json.loads(page.content or '{"cells": []}')["cells"] if one["cell_type"] != "code"]
+    assert not any(re.search("<[a-z/]", one["source"], re.IGNORECASE) for one in own)
     for output in outputs(page):
         assert output["output_type"] in {"stream", "execute_result", "error", "display_data"}
         assert set(output.get("data", {})) <= {"text/plain", "image/png"}
