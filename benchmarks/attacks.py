@@ -1,6 +1,6 @@
 """The attacks of the tests, on stock nbgrader in kernels and on the kit: how many gain points, how many do harm.
 
-`python benchmarks/attacks.py --this-machine-may-be-destroyed` prints a table; `--only WORD` takes those of a name.
+`python benchmarks/attacks.py --this-machine-may-be-destroyed` prints a table; `--only PATTERN` takes some of them.
 
 Each attack is handed in by one student, an honest notebook by a second, and `nbgrader autograde` grades both in a fresh
 course; then `autograder grade` does. The six questions have plain asserts there (see `baselines.py`).
@@ -18,6 +18,7 @@ import copy
 import inspect
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -140,13 +141,13 @@ def main() -> None:
     """Run it, if it may."""
     options = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     options.add_argument(LICENCE, action="store_true", dest="may", help="say that nothing here is worth keeping")
-    options.add_argument("--only", default="", metavar="WORD", help="only attacks with this in their names")
+    options.add_argument("--only", default="", metavar="PATTERN", help="only attacks whose names match")
     asked = options.parse_args()
     if not asked.may:
         sys.exit(REFUSAL)
     course = find()
     right = {name: source_of(course.assignment(NAME), name) for name in SIX}
-    names = [name for name in attacks.CELLS if asked.only in name]
+    names = [name for name in attacks.CELLS if re.search(asked.only, name)]
     counted = {tool: {"tried": 0, "gains": 0, "does harm": 0} for tool in ("nbgrader", "kit")}
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch).resolve()
