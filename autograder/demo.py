@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -158,7 +159,7 @@ def filled(released: Mapping[str, Any], answers: Mapping[str, str]) -> dict[str,
         if cell["cell_type"] != "code" or not cell["metadata"].get("nbgrader", {}).get("solution"):
             continue
         source = "".join(cell["source"])
-        here = [name for name in answers if f"def {name}(" in source or f"class {name}" in source]
+        here = [name for name in answers if re.search(rf"^(def|class) {name}\b", source, re.MULTILINE)]
         if here:
             cell["source"] = "\n\n".join(answers[name].strip("\n") for name in here)
     return content

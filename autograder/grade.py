@@ -241,7 +241,7 @@ def _unwritten(error: StudentError, question: Question) -> bool:
         return fault.missing in question.names
     if fault.type_name != "NotImplementedError":
         return False
-    return not fault.frames or fault.frames[-1][2] in question.names
+    return not fault.frames or fault.frames[-1][2].split(".")[0] in question.names
 
 
 def _explained(error: StudentError, recorder: Recorder, found: Notebook | None, asked: tuple[str, ...]) -> str:

@@ -13,7 +13,7 @@ import re
 import stat
 import symtable
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -128,24 +128,62 @@ class Notebook:
         found = self._defining.get(name) or [s for s in self._binding.get(name, []) if not s.imports]
         return [s for s in found if not s.stub] or found
 
-    def definition(self, name: str, before_cell: int | None = None) -> Statement | None:
-        """Choose the definition that counts: the last one above `before_cell`, else the last one anywhere."""
-        found = self.definitions(name)
-        above = [s for s in found if before_cell is None or s.cell <= before_cell]
-        chosen = above or found
-        return chosen[-1] if chosen else None
+    def definition(self, name: str, before_cell: int | None = None, like: Notebook | None = None) -> Statement | None:
+        """Choose the definition that counts: the last one above `before_cell`.
 
-    def needed(self, names: Iterable[str], before_cell: int | None = None) -> list[Statement]:
+        Where nothing says above which cell, it is the last of those that are built as `like` builds that name: a
+        notebook may write one class in several styles, each for another lesson.
+        """
+        found = self.definitions(name)
+        above = [s for s in found if before_cell is not None and s.cell <= before_cell]
+        if above:
+            return above[-1]
+        if like is not None and len(found) > 1 and (model := like.definition(name)):
+            nearest = max(_resemblance(s, model) for s in found)
+            found = [s for s in found if _resemblance(s, model) == nearest]
+        return found[-1] if found else None
+
+    def stand_in(self, name: str, like: Notebook) -> str | None:
+        """Find what was written in place of a name that is nowhere defined: the same but for case and underscores."""
+        model = like.definition(name)
+        if name in self._defining or self.broken_definition(name) or model is None:
+            return None
+        near = [
+            other
+            for other, found in self._defining.items()
+            if _plain(other) == _plain(name) and not found[-1].stub and _form(found[-1]).kind == _form(model).kind
+        ]
+        if len(near) != 1 or any(near[0] in s.reads for s in self._binding.get(name, [])):
+            return None
+        return near[0]
+
+    def renamed(self, names: Mapping[str, str]) -> Notebook:
+        """Copy this notebook, with statements added that give functions the names they were asked for."""
+        added: list[Statement] = []
+        for name, stand_in in names.items():
+            written = self._defining[stand_in][-1]
+            text = f"{name} = {stand_in}"
+            alias = replace(_statement(ast.parse(text).body[0], [text]), defines=name)
+            place = len(self.statements) + len(added)
+            added.append(replace(alias, position=place, cell=written.cell, line=written.line))
+        notebook = Notebook(self.content, self.path)
+        notebook.statements += tuple(added)
+        return notebook
+
+    def needed(
+        self, names: Iterable[str], before_cell: int | None = None, like: Notebook | None = None
+    ) -> list[Statement]:
         """List the statements that these names depend on, followed through the source, in order.
 
         Loops and whatever else the names don't depend on is left out: a training loop costs nothing.
+        `like` tells which of several definitions is meant, as in :meth:`definition`.
         """
         graded = set(names)
         waiting, seen = list(graded), set(graded)
         chosen: dict[int, Statement] = {}
         while waiting:
             name = waiting.pop()
-            for statement in self._behind(name, name in graded, before_cell):
+            for statement in self._behind(name, name in graded, before_cell, like):
                 if statement.position in chosen:
                     continue
                 chosen[statement.position] = statement
@@ -170,10 +208,10 @@ class Notebook:
                 return fault
         return None
 
-    def _behind(self, name: str, graded: bool, before_cell: int | None) -> list[Statement]:
+    def _behind(self, name: str, graded: bool, before_cell: int | None, like: Notebook | None) -> list[Statement]:
         """The statements that give a name its value, and those that change it afterwards."""
         if graded or name in self._defining:
-            definition = self.definition(name, before_cell)
+            definition = self.definition(name, before_cell, like)
             bound = [definition] if definition else []
         else:  # a variable may build on what it was before, but not by way of a loop if it can be had without
             bound = self._binding.get(name, [])
@@ -461,12 +499,52 @@ def _defines(node: ast.stmt) -> str | None:
     return None
 
 
+@dataclass(frozen=True)
+class _Form:
+    """How a name is defined: as a function or a class, and on which bases."""
+
+    kind: str
+    bases: tuple[str, ...]
+
+
+def _form(statement: Statement) -> _Form:
+    return _form_of(statement.source)
+
+
+@functools.lru_cache(maxsize=1024)
+def _form_of(source: str) -> _Form:
+    node = ast.parse(source).body[0]
+    if not isinstance(node, ast.ClassDef):
+        return _Form("function", ())
+    bases = (ast.unparse(base) for base in node.bases)
+    return _Form("class", tuple(base for base in bases if base != "object"))
+
+
+def _resemblance(statement: Statement, model: Statement) -> int:
+    """How near a definition's form is to the model's: its bases count, `torch.nn.Module` and `nn.Module` being near."""
+    form, wanted = _form(statement), _form(model)
+    if form.kind != wanted.kind:
+        return 0
+    if form.bases == wanted.bases:
+        return 3
+    return 1 + (bool(form.bases) and _dotted(form.bases) == _dotted(wanted.bases))
+
+
+def _dotted(bases: tuple[str, ...]) -> list[tuple[bool, str]]:
+    return [("." in base, base.rsplit(".", 1)[-1]) for base in bases]
+
+
+def _plain(name: str) -> str:
+    return name.strip("_").lower()
+
+
 def _is_stub(node: ast.FunctionDef | ast.ClassDef) -> bool:
-    """Whether a function's body, or each method of a class, does nothing but raise NotImplementedError."""
+    """Whether a function's body does nothing but raise NotImplementedError; a class's methods, but for __init__."""
     body = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
     if isinstance(node, ast.ClassDef):
         methods = [part for part in body if isinstance(part, ast.FunctionDef)]
-        return bool(methods) and all(_is_stub(method) for method in methods)
+        open_ones = [method.name for method in methods if _is_stub(method)]
+        return bool(open_ones) and {method.name for method in methods} - {*open_ones} <= {"__init__"}
     if len(body) != 1 or not isinstance(body[0], ast.Raise) or body[0].exc is None:
         return False
     raised = body[0].exc.func if isinstance(body[0].exc, ast.Call) else body[0].exc

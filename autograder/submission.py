@@ -11,7 +11,7 @@ from pathlib import Path
 from autograder import notebook
 from autograder.compare import explain
 from autograder.course import Assignment, Question
-from autograder.notebook import Notebook, Statement
+from autograder.notebook import Cell, Notebook, Statement
 from autograder.student import Opener, Output, Reader
 
 FLAGS = 50
@@ -25,12 +25,14 @@ class Submission:
     """
 
     def __init__(self, found: Notebook, assignment: Assignment, opener: Opener, run_all: bool = False) -> None:
-        self.notebook = found
+        like = assignment.source
+        self._stand_ins = {name: other for name in assignment.names if (other := found.stand_in(name, like))}
+        self.notebook = found = found.renamed(self._stand_ins) if self._stand_ins else found
         self._assignment = assignment
         self._opener = opener
         questions = [question for question in assignment.questions if not question.manual]
         self._graded_cells = {q.id: cell.index for q in assignment.questions if (cell := found.cell_of(q.id))}
-        self._needed = {q.id: found.needed(q.names, self._graded_cells.get(q.id)) for q in questions}
+        self._needed = {q.id: found.needed(q.names, self._graded_cells.get(q.id), like) for q in questions}
         together = {s.position: s for needed in self._needed.values() for s in needed}
         if run_all:
             together |= {s.position: s for s in self._everything()}
@@ -40,12 +42,12 @@ class Submission:
 
     def belongs(self) -> bool:
         """Whether this is an attempt at the assignment: it has its cells, or defines one of its functions."""
-        if not self._assignment.source.marked.keys().isdisjoint(self.notebook.marked):
+        asked = {mark for mark, cell in self._assignment.source.marked.items() if _is_asked(cell)}
+        if not asked.isdisjoint(self.notebook.marked):
             return True
         names = set(self._assignment.names)
-        return any(statement.defines in names for statement in self.notebook.statements) or any(
-            self.notebook.broken_definition(name) for name in names
-        )
+        written = {s.defines for s in self.notebook.statements} - self._stand_ins.keys()
+        return not names.isdisjoint(written) or any(self.notebook.broken_definition(name) for name in names)
 
     def read(self) -> None:
         """Run what all questions need, before the first of them is asked."""
@@ -77,7 +79,9 @@ class Submission:
         told = []
         for name in question.names:
             several = self.notebook.definitions(name)
-            taken = self.notebook.definition(name, self._graded_cells.get(question.id))
+            taken = self.notebook.definition(name, self._graded_cells.get(question.id), self._assignment.source)
+            if taken is not None and (stand_in := self._stand_ins.get(name)):
+                told.append(f"there is no {name}; {stand_in} in cell {taken.cell + 1} was graded in its place")
             if len(several) > 1 and taken is not None:
                 told.append(f"{name} is defined {len(several)} times; the one in cell {taken.cell + 1} was graded")
         return "; ".join(told)
@@ -121,6 +125,11 @@ class Submission:
         student = self._opener.open()
         student.read(notebook.steps(statements))
         return student
+
+
+def _is_asked(cell: Cell) -> bool:
+    """Whether a cell is one to be filled in or graded: titles and pictures have the same ids in many lessons."""
+    return bool(cell.nbgrader.get("solution") or cell.nbgrader.get("grade"))
 
 
 def _not_run(found: Notebook) -> Iterator[str]:

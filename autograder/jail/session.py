@@ -10,6 +10,7 @@ import ast
 import contextlib
 import io
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -26,6 +27,8 @@ PRINTED = 64 * 1024
 
 FRAMES = 5
 """Places in the student's own code that are kept of a traceback, innermost last."""
+
+_CELL = re.compile(r"<cell ([0-9]{1,9})>")
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Fault:
     type_name: str
     message: str
     frames: tuple[tuple[int, int, str], ...] = ()
-    """(cell, line, function), innermost last."""
+    """(cell, line, function or Class.method), innermost last."""
     missing: str | None = None
     """The name that a flow asked the notebook for and that isn't there."""
 
@@ -194,9 +197,9 @@ class Session:
 def fault_of(error: BaseException) -> Fault:
     """Describe an exception by its type, its text and the student's own lines."""
     frames = tuple(
-        (int(frame.filename[6:-1]), frame.lineno or 0, frame.name)
-        for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename.startswith("<cell ") and frame.filename.endswith(">")
+        (int(cell[1]), line or 0, code.co_qualname[:200])
+        for code, line in ((frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__))
+        if (cell := _CELL.fullmatch(code.co_filename))
     )
     try:
         message = str(error)[:500]
