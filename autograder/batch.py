@@ -194,7 +194,7 @@ class Worker:
         self._assignment = job.course.assignment(job.name)
         self._stack = ExitStack()
         opener = self._stack.enter_context(held(job.course.settings, job.trust))
-        self._grader = Grader(self._assignment, job.course.seed(job.name), opener, run_all=job.course.settings.run_all)
+        self._grader = Grader(self._assignment, job.course.seed(job.name), opener, job.course.settings)
 
     def work(self, who: str, path: Path, master: Mapping[str, MasterCell]) -> Page:
         """Grade one submission; whatever goes wrong with it, the next one is graded."""

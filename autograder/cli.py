@@ -155,7 +155,7 @@ def check(
     asked, seed = here.assignment(assignment), here.seed(assignment)
     readable(notebook)
     with held(here.settings, trust) as opener:
-        result = Grader(asked, seed, opener, here.settings.run_all).grade_file(notebook).result
+        result = Grader(asked, seed, opener, here.settings).grade_file(notebook).result
     if as_json:
         print(result.model_dump_json(indent=1))
     else:

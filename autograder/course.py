@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from traitlets import Bool, Float, Integer, Unicode
+from traitlets import Bool, Enum, Float, Integer, Unicode
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import ConfigFileNotFound, PyFileConfigLoader
 
@@ -32,6 +32,17 @@ class BackpropKit(Configurable):  # type: ignore[misc]  # traitlets is read with
     run_all = Bool(
         False,
         help="Whether every cell of a notebook is run, not only what its graded functions depend on.",
+    ).tag(config=True)
+    follow_through = Bool(
+        True,
+        help="Whether a question that fails is judged again with right functions in place of the wrong ones that other "
+        "questions have cost points for already, so that one mistake costs once.",
+    ).tag(config=True)
+    by_hand = Enum(
+        ("flag", "require", "ignore"),
+        default_value="flag",
+        help="What becomes of a derivative that leans on autograd or on finite differences where it is to be written "
+        "by hand: it is flagged for a person, or it costs the points as well, or nobody looks.",
     ).tag(config=True)
     call_s = Float(10.0, help="Seconds that one call of a student's functions may take.").tag(config=True)
     cell_s = Float(30.0, help="Seconds that one statement of a notebook's cells may take.").tag(config=True)

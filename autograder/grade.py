@@ -5,15 +5,15 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 from autograder import check as hidden
-from autograder import notebook
+from autograder import notebook, retrial
 from autograder.compare import Mismatch, explain
-from autograder.course import Assignment, Question
+from autograder.course import Assignment, BackpropKit, Question
 from autograder.diagnose import Recorder, diagnose
 from autograder.inputs import current_seed, digest, seeded
 from autograder.notebook import Notebook, UnreadableNotebook
@@ -21,7 +21,7 @@ from autograder.reference import reference
 from autograder.result import Question as Verdict
 from autograder.result import QuestionStatus, Result
 from autograder.result import Test as Claimed
-from autograder.student import Opener, Output, Student, StudentError, StudentStopped, trusting
+from autograder.student import Opener, Output, Reader, Student, StudentError, StudentStopped, trusting
 from autograder.submission import Submission
 
 log = logging.getLogger(__name__)
@@ -45,8 +45,8 @@ class Grader:
     seed: str
     opener: Opener = trusting
     """Makes a student for each notebook."""
-    run_all: bool = False
-    """Run every statement of a notebook, not only those that its graded functions depend on."""
+    settings: BackpropKit = field(default_factory=BackpropKit)
+    """The course's: whether everything is run, follow-through credit, and what by hand means."""
 
     def grade_file(self, path: Path, submission: str | None = None) -> Grading:
         """Grade a notebook file; a file that can't be read gives a record too.
@@ -63,7 +63,7 @@ class Grader:
     def grade(self, found: Notebook, name: str) -> Grading:
         """Grade a notebook."""
         started = time.perf_counter()
-        submission = Submission(found, self.assignment, self.opener, self.run_all)
+        submission = Submission(found, self.assignment, self.opener, self.settings.run_all)
         if not submission.belongs():
             wanted = ", ".join(self.assignment.names)
             return self._unjudged(
@@ -88,7 +88,7 @@ class Grader:
             jail=self.opener.level,
             seed=digest(self.seed),
             seconds=round(time.perf_counter() - started, 4),
-            flags=flags,
+            flags=(*flags, *(flag for verdict in verdicts for flag in verdict.flags)),
             questions=verdicts,
         )
         return Grading(result, found, outputs)
@@ -102,20 +102,17 @@ class Grader:
         return self._unjudged("grader_error", name, message)
 
     def _verdicts(self, submission: Submission) -> Iterator[Verdict]:
-        elsewhere: dict[str, str] = {}
+        before: list[Verdict] = []
         for question in self.assignment.questions:
             if question.manual:
                 yield Verdict(id=question.id, status="manual", points=None, max_points=question.max_points)
                 continue
-            verdict = self._verdict(question, submission, elsewhere)
-            elsewhere |= mistakes(question, verdict)
+            trial = Trial(self.assignment, question, before, submission.notebook, submission.sources(question))
+            verdict = trial.judge(submission.student(question), self.settings)
+            if verdict.status == "no_answer" and submission.complete(question):
+                verdict = trial.judge(submission.student(question), self.settings)
+            before.append(verdict)
             yield verdict.model_copy(update={"definition": submission.chosen(question)})
-
-    def _verdict(self, question: Question, submission: Submission, elsewhere: Mapping[str, str]) -> Verdict:
-        verdict = judge(self.assignment, question, submission.student(question), submission.notebook, elsewhere)
-        if verdict.status == "no_answer" and submission.complete(question):
-            verdict = judge(self.assignment, question, submission.student(question), submission.notebook, elsewhere)
-        return verdict
 
     def _unjudged(self, status: str, name: str, message: str, found: Notebook | None = None) -> Grading:
         record = {
@@ -195,20 +192,97 @@ def judge(
     )
 
 
-def judge_all(assignment: Assignment, student: Student) -> list[Verdict]:
+@dataclass(frozen=True)
+class Trial:
+    """One question of one notebook: judged, and judged again where another function's mistake or autograd is in it."""
+
+    assignment: Assignment
+    question: Question
+    before: Sequence[Verdict]
+    """The verdicts on the questions before this one."""
+    notebook: Notebook | None = None
+    sources: Sequence[str] | None = None
+    """The statements that the answer depends on; None if they can't be known."""
+
+    def judge(self, student: Reader, settings: BackpropKit) -> Verdict:
+        """Judge the question as the course's settings ask."""
+        verdict = self._judged(student, self._mistakes)
+        if settings.follow_through:
+            verdict = self._followed(verdict, student)
+        return verdict if settings.by_hand == "ignore" else self._by_hand(verdict, student, settings.by_hand)
+
+    @property
+    def _mistakes(self) -> dict[str, str]:
+        """Which mistake each function before was found to have, "" for none."""
+        asked = {question.id: question for question in self.assignment.questions}
+        return {
+            name: verdict.diagnoses[0].id if verdict.diagnoses else ""
+            for verdict in self.before
+            for name in asked[verdict.id].names
+        }
+
+    def _judged(self, student: Student, elsewhere: Mapping[str, str]) -> Verdict:
+        return judge(self.assignment, self.question, student, self.notebook, elsewhere)
+
+    def _followed(self, verdict: Verdict, student: Reader) -> Verdict:
+        """Judge again with right functions in place of those that have cost points before: one mistake costs once."""
+        if verdict.status not in {"graded", "timeout", "killed"} or verdict.points == verdict.max_points:
+            return verdict
+        asked = {question.id: question for question in self.assignment.questions}
+        lost = [v for v in self.before if v.points is not None and v.points < v.max_points]
+        wrong = [name for v in lost for name in asked[v.id].names if self._uses(name)]
+        given = retrial.helpers(self.assignment, wrong)
+        if not given:
+            return verdict
+        with student.given(given) as other:
+            again = self._judged(other, self._mistakes | dict.fromkeys(wrong, ""))
+        gained = (again.points or 0.0) - (verdict.points or 0.0)
+        if gained < 0 or not (gained or again.diagnoses):
+            return verdict
+        return again.model_copy(update={"follow_through": gained > 0})  # else it only names the question's own mistake
+
+    def _uses(self, name: str) -> bool:
+        """Whether the answer may depend on a name."""
+        if self.notebook is None or self.sources is None:
+            return True
+        return any(name in source for source in self.sources)
+
+    def _by_hand(self, verdict: Verdict, student: Reader, policy: str) -> Verdict:
+        """Say where a derivative was not written by hand; under the policy `require` it costs the points, too."""
+        if not verdict.points or not _is_by_hand(self.assignment, self.question, current_seed()):
+            return verdict
+        names = " and ".join(self.question.names)
+        if self.sources is not None and retrial.differences(self.sources, self.assignment.names):
+            leans, kept = f"{names} takes differences of function values where a derivative is asked for", 0.0
+        elif self.sources is None or retrial.may_lean(self.sources):
+            with student.given(retrial.AUTOGRAD_OFF, retrial.AUTOGRAD_ON) as other:
+                again = self._judged(other, {})
+            if again.points is None or again.points >= verdict.points:
+                return verdict
+            leans, kept = f"{names} leans on torch's autograd, and is asked for by hand", again.points
+        else:
+            return verdict
+        told = f"{leans}. A person should look at it."
+        points = kept if policy == "require" else verdict.points
+        return verdict.model_copy(update={"flags": (*verdict.flags, told), "points": points})
+
+
+def judge_all(assignment: Assignment, student: Reader, settings: BackpropKit | None = None) -> list[Verdict]:
     """Judge one student on every question that is not graded by a person."""
-    elsewhere: dict[str, str] = {}
-    verdicts = []
+    verdicts: list[Verdict] = []
     for question in assignment.questions:
         if not question.manual:
-            verdicts.append(judge(assignment, question, student, elsewhere=elsewhere))
-            elsewhere |= mistakes(question, verdicts[-1])
+            trial = Trial(assignment, question, tuple(verdicts), sources=())
+            verdicts.append(trial.judge(student, settings or BackpropKit()))
     return verdicts
 
 
-def mistakes(question: Question, verdict: Verdict) -> dict[str, str]:
-    """Which mistake each of a question's functions was found to have, "" for none."""
-    return dict.fromkeys(question.names, verdict.diagnoses[0].id if verdict.diagnoses else "")
+@functools.lru_cache(maxsize=1024)
+def _is_by_hand(assignment: Assignment, question: Question, _seed: str) -> bool:
+    """Whether the reference of a question does without autograd: then everybody can."""
+    solution = reference(assignment)
+    with solution.given(retrial.AUTOGRAD_OFF, retrial.AUTOGRAD_ON) as other:
+        return judge(assignment, question, other).points == question.max_points
 
 
 @functools.lru_cache(maxsize=1024)

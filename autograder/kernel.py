@@ -6,11 +6,14 @@ This is how stock `nbgrader autograde` grades without a jail: hidden tests and s
 from __future__ import annotations
 
 import functools
+import inspect
+import textwrap
+from dataclasses import replace
 from typing import Any
 
-from autograder.course import Assignment, Course, find
+from autograder.course import Assignment, Course, Question, find
 from autograder.errors import CannotJudge
-from autograder.grade import judge
+from autograder.grade import Trial, judge
 from autograder.inputs import seeded
 from autograder.jail.session import Session
 from autograder.student import LocalStudent
@@ -28,12 +31,26 @@ def points(assignment: str, question: str, names: dict[str, Any]) -> float:
     course = _course()
     found = _assignment(course, assignment)
     asked = next(q for q in found.questions if q.id == question)
+    student = LocalStudent(Session(names))
+    trial = Trial(found, asked, (), sources=_sources(asked, names))
     with seeded(course.seed(assignment)):
-        verdict = judge(found, asked, LocalStudent(Session(names)))
+        verdict = trial.judge(student, course.settings)
+        if verdict.points is not None and verdict.points < verdict.max_points:
+            before = found.questions[: found.questions.index(asked)]
+            known = tuple(judge(found, earlier, student) for earlier in before if not earlier.manual)
+            verdict = replace(trial, before=known).judge(student, course.settings)
     if verdict.points is None:
         raise CannotJudge(f"{question}: {verdict.message}")
     print(verdict.in_words())
     return verdict.points
+
+
+def _sources(question: Question, names: dict[str, Any]) -> list[str] | None:
+    """The text of a question's own functions, as the kernel remembers it; None if it doesn't."""
+    try:
+        return [textwrap.dedent(inspect.getsource(names[name])) for name in question.names]
+    except (KeyError, OSError, TypeError):
+        return None
 
 
 @functools.cache

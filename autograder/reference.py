@@ -20,7 +20,7 @@ Edit = tuple[str, str]
 
 def reference(assignment: Assignment, dtype: torch.dtype = torch.float32) -> LocalStudent:
     """Read the solutions of an assignment's source notebook into a student of their own."""
-    return _student(_solutions(assignment.source.path, assignment), dtype)
+    return _student(_solutions(assignment), dtype)
 
 
 def mistaken(assignment: Assignment, function: str, edits: Sequence[Edit]) -> LocalStudent:
@@ -37,7 +37,7 @@ def replaced(assignment: Assignment, function: str, source: str) -> LocalStudent
     """Read the solutions with one function's definition replaced by another text."""
     statements = [
         dataclasses.replace(statement, source=source) if statement.defines == function else statement
-        for statement in _solutions(assignment.source.path, assignment)
+        for statement in _solutions(assignment)
     ]
     return _student(statements, torch.float32)
 
@@ -68,6 +68,12 @@ def source_of(assignment: Assignment, function: str) -> str:
     return _without_docstrings(definition.source)
 
 
+def solutions_of(assignment: Assignment, name: str) -> list[Statement]:
+    """The statements of the source notebook that one name depends on, its own included, without docstrings."""
+    found = assignment.source.needed([name])
+    return [dataclasses.replace(s, source=_without_docstrings(s.source)) if s.defines else s for s in found]
+
+
 @functools.cache
 def _without_docstrings(source: str) -> str:
     lines = source.split("\n")
@@ -79,7 +85,7 @@ def _without_docstrings(source: str) -> str:
 
 
 @functools.cache
-def _solutions(_path: str, assignment: Assignment) -> tuple[Statement, ...]:
+def _solutions(assignment: Assignment) -> tuple[Statement, ...]:
     return tuple(assignment.source.needed(assignment.names))
 
 

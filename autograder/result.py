@@ -21,6 +21,9 @@ Words = Annotated[str, AfterValidator(_printable)]
 """A sentence: it may quote a line or a file's name, but nothing that would steer a terminal or reorder a line."""
 
 
+FOLLOWED = "It builds on a function that is not right yet, and was judged with a right one in its place."
+
+
 class Record(BaseModel):
     """A part of a result: closed, frozen, and checked when it is made."""
 
@@ -59,6 +62,8 @@ class Question(Record):
     message: Words = ""
     definition: Words = ""
     """Which definition was graded, where the notebook has several."""
+    flags: tuple[Words, ...] = Field(default=(), exclude=True)
+    """What a person should look at; gathered in the result's own flags."""
     tests: tuple[Test, ...] = ()
     diagnoses: tuple[Diagnosis, ...] = ()
 
@@ -71,6 +76,8 @@ class Question(Record):
             lines += [f"          {test.message}"] if test.message else []
         for diagnosis in self.diagnoses:
             lines += [diagnosis.says, diagnosis.hint]
+        lines += [FOLLOWED] if self.follow_through else []
+        lines += self.flags
         return "\n".join(lines)
 
     @model_validator(mode="after")

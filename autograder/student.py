@@ -7,7 +7,8 @@ import functools
 import inspect
 import io
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -65,6 +66,10 @@ class Reader(Student, Protocol):
         """Run the notebook's statements."""
         ...
 
+    def given(self, first: Sequence[Step], last: Sequence[Step] = ()) -> AbstractContextManager[Student]:
+        """The same notebook where the statements `first` were run as well; `last` undoes what outlives the notebook."""
+        ...
+
     def outputs(self) -> dict[int, list[Output]]:
         """What each cell printed and drew while it was read, by its index."""
         ...
@@ -93,6 +98,23 @@ class LocalStudent:
             return self.session.call(flows_source(flow), flow.__name__, given)
         except Raised as raised:
             raise StudentError(raised.fault) from None
+
+    @contextmanager
+    def given(self, first: Sequence[Step], last: Sequence[Step] = ()) -> Iterator[Student]:
+        """Run `first` in this notebook; its names, and the bases of its classes, are put back afterwards."""
+        before = dict(self.session.names)
+        bases = {kind: kind.__bases__ for kind in before.values() if isinstance(kind, type) and kind.__bases__}
+        try:
+            self.session.execute(first)
+            yield self
+        finally:
+            self.session.execute(last)
+            for name in set(self.session.names) - set(before):
+                del self.session.names[name]
+            self.session.names.update(before)
+            for kind, own in bases.items():
+                if kind.__bases__ != own:
+                    kind.__bases__ = own
 
     def outputs(self) -> dict[int, list[Output]]:
         """What each cell printed while it was read, by its index."""
@@ -146,6 +168,17 @@ class JailedStudent:
         except (TimedOut, Killed, WireError) as ended:
             self.close()
             raise StudentStopped("timeout" if isinstance(ended, TimedOut) else "killed", str(ended)) from None
+
+    @contextmanager
+    def given(self, first: Sequence[Step], last: Sequence[Step] = ()) -> Iterator[Student]:
+        """Read the notebook again in a fresh fork, with `first` before its own statements and after them."""
+        del last  # nothing outlives a fork
+        other = JailedStudent(self._jail, self._budget_s)
+        try:
+            other.read([*first, *self._steps, *first])
+            yield other
+        finally:
+            other.close()
 
     def outputs(self) -> dict[int, list[Output]]:
         """What each cell printed and drew while it was read, by its index."""

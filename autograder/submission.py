@@ -74,6 +74,10 @@ class Submission:
         self._own[question.id] = self._read(self._everything())
         return True
 
+    def sources(self, question: Question) -> list[str]:
+        """The statements that an answer depends on."""
+        return [statement.source for statement in self._needed[question.id]]
+
     def chosen(self, question: Question) -> str:
         """Say which definitions were graded, where there was a choice."""
         told = []

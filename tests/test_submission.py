@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from matplotlib.image import imread
 
-from autograder.course import Assignment, Course
+from autograder.course import Assignment, BackpropKit, Course
 from autograder.custody import held
 from autograder.grade import Grader, Grading
 from autograder.gradebook import page
@@ -34,7 +34,9 @@ def grade(
     course: Course, mlp: Assignment, jailer: Opener, content: Mapping[str, Any], run_all: bool = False
 ) -> Grading:
     """Grade a notebook's content in the jail."""
-    return Grader(mlp, course.seed("mlp"), jailer, run_all).grade(Notebook(dict(content)), "made up")
+    return Grader(mlp, course.seed("mlp"), jailer, BackpropKit(run_all=run_all)).grade(
+        Notebook(dict(content)), "made up"
+    )
 
 
 def test_the_jail_and_this_process_find_the_same(

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from autograder.report.tally import ClassTally, tally
 from autograder.report.words import called, headline, kind, listed, number, one_line, points, remark, standing
-from autograder.result import Question, Result
+from autograder.result import FOLLOWED, Question, Result
 
 _STYLES = {
     "full": "green",
@@ -138,7 +138,7 @@ def _question(question: Question) -> list[RenderableType]:
         Text(one_line(question.id), style="bold"), Text(given, style=style), Text(standing(question), style=style)
     )
     lines: list[RenderableType] = [head]
-    for note in (question.message, question.definition, _FOLLOWED if question.follow_through else ""):
+    for note in (question.message, question.definition, FOLLOWED if question.follow_through else ""):
         if note:
             lines.append(_indented("", one_line(note)))
     for test in question.tests:
@@ -150,9 +150,6 @@ def _question(question: Question) -> list[RenderableType]:
         lines.append(_indented("looks so ", one_line(diagnosis.says)))
         lines.append(_indented("think    ", one_line(diagnosis.hint)))
     return [*lines, Text()] if len(lines) > 1 else lines
-
-
-_FOLLOWED = "It builds on a function that is not right yet, and was judged with a right one in its place."
 
 
 def _indented(label: str, text: str, style: str = "") -> RenderableType:
