@@ -168,6 +168,9 @@ def check(
 @app.command()
 def vet(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Assignments [default: all].")] = None,
+    pictures: Annotated[
+        Path | None, typer.Option("--pictures", metavar="DIR", help="Draw DIR/NAME.png, tests against mistakes.")
+    ] = None,
     as_json: JsonOption = False,
     course: CourseOption = None,
 ) -> None:
@@ -184,6 +187,8 @@ def vet(
             reports.append(vetting.vet(here, name))
         if not as_json:
             _print(vetting.table(reports[-1]))
+        if pictures is not None:
+            _say(f"drawn: {vetting.picture(reports[-1], pictures / f'{name}.png')}")
     if as_json:
         print(json.dumps([report.record() for report in reports], indent=1))
     raise typer.Exit(not all(report.holds for report in reports))

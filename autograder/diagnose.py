@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
@@ -17,10 +20,13 @@ from autograder.compare import Mismatch, same_values
 from autograder.course import Assignment
 from autograder.errors import CannotGrade
 from autograder.inputs import current_seed
+from autograder.jail.session import Step
 from autograder.jail.wire import Value
-from autograder.reference import mistaken, reference
+from autograder.reference import edited, mistaken, reference
 from autograder.result import Diagnosis
 from autograder.student import Flow, Student, StudentError
+
+Numbers = np.ndarray[Any, np.dtype[np.float64]]
 
 
 class Misconception(BaseModel):
@@ -59,6 +65,26 @@ class Variant(BaseModel):
     source: str
 
 
+class Harmless(BaseModel):
+    """A small change of the reference that changes nothing that anybody could see: no test has to catch it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    function: str
+    before: str
+    """A line of the reference, as Python writes it."""
+    after: str = ""
+    """The same line with the change; empty if it was dropped."""
+    pattern: str = ""
+    """Or a regular expression for all lines that mean the same."""
+    why: str
+
+    def covers(self, function: str, before: str, after: str) -> bool:
+        """Whether a change is this one."""
+        same = re.fullmatch(self.pattern, after) is not None if self.pattern else after == self.after
+        return (function, before) == (self.function, self.before) and same
+
+
 class Bank(BaseModel):
     """An assignment's known mistakes and right variants."""
 
@@ -66,6 +92,7 @@ class Bank(BaseModel):
 
     misconception: tuple[Misconception, ...] = ()
     variant: tuple[Variant, ...] = ()
+    harmless: tuple[Harmless, ...] = ()
 
 
 Outcome = Mapping[str, Value] | Literal["raised"] | tuple[Literal["raised"], str]
@@ -73,6 +100,9 @@ Outcome = Mapping[str, Value] | Literal["raised"] | tuple[Literal["raised"], str
 Answers = dict[str, list[Outcome]]
 """What a student answered: check id -> one outcome for each run of a flow."""
 
+
+TRIED = 20
+"""Pairs of mistakes that are tried in full, where a single check can't tell them apart."""
 
 Asked = tuple[str, tuple[tuple[str, float | int], ...]]
 """A flow, and what makes its inputs the same."""
@@ -153,8 +183,81 @@ def diagnose(
     unjudged = [card for card in cards if card.function not in names and card.function not in elsewhere]
     for card in traced + own + unjudged:
         if same_answers(found, mistaken_answers(assignment, card, checks)):
-            return [Diagnosis(id=card.id, says=card.says, hint=card.hint)]
-    return []
+            return [_named(card)]
+    return [_named(card) for card in _two(assignment, names, checks, found, right)]
+
+
+def _named(card: Misconception) -> Diagnosis:
+    return Diagnosis(id=card.id, says=card.says, hint=card.hint)
+
+
+def _two(
+    assignment: Assignment, names: tuple[str, ...], checks: tuple[Check, ...], found: Answers, right: Answers
+) -> tuple[Misconception, ...]:
+    """Find two mistakes in one function that give the student's answers together."""
+
+    def of(check: Check, answered: Answers) -> Answers:
+        return {check.id: answered[check.id]} if check.id in answered else {}
+
+    telling = next(check for check in checks if not same_answers(of(check, found), of(check, right)))
+    shape, values = _laid_out(of(telling, found))
+    known = _pairs(assignment, names, telling, current_seed())
+    if shape not in known or not len(values):
+        return ()
+    pairs, laid_out = known[shape]
+    near = np.abs(laid_out - values) <= 1e-3 * (np.abs(values) + np.abs(values).max(initial=0.0))
+    for place in np.flatnonzero(near.all(axis=1))[:TRIED]:
+        one, other = pairs[place]
+        both = mistaken(assignment, one.function, one.changes + other.changes)
+        if same_answers(found, answers(both, checks)):
+            return one, other
+    return ()
+
+
+Pairs = list[tuple[Misconception, Misconception]]
+
+
+@functools.lru_cache(maxsize=256)
+def _pairs(
+    assignment: Assignment, names: tuple[str, ...], check: Check, _seed: str
+) -> dict[tuple[Any, ...], tuple[Pairs, Numbers]]:
+    """What every two mistakes of one function answer in one check, where their edits can be made together.
+
+    By the shape of the answers: the pairs, and a row of numbers for each, so that all are compared at once.
+    """
+    found: dict[tuple[Any, ...], tuple[Pairs, list[Numbers]]] = {}
+    solution = reference(assignment)
+    for one, other in itertools.combinations(bank(assignment.name).misconception, 2):
+        if one.function != other.function or one.function not in names:
+            continue
+        try:
+            source = edited(assignment, one.function, one.changes + other.changes)
+            compile(source, "<two mistakes>", "exec")
+        except (CannotGrade, SyntaxError):  # one edit takes away what the other one changes
+            continue
+        with solution.given([Step(0, 1, source)]) as student:  # read only once: there are thousands of pairs
+            shape, values = _laid_out(answers(student, (check,)))
+        pairs, rows = found.setdefault(shape, ([], []))
+        pairs.append((one, other))
+        rows.append(values)
+    return {shape: (pairs, np.stack(rows)) for shape, (pairs, rows) in found.items()}
+
+
+def _laid_out(answered: Answers) -> tuple[tuple[Any, ...], Numbers]:
+    """The numbers of some answers in one row, and everything else about them."""
+    shape: list[Any] = []
+    values: list[Numbers] = []
+    for check, outcomes in answered.items():
+        for outcome in outcomes:
+            if not isinstance(outcome, Mapping):
+                shape.append((check, outcome))
+                continue
+            for name, value in outcome.items():
+                numbers = torch.as_tensor(value).squeeze() if isinstance(value, torch.Tensor | float) else None
+                shape.append((check, name, repr(value) if numbers is None else tuple(numbers.shape)))
+                if numbers is not None:
+                    values.append(np.nan_to_num(numbers.detach().to(torch.complex128).real.numpy().ravel()))
+    return tuple(shape), np.concatenate([*values, np.zeros(0)])
 
 
 def reference_answers(assignment: Assignment, checks: tuple[Check, ...]) -> Answers:

@@ -148,7 +148,7 @@ def judge(
         return _fault(question, unsound)
     recorder = Recorder(student)
     tests: list[Claimed] = []
-    unwritten = 0
+    unwritten, near = 0, list[str]()
     stopped: StudentStopped | None = None
     for claim in claims:
         recorder.check = claim.id
@@ -160,6 +160,7 @@ def judge(
             else:
                 message = "It was not tried any more."
         except Mismatch as mismatch:
+            near += [claim.id] if mismatch.near else []
             message = _sentence(f"{question.id}: {mismatch}")
         except StudentStopped as ended:
             message, stopped = explain(ended.fault), ended
@@ -187,6 +188,9 @@ def judge(
         points=round(question.max_points * share, 4),
         max_points=question.max_points,
         message=_said(status, question, found),
+        flags=(f"{question.id}: an answer is wrong by so little that a person should look ({near[0]}).",)
+        if near
+        else (),
         tests=tuple(tests),
         diagnoses=tuple(diagnoses),
     )

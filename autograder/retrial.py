@@ -97,9 +97,9 @@ def differences(sources: Iterable[str], graded: Iterable[str]) -> bool:
 @functools.lru_cache(maxsize=256)
 def _helper(assignment: Assignment, name: str) -> Step | None:
     statements = solutions_of(assignment, name)
-    if not all(s.imports or s.defines for s in statements):
+    if any(s.binds for s in statements if not (s.imports or s.defines)):
         return None
-    text = "\n".join(statement.source for statement in statements)
+    text = "\n".join(s.source for s in statements if s.imports or s.defines)
     return Step(0, 1, f"{_PUT}_put_in_place({name!r}, {text!r}, globals())\ndel _put_in_place")
 
 

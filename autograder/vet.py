@@ -17,14 +17,20 @@ from rich.table import Table
 
 from autograder import release
 from autograder.check import checks, questions_with_checks
+from autograder.compare import Mismatch, measured
 from autograder.course import Assignment, Course, Question
 from autograder.diagnose import bank
-from autograder.errors import KitError
+from autograder.errors import CannotGrade, KitError
 from autograder.grade import Grader, judge, judge_all
 from autograder.inputs import seeded
+from autograder.mutate import Mutant, mutants, within
 from autograder.notebook import parse
 from autograder.reference import mistaken, reference, replaced, source_of
 from autograder.result import Question as Verdict
+from autograder.student import StudentError
+
+ROOM = 0.5
+"""How far from the right values a right variant may be, the tolerance being 1."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,17 @@ class Kill:
     """The card named on the mistake's own question, or an empty text."""
 
 
+@dataclass(frozen=True)
+class Survivor:
+    """A small change of the reference that no hidden test catches, and why it harms nobody."""
+
+    function: str
+    before: str
+    after: str
+    why: str
+    """As the bank says; empty if it doesn't."""
+
+
 @dataclass
 class Report:
     """What vetting an assignment found."""
@@ -61,6 +78,12 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     kills: list[Kill] = field(default_factory=list)
     tests: tuple[str, ...] = ()
+    mutants: int = 0
+    """Small changes of the reference, made by rule."""
+    survivors: tuple[Survivor, ...] = ()
+    """Those that no hidden test catches."""
+    spread: float = 0.0
+    """How far the answers of right variants are from the right values, the tolerance being 1."""
 
     @property
     def holds(self) -> bool:
@@ -75,11 +98,19 @@ class Report:
             "findings": [vars(finding) for finding in self.findings],
             "tests": list(self.tests),
             "kills": [vars(kill) for kill in self.kills],
+            "mutants": self.mutants,
+            "survivors": [vars(survivor) for survivor in self.survivors],
+            "spread": round(self.spread, 4),
         }
 
 
-def vet(course: Course, name: str, with_release: bool = True) -> Report:
-    """Vet one assignment of a course; `with_release` asks that `release/` is what `source/` makes, too."""
+def vet(course: Course, name: str, with_release: bool = True, with_mutants: bool = True) -> Report:
+    """Vet one assignment of a course.
+
+    Shapes:
+        with_release  ask that `release/` is what `source/` makes, too
+        with_mutants  try the reference with every small change that the rules of `mutate` make
+    """
     assignment = course.assignment(name)
     report = Report(name)
     try:
@@ -94,9 +125,19 @@ def vet(course: Course, name: str, with_release: bool = True) -> Report:
         report.findings += _idle(assignment, questions)
         report.kills = [_kill(assignment, questions, card.id) for card in bank(name).misconception]
         report.findings += _mistakes(report)
-        report.findings += _variants(assignment)
+        report.findings += _variants(assignment, report)
+        if with_mutants:
+            report.findings += _mutants(assignment, questions, report)
     report.findings += _release(course, assignment, with_release)
     return report
+
+
+def picture(report: Report, path: Path) -> Path:
+    """Draw the kill matrix: tests against mistakes."""
+    from autograder.report.matrix import write_matrix
+
+    title = f"{report.assignment}: which hidden test catches which mistake"
+    return write_matrix(title, report.tests, {kill.mistake: kill.failed for kill in report.kills}, path)
 
 
 def table(report: Report) -> RenderableType:
@@ -115,8 +156,17 @@ def table(report: Report) -> RenderableType:
         kills.add_row(escape(test), str(sum(test in kill.failed for kill in report.kills)))
     named = sum(bool(kill.diagnosed) for kill in report.kills)
     caught = sum(kill.lost > 0 for kill in report.kills)
-    summary = f"{len(report.kills)} known mistakes: {caught} lose points, {named} are named.\n"
-    return Group(found, kills, summary)
+    elsewhere = [kill.mistake for kill in report.kills if kill.lost_elsewhere]
+    harmless = sum(bool(survivor.why) for survivor in report.survivors)
+    lines = [
+        f"{len(report.kills)} known mistakes: {caught} lose points, {named} are named; "
+        f"{len(report.kills) - len(elsewhere)} lose them only where they were made.",
+        *([f"Lost elsewhere, too: {', '.join(elsewhere)}."] if elsewhere else []),
+        f"{report.mutants} small changes made by rule: {report.mutants - len(report.survivors)} are caught; "
+        f"{harmless} change nothing that anybody could see, and the bank says why.",
+        f"Right variants stay within {report.spread:.2f} of the tolerances.",
+    ]
+    return Group(found, kills, *map(escape, lines), "")
 
 
 def _ids(assignment: Assignment, questions: list[Question]) -> Iterator[Finding]:
@@ -205,15 +255,53 @@ def _named(kill: Kill, same: dict[str, str]) -> bool:
     return bool(kill.diagnosed) and same[kill.diagnosed] == same[kill.mistake]
 
 
-def _variants(assignment: Assignment) -> Iterator[Finding]:
+def _variants(assignment: Assignment, report: Report) -> Iterator[Finding]:
     lost = []
-    for variant in bank(assignment.name).variant:
-        student = replaced(assignment, variant.function, variant.source)
-        for verdict in judge_all(assignment, student):
-            if not _full(verdict):
-                lost.append(f"{variant.id} on {verdict.id}")
     where = f"autograder/assignments/{assignment.name}"
+    with measured() as shares:
+        for variant in bank(assignment.name).variant:
+            student = replaced(assignment, variant.function, variant.source)
+            for verdict in judge_all(assignment, student):
+                if not _full(verdict):
+                    lost.append(f"{variant.id} on {verdict.id}")
     yield Finding("every right variant keeps full marks", not lost, ", ".join(lost), where)
+    report.spread = max(shares, default=0.0)
+    what = "right variants stay within half of the tolerances"
+    yield Finding(what, report.spread <= ROOM, f"{report.spread:.2f} of the edge", "autograder/compare.py")
+
+
+def _mutants(assignment: Assignment, questions: list[Question], report: Report) -> Iterator[Finding]:
+    """Mistakes that nobody wrote down are caught, or known to be none."""
+    survivors = []
+    for question in questions:
+        for name in question.names:
+            made = mutants(name, source_of(assignment, name))
+            report.mutants += len(made)
+            survivors += [mutant for mutant in made if not _caught(assignment, question, mutant)]
+    known = bank(assignment.name).harmless
+    why = {m: next((one.why for one in known if one.covers(m.function, m.before, m.after)), "") for m in survivors}
+    report.survivors = tuple(Survivor(m.function, m.before, m.after, told) for m, told in why.items())
+    where = f"autograder/assignments/{assignment.name}/bank.toml"
+    unknown = "; ".join(str(mutant) for mutant, told in why.items() if not told)
+    yield Finding("every small change of the reference is caught, or known to be harmless", not unknown, unknown, where)
+    idle = [
+        f"{one.function}: {one.before}"
+        for one in known
+        if not any(one.covers(m.function, m.before, m.after) for m in survivors)
+    ]
+    yield Finding("every change that is called harmless survives", not idle, "; ".join(idle), where)
+
+
+def _caught(assignment: Assignment, question: Question, mutant: Mutant) -> bool:
+    """Whether some hidden test of its own question fails; one that can't be read in, or never ends, is caught too."""
+    try:
+        with within():
+            student = replaced(assignment, mutant.function, mutant.source)
+            for claim in checks(assignment.name, question.id):
+                claim.claim(student)
+    except (Mismatch, StudentError, CannotGrade, TimeoutError):
+        return True
+    return False
 
 
 def _release(course: Course, assignment: Assignment, with_release: bool) -> Iterator[Finding]:

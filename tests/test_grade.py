@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import torch
 from autograder import check as hidden
 from autograder.assignments.mlp import flows
 from autograder.check import Check
-from autograder.course import Assignment, Course, find
+from autograder.course import Assignment, BackpropKit, Course, find
 from autograder.diagnose import Misconception, Variant, bank
+from autograder.errors import CannotGrade
 from autograder.grade import Grader, judge, judge_all
 from autograder.inputs import seeded
 from autograder.jail.session import Session
@@ -93,7 +95,8 @@ def test_a_mistake_in_a_helper_is_traced_to_the_helper(course: Course, mlp: Assi
     """A wrong dsigma spoils backward_pass too, and is named there as what it is."""
     card = next(card for card in bank("mlp").misconception if card.id == "dsigma-of-the-activation")
     with seeded(course.seed("mlp")):
-        verdicts = {verdict.id: verdict for verdict in judge_all(mlp, mistaken(mlp, card.function, card.changes))}
+        student = mistaken(mlp, card.function, card.changes)
+        verdicts = {v.id: v for v in judge_all(mlp, student, BackpropKit(follow_through=False))}
 
     assert [diagnosis.id for diagnosis in verdicts["backward_pass"].diagnoses] == [card.id]
 
@@ -301,3 +304,23 @@ def test_a_real_students_notebook_scores_full_on_its_six_functions(
     assert points(result) == {
         "sigma": 1, "dsigma": 1, "loss": 1, "dloss": 1, "forward_pass": 2, "backward_pass": 4, "train": 0,
     }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_two_mistakes_in_one_function_are_both_named(course: Course) -> None:
+    """Where two known mistakes can be made together and no single one gives the same values, a pair is named."""
+    for name in course.assignments:
+        assignment = course.assignment(name)
+        for question in assignment.questions:
+            cards = [card for card in bank(name).misconception if card.function in question.names]
+            tried = 0
+            for one, other in itertools.islice(itertools.combinations(cards, 2), 0, None, 97):
+                try:
+                    student = mistaken(assignment, one.function, one.changes + other.changes)
+                except CannotGrade:
+                    continue
+                verdict = judge(assignment, question, student)
+                if verdict.points != verdict.max_points:
+                    tried += 1
+                    assert 1 <= len(verdict.diagnoses) <= 2, (one.id, other.id)
+            assert tried or question.manual or len(cards) < 40
