@@ -13,7 +13,7 @@ demo: $(READY)  ## release, submit, grade and report a class of made-up students
 test: lint  ## everything that CI runs: lint, types, imports, then all tests
 	@$(BIN)/python -m pytest --numprocesses 2
 
-quick: $(READY)  ## the tests that start no kernel, server or course
+quick: $(READY)  ## the tests that start no kernel, jail or other process: under a minute
 	@$(BIN)/python -m pytest -m "not slow" -q
 
 lint: $(READY)  ## format, lint, types, direction of imports, docstrings, spelling

@@ -20,7 +20,7 @@ HANDOUT = """\
 # {name}
 
 Open `{name}.ipynb` in Jupyter and work from top to bottom.
-It needs `torch`, `numpy` and `matplotlib`; the folder `data_utils` beside it brings the data and the pictures.
+It needs `torch`, `numpy` and `matplotlib`; the folder `data_utils` beside it brings data, checks and pictures.
 
 Each question has a cell to fill in: replace its `raise NotImplementedError(...)`.
 The cell below it checks your answer and says what it finds.

@@ -1,4 +1,4 @@
-"""The data and the pictures of the assignments: torch and numpy are enough, matplotlib only when a picture is drawn.
+"""The data, checks and pictures of the assignments: torch and numpy are enough, matplotlib only to draw a picture.
 
 A released assignment carries a copy of this folder, so nothing here knows about grading.
 

@@ -78,7 +78,8 @@ class Checks:
         """
         found = self.names.get(name)
         if not callable(found):
-            raise NotYet("there is nothing of this name to call; run its cell above.")
+            kind = "class" if name[:1].isupper() else "function"
+            raise NotYet(f"there is no {kind} of this name; run its cell above.")
         return found
 
     def call(self, called: str | Callable[..., Any], *inputs: Any, writes: Sequence[Any] = (), **options: Any) -> Any:
@@ -113,7 +114,7 @@ class Checks:
         where = next((place for place in reversed(places) if place in self.builds_on), None)
         said = (str(error).splitlines() or ["no message"])[0].rstrip(".")
         if isinstance(error, NotImplementedError) and "not implemented for" not in said:
-            return "not written yet." if where == name else f"waits for {where}, which is not written yet."
+            return f"waits for {where}, which is not written yet." if where not in {None, name} else "not written yet."
         if isinstance(error, PictureError):
             return f"{said}."
         culprit = "stops" if where == name else f"{where} stops" if where else "can't be tried, it ends"
@@ -211,11 +212,13 @@ def _same(a: Tensor, b: Any) -> bool:
 
 
 def _argument(function: Callable[..., Any], number: int) -> str:
-    """The name of a function's argument, or its place where it takes any number of them."""
-    taken = list(inspect.signature(function).parameters.values())
-    if number < len(taken) and taken[number].kind is not inspect.Parameter.VAR_POSITIONAL:
-        return taken[number].name
-    return f"number {number + 1}"
+    """The name of a function's argument; its place where it has none, as in *args and in what is written in C."""
+    try:
+        taken = list(inspect.signature(function).parameters.values())
+    except ValueError:
+        taken = []
+    named = [one.name for one in taken if one.kind in {one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD}]
+    return named[number] if number < len(named) else f"number {number + 1}"
 
 
 def _places(trace: TracebackType | None) -> Iterator[str]:

@@ -35,6 +35,8 @@ from tests.conftest import REPO, copied_course
 from tests.test_jail import ALONE, ordinary_python, processes, wait_until
 from tests.test_nbgrader import rows
 
+pytestmark = pytest.mark.slow
+
 CANARY = "CANARY-" + hashlib.md5(b"of the attacks", usedforsecurity=False).hexdigest()
 """Stands wherever the grader keeps something: secret, source, gradebook, another's work, environment, memory."""
 
@@ -266,7 +268,6 @@ def texts(record: Any) -> Iterator[str]:
             yield from texts(part)
 
 
-@pytest.mark.slow
 def test_a_run_goes_on(tmp_path: Path) -> None:
     """Two workers grade a class of attackers among honest students: no points, no loss, and only our own files."""
     course = baited(tmp_path)
@@ -301,7 +302,6 @@ def test_a_run_goes_on(tmp_path: Path) -> None:
     report.write(list(results.values()), tmp_path / "report")
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="these tests run as an ordinary user already")
 def test_all_this_holds_for_an_ordinary_user_too() -> None:
     """The tests of this file, run by a user without any rights."""
@@ -325,8 +325,6 @@ def test_all_this_holds_for_an_ordinary_user_too() -> None:
             "tests/test_attacks.py",
             "-q",
             "-x",
-            "-m",
-            "not slow",
             "-p",
             "no:cacheprovider",
         ]

@@ -22,6 +22,7 @@ def notebook(tmp_path_factory: pytest.TempPathFactory, right: dict[str, str]) ->
     return path
 
 
+@pytest.mark.slow
 def test_check_prints_the_record_and_nothing_else(course: Course, notebook: Path) -> None:
     """`check --json` prints a Result that can be read back."""
     done = autograder("check", notebook, "--assignment", "mlp", "--json", "--course", course.root)
@@ -35,6 +36,7 @@ def test_check_prints_the_record_and_nothing_else(course: Course, notebook: Path
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_check_prints_a_verdict_for_a_person(course: Course, tmp_path: Path, right: dict[str, str]) -> None:
     """Without --json, the mistake is named in words."""
     path = tmp_path / "wrong.ipynb"
@@ -92,6 +94,7 @@ def test_bad_input_gets_one_sentence_and_its_exit_code(case: str, course: Course
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_outside_a_course_the_way_to_one_is_told(tmp_path: Path) -> None:
     """A command that finds no course says how to name one."""
     done = autograder("vet", cwd=tmp_path)

@@ -327,6 +327,7 @@ class TestProvenance:
             convert.main(str(source), str(tmp_path / "out.npz"))
         assert not (tmp_path / "out.npz").exists()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("arguments", "code", "says"), [([], 2, "usage:"), (["no such file"], 1, "no such file")])
     def test_the_converters_command_says_what_is_wrong(self, arguments: list[str], code: int, says: str) -> None:
         """Bad usage ends with code 2, a missing source with code 1, each with one line and no traceback."""
@@ -420,6 +421,7 @@ class TestFull:
         assert len(download.read_standard_file(NAME, tmp_path / "cache")) == 60_000
         assert mirror.asked == []
 
+    @pytest.mark.slow
     def test_two_processes_at_once_both_succeed(self, mirror: Mirror, tmp_path: Path) -> None:
         """Both get the right bytes, and the cache holds one file and no remains."""
         meeting = threading.Barrier(2)
@@ -542,6 +544,7 @@ class TestFaults:
         with pytest.raises(DataError, match="changed or vanished"):
             download.read_standard_file(NAME, tmp_path)
 
+    @pytest.mark.slow
     def test_a_process_killed_in_mid_download_leaves_no_file(self, mirror: Mirror, tmp_path: Path) -> None:
         """After kill -9 the file is not there under its name, and the next run gives the data."""
         halfway, done = threading.Event(), threading.Event()
@@ -576,6 +579,7 @@ class TestFaults:
 
         assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["b.part", NAME])
 
+    @pytest.mark.slow
     def test_a_disk_that_takes_no_more_is_named_and_heals(self, mirror: Mirror, tmp_path: Path) -> None:
         """A process that the system allows 64 bytes a file says so in one DataError."""
         lines = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))\ntry:\n    " + READ
@@ -633,6 +637,7 @@ class TestFaults:
         assert (error.rule, error.next_step) == ("rule", "Next.")
 
 
+@pytest.mark.slow
 def test_import_needs_neither_autograder_nor_matplotlib() -> None:
     """A fresh process imports data_utils and loads data with torch and numpy alone."""
     lines = (

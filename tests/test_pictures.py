@@ -315,6 +315,7 @@ class TestShow:
 
         assert capsys.readouterr().out == "Three bars.\n"
 
+    @pytest.mark.slow
     def test_in_a_notebook_the_picture_carries_the_sentence_as_alternative_text(self, tmp_path: Path) -> None:
         """Inside IPython one PNG is displayed, with the sentence in its metadata, and the sentence is printed."""
         lines = (
@@ -351,6 +352,7 @@ class TestShow:
         assert capsys.readouterr().out == "Nothing.\n"
 
 
+@pytest.mark.slow
 def test_without_matplotlib_a_picture_says_what_to_install(tmp_path: Path) -> None:
     """data_utils imports where matplotlib is missing, and the first picture names it."""
     lines = "import sys\nsys.modules['matplotlib'] = None\nimport torch, data_utils\ndata_utils.bars(torch.ones(3))"

@@ -64,7 +64,7 @@ def test_packing_leaves_no_traces_of_this_machine(tmp_path: Path) -> None:
     release.pack(tmp_path)
     packed = {str(path.relative_to(tmp_path / "data_utils")) for path in (tmp_path / "data_utils").rglob("*")}
 
-    assert {"__init__.py", "mnist.npz", "pictures.py"} <= packed
+    assert {"__init__.py", "checks.py", "mnist.npz", "pictures.py"} <= packed
     assert not [path for path in packed if "__pycache__" in path or path.startswith(".")]
 
 

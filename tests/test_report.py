@@ -631,6 +631,7 @@ def test_the_same_results_give_the_same_bytes() -> None:
     assert [student_page(given) for given in example_class()] == [student_page(given) for given in reversed(slower)]
 
 
+@pytest.mark.slow
 def test_another_process_with_other_settings_gives_the_same_bytes(tmp_path: Path) -> None:
     """No clock, no random id, no hash order, and no matplotlibrc of the user's."""
     (tmp_path / "matplotlibrc").write_text("font.size: 30\naxes.grid: True\nsvg.fonttype: path\n", encoding="utf-8")
