@@ -213,7 +213,7 @@ def _same(a: Tensor, b: Any) -> bool:
 def _argument(function: Callable[..., Any], number: int) -> str:
     """The name of a function's argument, or its place where it takes any number of them."""
     taken = list(inspect.signature(function).parameters.values())
-    if number < len(taken) and taken[number].kind is not inspect.Parameter.VAR_POSITIONAL:
+    if number < len(taken) and taken[number].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD:
         return taken[number].name
     return f"number {number + 1}"
 
