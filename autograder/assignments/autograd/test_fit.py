@@ -1,0 +1,45 @@
+"""Hidden tests of fit."""
+
+import torch
+
+from autograder.assignments.autograd import flows
+from autograder.assignments.autograd.cases import BATCHES, TRAINING, trained
+from autograder.check import beside, weight
+from autograder.compare import compare, unchanged
+from autograder.inputs import draw
+from autograder.jail.wire import Value
+from autograder.student import Student
+
+
+def _answered(student: Student, batches: int) -> dict[str, Value]:
+    return student.run(flows.fit, **draw(TRAINING), batches=torch.tensor(batches))
+
+
+@weight(1)
+def test_first_step(student: Student) -> None:
+    """After one batch every parameter has moved by lr times its gradient, against it."""
+    wanted = dict(trained(draw(TRAINING), 1))
+    del wanted["losses"]
+    compare(_answered(student, 1), wanted, batch=BATCHES[0])
+
+
+@weight(3)
+def test_every_batch(student: Student) -> None:
+    """After four batches the parameters are where four steps lead, each with the gradient of its own batch alone."""
+    wanted = dict(trained(draw(TRAINING), 4))
+    del wanted["losses"]
+    compare(_answered(student, 4), wanted)
+
+
+@weight(2)
+def test_losses(student: Student) -> None:
+    """fit returns the loss of each batch, as it was before that batch's step."""
+    compare(_answered(student, 4), trained(draw(TRAINING), 4).pick("losses"))
+
+
+@weight(1)
+@beside(test_every_batch)
+def test_leaves_the_batches_alone(student: Student) -> None:
+    """The batches keep their numbers."""
+    given = draw(TRAINING).pick("x1", "y1", "x2", "y2")
+    unchanged(_answered(student, 4), {f"given {name}": tensor for name, tensor in given.items()})

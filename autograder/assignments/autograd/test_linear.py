@@ -1,0 +1,69 @@
+"""Hidden tests of Linear."""
+
+import torch
+
+from autograder.assignments.autograd import flows
+from autograder.assignments.autograd.cases import (
+    LAYER,
+    LONE_LAYER,
+    SQUARE_LAYER,
+    START_SIZES,
+    counted,
+    layer_gradients,
+    layer_output,
+)
+from autograder.check import beside, weight
+from autograder.compare import compare, unchanged
+from autograder.inputs import Spec, draw
+from autograder.jail.wire import Value
+from autograder.student import Student
+
+
+def _answered(student: Student, spec: Spec) -> dict[str, Value]:
+    return student.run(flows.linear, **draw(spec))
+
+
+def _fitted(answer: dict[str, Value], spec: Spec) -> dict[str, Value]:
+    compare(answer, draw(spec).pick("w", "b"))
+    return answer
+
+
+@weight(3)
+def test_output(student: Student) -> None:
+    """A Linear with w (n_in, n_out) and b (n_out,) gives inp times w plus b, for a batch and for a single sample."""
+    answers = {spec: _answered(student, spec) for spec in (LONE_LAYER, LAYER)}
+    for spec, answer in reversed(answers.items()):
+        compare(_fitted(answer, spec), layer_output(draw(spec)))
+
+
+@weight(1)
+def test_layer_of_equal_widths(student: Student) -> None:
+    """Linear is right where batch, inputs and outputs are equally many, too."""
+    given, answer = draw(SQUARE_LAYER), _fitted(_answered(student, SQUARE_LAYER), SQUARE_LAYER)
+    compare(answer, {**layer_output(given), **layer_gradients(given)}, batch=len(given["inp"]))
+
+
+@weight(3)
+def test_gradients_stand_on_w_and_b(student: Student) -> None:
+    """After a backward call the right gradients stand on w and on b, and the input has its own."""
+    given = draw(LAYER)
+    compare(_fitted(_answered(student, LAYER), LAYER), layer_gradients(given), batch=len(given["inp"]))
+
+
+@weight(1)
+@beside(test_output)
+def test_leaves_its_input_alone(student: Student) -> None:
+    """The input keeps its numbers."""
+    unchanged(_answered(student, LAYER), {"given inp": draw(LAYER)["inp"]})
+
+
+@weight(2)
+@beside(test_output)
+def test_start(student: Student) -> None:
+    """A new layer has weights from the standard normal distribution, others than the next layer, and a bias of 0."""
+    sizes = dict(zip(("n_in", "n_out"), map(torch.tensor, START_SIZES), strict=True))
+    answer = student.run(flows.linear_start, **sizes)
+    counted(answer, "spread of w", 1.0, "the weights of a new layer don't have standard deviation 1")
+    counted(answer, "mean of w", 0.0, "the weights of a new layer don't have mean 0")
+    counted(answer, "in common", 0.0, "two new layers start with the same weights")
+    counted(answer, "size of b", 0.0, "the bias of a new layer isn't 0")

@@ -1,0 +1,77 @@
+"""Hidden tests of TrainableLinear."""
+
+import torch
+
+from autograder.assignments.autograd import flows
+from autograder.assignments.autograd.cases import (
+    LAYER,
+    LONE_LAYER,
+    SQUARE_LAYER,
+    START_SIZES,
+    counted,
+    layer_gradients,
+    layer_output,
+)
+from autograder.check import beside, weight
+from autograder.compare import compare, unchanged
+from autograder.inputs import Spec, draw
+from autograder.jail.wire import Value
+from autograder.student import Student
+
+
+def _answered(student: Student, spec: Spec) -> dict[str, Value]:
+    return student.run(flows.trainable_linear, **draw(spec))
+
+
+def _found(answer: dict[str, Value]) -> dict[str, Value]:
+    counted(answer, "has w", 1.0, "parameters() gives no tensor of shape (n_in, n_out)")
+    counted(answer, "has b", 1.0, "parameters() gives no tensor of shape (n_out,)")
+    return answer
+
+
+@weight(3)
+def test_output(student: Student) -> None:
+    """The output is made with the tensors that parameters() gives, one of shape (n_in, n_out) and one (n_out,)."""
+    answers = {spec: _answered(student, spec) for spec in (LONE_LAYER, LAYER)}
+    for spec, answer in reversed(answers.items()):
+        compare(_found(answer), layer_output(draw(spec)).pick("answer"))
+
+
+@weight(1)
+def test_layer_of_equal_widths(student: Student) -> None:
+    """TrainableLinear is right where batch, inputs and outputs are equally many, too."""
+    answer = _answered(student, SQUARE_LAYER)
+    compare(_found(answer), layer_output(draw(SQUARE_LAYER)).pick("answer"))
+
+
+@weight(2)
+def test_gradients(student: Student) -> None:
+    """After a backward call the right gradients stand on both parameters, and the input has its own."""
+    given = draw(LAYER)
+    compare(_found(_answered(student, LAYER)), layer_gradients(given), batch=len(given["inp"]))
+
+
+@weight(1)
+@beside(test_output)
+def test_parameters(student: Student) -> None:
+    """parameters() gives two tensors and no more."""
+    counted(_answered(student, LAYER), "how many", 2.0, "parameters() doesn't give exactly two tensors")
+
+
+@weight(1)
+@beside(test_output)
+def test_leaves_its_input_alone(student: Student) -> None:
+    """The input keeps its numbers."""
+    unchanged(_answered(student, LAYER), {"given inp": draw(LAYER)["inp"]})
+
+
+@weight(1)
+@beside(test_output)
+def test_start(student: Student) -> None:
+    """A new layer has weights from the standard normal distribution, others than the next layer, and a bias of 0."""
+    sizes = dict(zip(("n_in", "n_out"), map(torch.tensor, START_SIZES), strict=True))
+    answer = student.run(flows.trainable_linear_start, **sizes)
+    counted(answer, "spread of w", 1.0, "the weights of a new layer don't have standard deviation 1")
+    counted(answer, "mean of w", 0.0, "the weights of a new layer don't have mean 0")
+    counted(answer, "in common", 0.0, "two new layers start with the same weights")
+    counted(answer, "size of b", 0.0, "the bias of a new layer isn't 0")
