@@ -12,6 +12,7 @@ from .drawing import PictureError
 from .mnist import get_mnist, load_data
 from .pictures import (
     bars,
+    chain,
     curves,
     digits,
     heat_maps,
@@ -28,6 +29,7 @@ __all__ = [
     "DataError",
     "PictureError",
     "bars",
+    "chain",
     "curves",
     "digits",
     "get_mnist",

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 MOST_DIGITS = 400
 MOST_CELLS = 16
+MOST_BOXES = 8
 
 
 def show(fig: Figure, sentence: str) -> None:
@@ -242,11 +243,12 @@ def lines(
     return fig
 
 
-def scatter_check(pairs: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
+def scatter_check(pairs: Mapping[str, tuple[Tensor, Tensor]], against: str = "numeric gradient") -> Figure:
     """Draw your gradient against a numeric one, a dot an entry: a right gradient lies on the diagonal.
 
     Shapes:
         pairs[name]   two tensors of one shape   yours, and the numeric one
+        against       what the other one is called on its axis
 
     Returns:
         The figure. Each parameter is divided by its own largest numeric entry, so that all fit on one square.
@@ -268,7 +270,7 @@ def scatter_check(pairs: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
         x, y = measured.ravel()[thin] / scale, ours.ravel()[thin] / scale
         axes.plot(x, y, marker, color=colour, label=name, markersize=6, alpha=0.7, markeredgecolor="white")
     axes.axline((0, 0), slope=1, color=FAINT, linestyle="--", zorder=0)
-    axes.set(xlabel="numeric gradient (largest entry = 1)", ylabel="your gradient, on the same scale")
+    axes.set(xlabel=f"{against} (largest entry = 1)", ylabel="your gradient, on the same scale")
     axes.margins(0.1)
     axes.legend(frameon=False)
     return fig
@@ -448,6 +450,66 @@ def network(sizes: tuple[int, int, int] = (784, 50, 10), backward: bool = False)
         box = _box(axes, 2 * i - 1, -1.25, text, colour, dashed=True)
         _arrow(axes, *((boxes[i], box) if backward else (box, boxes[i])), colour, "?" if backward else "")
     return fig
+
+
+def chain(boxes: Sequence[str], forward: Sequence[str], backward: Sequence[str] = ()) -> Figure:
+    """Draw steps in a row, with what goes from each to the next, and below it what comes back.
+
+    Shapes:
+        boxes      n texts, two to eight
+        forward    n - 1 texts, above the arrows to the right
+        backward   n - 1 texts, below the arrows to the left; none draws no way back
+
+    Returns:
+        The figure; texts may have several lines.
+
+    Raises:
+        PictureError: if there are too few or too many boxes, or the arrows don't fit between them.
+    """
+    gaps = len(boxes) - 1
+    if not 1 <= gaps < MOST_BOXES or len(forward) != gaps or len(backward) not in (0, gaps):
+        raise PictureError(
+            f"chain draws 2 to {MOST_BOXES} boxes with an arrow between each two, "
+            f"but was given {len(boxes)} boxes, {len(forward)} arrows forward and {len(backward)} back."
+        )
+    letter, line = 0.07, 0.17  # inches
+    wide = [letter * _longest(text) + 0.3 for text in boxes]
+    said = [*zip(forward, backward or [""] * gaps, strict=True)]
+    free = [letter * max(_longest(to), _longest(back)) + 0.35 for to, back in said]
+    middles = [sum(wide[:i]) + sum(free[:i]) + wide[i] / 2 for i in range(len(boxes))]
+    lift = 0.11 if backward else 0.0
+    half = max(0.5, line * _lines(boxes) / 2 + 0.2)
+    above = max(half, line * _lines(forward) + lift + 0.15)
+    below = max(half, line * _lines(backward) + lift + 0.15) if backward else half
+    across, high = sum(wide) + sum(free) + 0.1, above + below
+    fig = blank_figure(across, high)
+    fig.set_layout_engine("none")
+    axes = fig.add_axes((0, 0, 1, 1), xlim=(-0.05, across - 0.05), ylim=(-below, above))
+    axes.axis("off")
+    drawn = [_box(axes, x, 0, text, INK) for x, text in zip(middles, boxes, strict=True)]
+    for i, (to, back) in enumerate(said):
+        middle = middles[i] + (wide[i] + free[i]) / 2
+        _level_arrow(axes, drawn[i], drawn[i + 1], lift, BLUE)
+        axes.text(middle, lift + 0.07, to, ha="center", va="bottom", fontsize=9, color=INK)
+        if backward:
+            _level_arrow(axes, drawn[i + 1], drawn[i], -lift, VERMILION)
+            axes.text(middle, -lift - 0.07, back, ha="center", va="top", fontsize=9, color=INK)
+    return fig
+
+
+def _longest(text: str) -> int:
+    return max(map(len, text.split("\n")))
+
+
+def _lines(texts: Sequence[str]) -> int:
+    return max(text.count("\n") + 1 for text in texts)
+
+
+def _level_arrow(axes: Axes, start: Text, end: Text, y: float, colour: str) -> None:
+    """Draw an arrow from box to box at height y."""
+    ends = {"patchA": start.get_bbox_patch(), "patchB": end.get_bbox_patch(), "shrinkA": 3, "shrinkB": 3}
+    style = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.8}
+    axes.annotate("", (end.get_position()[0], y), (start.get_position()[0], y), arrowprops={**style, **ends})
 
 
 def _box(axes: Axes, x: float, y: float, text: str, colour: str, dashed: bool = False) -> Text:

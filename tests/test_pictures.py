@@ -9,20 +9,24 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib.image
 import numpy as np
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 from torch import Tensor
 
 import data_utils
 from data_utils import (
     PictureError,
     bars,
+    chain,
     curves,
     digits,
     drawing,
@@ -50,6 +54,8 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "heat maps": lambda: heat_maps({"w": torch.eye(3), "w.g": V[:, None] * T, "b": V}, {"w": [1]}, columns=2),
     "bars": lambda: bars(V, title="outputs"),
     "bars in groups": lambda: bars({"one call": V, "two calls": 2 * V}, labels=["a", "b", "c"]),
+    "chain": lambda: chain(["x", "f(x)"], ["is given"]),
+    "chain and back": lambda: chain(["x", "Lin\nfirst", "Mse"], ["(4, 2)", "(4, 1)"], ["x.g", "out.g"]),
     "curves": lambda: curves({"loss": [3.0, 2.0, 1.0], "train_error": [90, 50, 10], "test_error": [(0, 90), (2, 20)]}),
     "curves of one step": lambda: curves({"loss": [1000.0]}),
     "digits": lambda: digits(IMAGES, torch.arange(12) % 10, torch.arange(12) % 7, columns=5),
@@ -230,6 +236,31 @@ class TestChecks:
         assert heights == pytest.approx(V.tolist())
 
 
+class TestChain:
+    """Steps in a row, and the way back."""
+
+    def test_boxes_stand_in_order_and_no_text_reaches_into_a_box(self) -> None:
+        """From left to right as given; a text on an arrow ends before the box begins."""
+        fig = chain(["x", "Lin", "a much longer one"], ["(4, 2)", "(4,\n300)"], ["x.g", "out.g"])
+        FigureCanvasAgg(fig).draw()
+        boxes, texts = fig.axes[0].texts[:3], [text for text in fig.axes[0].texts[3:] if text.get_text()]
+        edges = [box.get_bbox_patch().get_window_extent() for box in boxes]  # type: ignore[union-attr]
+
+        assert [box.get_text() for box in boxes] == ["x", "Lin", "a much longer one"]
+        assert all(left.x1 < right.x0 for left, right in pairwise(edges))
+        assert len(texts) == 4
+        assert not any(text.get_window_extent().overlaps(edge) for text in texts for edge in edges)
+
+    def test_without_a_way_back_there_are_as_many_arrows_as_steps(self) -> None:
+        """An arrow between each two boxes, and as many again for the way back."""
+
+        def arrows(fig: Figure) -> int:
+            return sum(isinstance(text, Annotation) for text in fig.axes[0].texts)
+
+        assert arrows(chain("abc", "12")) == 2
+        assert arrows(chain("abc", "12", "34")) == 4
+
+
 class TestNetwork:
     """The drawing of the network."""
 
@@ -270,6 +301,9 @@ WRONG: dict[str, tuple[Callable[[], Figure], str]] = {
     "a row that isn't there": (lambda: weights(torch.rand(5, 784), rows=[5]), r"rows 0 to 4 of w"),
     "no rows": (lambda: weights(torch.rand(5, 784), rows=[]), r"asked for \[\]"),
     "no loss": (lambda: curves({"test_error": [1.0]}), 'at least "loss"'),
+    "a chain of one box": (lambda: chain(["x"], []), "chain draws 2 to 8 boxes"),
+    "a chain without its arrows": (lambda: chain("abc", "1"), "given 3 boxes, 1 arrows forward and 0 back"),
+    "a chain that goes back half way": (lambda: chain("abc", "12", "3"), "2 arrows forward and 1 back"),
     "no dict": (lambda: curves([1.0]), 'at least "loss"'),  # type: ignore[arg-type]
     "an empty loss": (lambda: curves({"loss": []}), "one number a step"),
     "triples": (lambda: curves({"loss": [(1, 2, 3)]}), "pairs"),
@@ -280,7 +314,7 @@ WRONG: dict[str, tuple[Callable[[], Figure], str]] = {
     ),
     "a function that sums": (lambda: line_with_tangents(torch.sum, dtanh), r"shaped like its argument \(201,\)"),
     "a transposed gradient": (
-        lambda: scatter_check({"w1": (torch.rand(3, 4), torch.rand(4, 3))}),
+        lambda: scatter_check({"w1": (torch.rand(3, 4), torch.rand(4, 3))}, against="numeric gradient"),
         r"w1: your gradient is of shape \(3, 4\), but the numeric one is of shape \(4, 3\)",
     ),
     "no lines": (lambda: lines({}), "one to 4 lines"),

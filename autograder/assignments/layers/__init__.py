@@ -1,0 +1,1 @@
+"""The network of `batch` in four classes: layers that remember what they were given and know their own way back."""

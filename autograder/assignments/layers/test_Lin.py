@@ -1,0 +1,104 @@
+# ruff: noqa: N999 - the file has the name of its question, which has that of a class
+"""Hidden tests of Lin."""
+
+import torch
+
+from autograder.assignments.layers import flows
+from autograder.assignments.layers.cases import (
+    CHAIN,
+    LAYER,
+    LONE_LAYER,
+    SQUARE_LAYER,
+    chain_gradients,
+    layer,
+    layer_gradients,
+    linear,
+    moved,
+)
+from autograder.check import beside, weight
+from autograder.compare import compare, same_values, unchanged
+from autograder.inputs import Spec, Tensors, draw
+from autograder.jail.wire import Value
+from autograder.student import Student
+
+
+def _given(spec: Spec) -> Tensors:
+    return draw(spec).pick("inp", "w", "b", "out_g")
+
+
+def _answered(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:
+    return student.run(flows.lin, **_given(spec), calls=torch.tensor(calls))
+
+
+def _compared(student: Student, name: str) -> None:
+    answers = {spec: _answered(student, spec) for spec in (LONE_LAYER, LAYER)}
+    for spec, answer in reversed(answers.items()):
+        compare(answer, layer_gradients(layer(spec)).pick(name), batch=len(layer(spec)["inp"]))
+
+
+@weight(2)
+def test_is_inp_times_w_plus_b(student: Student) -> None:
+    """A call of a Lin gives a row for each sample: its product with w, plus b."""
+    answers = {spec: student.run(flows.lin_forward, **draw(spec).pick("inp", "w", "b")) for spec in (LONE_LAYER, LAYER)}
+    for spec, answer in reversed(answers.items()):
+        compare(answer, linear(draw(spec)))
+
+
+@weight(3)
+def test_gradient_of_the_weights(student: Student) -> None:
+    """backward sets w.g as autograd does, for a batch and for a single sample."""
+    _compared(student, "w.g")
+
+
+@weight(2)
+def test_gradient_of_the_bias(student: Student) -> None:
+    """backward sets b.g as autograd does, in the shape of b."""
+    _compared(student, "b.g")
+
+
+@weight(3)
+def test_gradient_of_the_input(student: Student) -> None:
+    """backward sets inp.g as autograd does, a row for each sample."""
+    _compared(student, "inp.g")
+
+
+@weight(1)
+def test_layer_of_equal_widths(student: Student) -> None:
+    """The result and all three gradients are right where batch, inputs and outputs are equally many, too."""
+    square = layer(SQUARE_LAYER)
+    compare(
+        _answered(student, SQUARE_LAYER),
+        {**linear(draw(SQUARE_LAYER)), **layer_gradients(square)},
+        batch=len(square["inp"]),
+    )
+
+
+@weight(1)
+def test_two_in_a_row(student: Student) -> None:
+    """Of two Lin layers in a row each has its own memory, and the gradient goes back from the second to the first."""
+    given = draw(CHAIN)
+    compare(student.run(flows.two_lins, **given), chain_gradients(given), batch=len(given["inp"]))
+
+
+@weight(1)
+def test_goes_back_through_the_latest_call(student: Student) -> None:
+    """A Lin that is called again goes back through its latest input, with the weights as they are by then."""
+    wanted = moved(layer(LAYER))
+    compare(student.run(flows.lin_again, **_given(LAYER)), {**linear(wanted), **layer_gradients(wanted)})
+
+
+@weight(1)
+@beside(test_gradient_of_the_weights, test_gradient_of_the_bias, test_gradient_of_the_input)
+def test_assigns(student: Student) -> None:
+    """backward assigns: neither gradients of long ago nor a second backward add to the three."""
+    once, twice = _answered(student, LAYER), _answered(student, LAYER, calls=2)
+    wanted = layer_gradients(layer(LAYER))
+    compare(twice, {name: wanted[name] for name in wanted if same_values(once.get(name), wanted[name])})
+
+
+@weight(1)
+@beside(test_gradient_of_the_weights, test_gradient_of_the_bias, test_gradient_of_the_input)
+def test_leaves_its_tensors_alone(student: Student) -> None:
+    """A Lin sets gradients and takes no step: inp, w, b and out.g hold what they held."""
+    given = {name.replace("_", "."): tensor for name, tensor in _given(LAYER).items()}
+    unchanged(_answered(student, LAYER), {f"given {name}": tensor for name, tensor in given.items()})

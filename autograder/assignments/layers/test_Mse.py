@@ -1,0 +1,73 @@
+# ruff: noqa: N999 - the file has the name of its question, which has that of a class
+"""Hidden tests of Mse."""
+
+import torch
+
+from autograder.assignments.layers import flows
+from autograder.assignments.layers.cases import LONE_PAIR, OTHER_PAIR, PAIR, error, error_gradient, shifted
+from autograder.check import beside, weight
+from autograder.compare import compare, same_values, unchanged
+from autograder.inputs import Spec, draw
+from autograder.jail.wire import Value
+from autograder.student import Student
+
+
+def _answered(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:
+    return student.run(flows.mse, **draw(spec), calls=torch.tensor(calls))
+
+
+@weight(2)
+def test_is_the_mean_squared_difference(student: Student) -> None:
+    """A call of an Mse gives the mean over the samples of the squared differences, one number."""
+    answers = {spec: student.run(flows.mse_forward, **draw(spec)) for spec in (PAIR, OTHER_PAIR)}
+    for spec, answer in answers.items():
+        compare(answer, error(draw(spec)), batch=len(draw(spec)["targ"]))
+
+
+@weight(3)
+def test_gradient_of_the_input(student: Student) -> None:
+    """backward sets inp.g to what autograd finds for that mean."""
+    answers = {spec: _answered(student, spec) for spec in (PAIR, OTHER_PAIR)}
+    for spec, answer in answers.items():
+        compare(answer, error_gradient(draw(spec)).pick("inp.g"), batch=len(draw(spec)["targ"]))
+
+
+@weight(1)
+@beside(test_gradient_of_the_input)
+def test_gradient_is_a_column(student: Student) -> None:
+    """inp.g is a column, as inp is, so that the two can be subtracted."""
+    compare(_answered(student, PAIR), error_gradient(draw(PAIR)).pick("inp - inp.g"))
+
+
+@weight(1)
+@beside(test_is_the_mean_squared_difference, test_gradient_of_the_input)
+def test_batch_of_one(student: Student) -> None:
+    """The value and the gradient are right for a batch of a single sample, too."""
+    pair = draw(LONE_PAIR)
+    compare(_answered(student, LONE_PAIR), {**error(pair), **error_gradient(pair).pick("inp.g")})
+
+
+@weight(1)
+def test_two_have_two_memories(student: Student) -> None:
+    """Of two Mses each goes back to its own input, and one that is called again to its latest."""
+    pair, other = draw(PAIR), draw(OTHER_PAIR)
+    answer = student.run(flows.two_mses, **pair, other=other["output"], other_targ=other["targ"])
+    named = {"the first": pair, "the second": other, "the second's next batch": shifted(pair)}
+    compare(answer, {f"inp.g of {name}": error_gradient(given)["inp.g"] for name, given in named.items()})
+
+
+@weight(1)
+@beside(test_gradient_of_the_input)
+def test_assigns(student: Student) -> None:
+    """backward assigns: neither a gradient of long ago nor a second backward adds to inp.g."""
+    once, twice = _answered(student, PAIR), _answered(student, PAIR, calls=2)
+    wanted = error_gradient(draw(PAIR)).pick("inp.g")
+    compare(twice, {name: wanted[name] for name in wanted if same_values(once.get(name), wanted[name])})
+
+
+@weight(1)
+@beside(test_is_the_mean_squared_difference, test_gradient_of_the_input)
+def test_leaves_its_inputs_alone(student: Student) -> None:
+    """An Mse reads inp and targ and leaves them as they were."""
+    pair = draw(PAIR)
+    unchanged(_answered(student, PAIR), {"given inp": pair["output"], "given targ": pair["targ"]})
