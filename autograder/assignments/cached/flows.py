@@ -1,0 +1,410 @@
+"""How the hidden tests drive a notebook: each flow calls the student's classes and hands back what they gave.
+
+This text travels to where the student's code runs; it holds no right answer.
+Globals that a class has no business with hold nan while it runs, unless they are functions or classes.
+"""
+
+import torch
+
+STRANGERS = (
+    *("x", "y", "X", "W", "b", "W1", "b1", "W2", "b2", "inp", "out", "pred", "gt", "d", "i", "o", "h", "a", "upstream"),
+    *("t1", "t2", "loss", "losses", "layer", "layers", "mse", "relu", "lin", "lin1", "rel1", "lin2", "rel2", "model"),
+    *("before", "watched", "first", "second", "column", "x_train", "y_train", "x_valid", "y_valid"),
+)
+
+
+def closeness(nb, left, right):
+    """Call test on each pair of rows, and count its AssertionErrors."""
+    _poison(nb)
+    return {"AssertionErrors": torch.stack([_raised(nb.test, a, b) for a, b in zip(left, right, strict=True)])}
+
+
+def closeness_within(nb, left, right, eps):
+    """Call test on each pair of rows with an eps, by position and by name, and count its AssertionErrors."""
+    _poison(nb)
+    rows = list(zip(left, right, eps.tolist(), strict=True))
+    return {
+        "AssertionErrors, eps by position": torch.stack([_raised(nb.test, a, b, e) for a, b, e in rows]),
+        "AssertionErrors, eps by name": torch.stack([_raised(nb.test, a, b, eps=e) for a, b, e in rows]),
+    }
+
+
+def grad(nb, t):
+    """Call grad, and look at what it returns."""
+    _poison(nb)
+    got = nb.grad(t)
+    return {
+        "answer": got.detach() if torch.is_tensor(got) else got,
+        "requires_grad of it": _number(getattr(got, "requires_grad", False)),
+        "being the tensor that was given": _number(got is t),
+    }
+
+
+def get(nb, a, b, c):
+    """Cache three values, and get two of them in another order, then one alone, then one of the two once more."""
+    layer = _plain_layer(nb)()
+    layer.cache(a=a, b=b, c=c)
+    two, one, again = layer.get("c", "a"), layer.get("b"), layer.get("c")
+    firsts = {"first of two": two[0], "second of two": two[1], "of one": one[0], "asked again": again[0]}
+    return {**firsts, **_counted(two, one)}
+
+
+def get_missing(nb, a, b):
+    """Get names that were never cached, among others and alone."""
+    layer = _plain_layer(nb)()
+    none = layer.get("a")
+    layer.cache(a=a)
+    layer.cache(b=b)
+    some = layer.get("nowhere", "a", "nothing", "b")
+    return {
+        "second of four": some[1],
+        "fourth of four": some[3],
+        "number of None": _number(sum(value is None for value in (*none, *some))),
+        **_counted(none, some),
+    }
+
+
+def cache_again(nb, a, b, c):
+    """Cache one of two names once more."""
+    layer = _plain_layer(nb)()
+    layer.cache(a=a, b=b)
+    layer.cache(b=c)
+    got = layer.get("a", "b")
+    return {"the one left": got[0], "the one cached again": got[1]}
+
+
+def cache_in_two(nb, a, b, c):
+    """Cache values under one name in three layers, two of them of one class."""
+    kind = _plain_layer(nb)
+    first, second, third = kind(), kind(), _plain_layer(nb)()
+    first.cache(a=a)
+    second.cache(a=b)
+    third.cache(a=c)
+    return {"first layer": first.get("a")[0], "second layer": second.get("a")[0], "third layer": third.get("a")[0]}
+
+
+def cache_keeps_the_tensor(nb, inp, factor, out_g):
+    """Go forward and back through a layer built on Module, whose backward sets a gradient on what it gets."""
+    layer = _scale_layer(nb)()
+    out = layer(inp, factor=factor)
+    out.g = out_g
+    layer.backward()
+    return {"out": out, "inp.g": _gradient(inp), "given inp": inp}
+
+
+def call(nb, inp, factor):
+    """Call a layer built on Module, with one argument by name."""
+    return {"out": _scale_layer(nb)()(inp, factor=factor)}
+
+
+def no_backward(nb):
+    """Go back through a layer that has no backward of its own, and count its NotImplementedErrors."""
+    lazy = type("Lazy", (nb.Module,), {"forward": _identity})()
+    try:
+        lazy.backward()
+    except NotImplementedError:
+        return {"NotImplementedErrors": _number(1)}
+    return {"NotImplementedErrors": _number(0)}
+
+
+def names(nb):
+    """The texts that stand for layers of two classes, letter by letter."""
+    dense = type("Dense", (nb.Module,), {"forward": _identity})
+    soft = type("Soft", (dense,), {})
+    return {"letters of Dense": _letters(repr(dense())), "letters of Soft": _letters(repr(soft()))}
+
+
+def mse_forward(nb, pred, gt):
+    """Go forward through an MSE."""
+    _poison(nb)
+    return {"loss": nb.MSE()(pred, gt)}
+
+
+def mse(nb, pred, gt):
+    """Go forward and back through an MSE."""
+    _poison(nb)
+    layer = nb.MSE()
+    loss = layer(pred, gt)
+    layer.backward()
+    return {"loss": loss, "pred.g": _gradient(pred), "given pred": pred, "given gt": gt}
+
+
+def mse_once_more(nb, pred, gt, stale):
+    """Go forward once and back twice, with another gradient on pred at first."""
+    _poison(nb)
+    pred.g = stale
+    layer = nb.MSE()
+    loss = layer(pred, gt)
+    layer.backward()
+    layer.backward()
+    return {"loss": loss, "pred.g": _gradient(pred)}
+
+
+def two_mses(nb, pred, gt, other_pred, other_gt):
+    """Go forward through two MSEs, then back."""
+    _poison(nb)
+    first, second = nb.MSE(), nb.MSE()
+    losses = first(pred, gt), second(other_pred, other_gt)
+    first.backward()
+    second.backward()
+    return {
+        "loss": losses[0],
+        "pred.g": _gradient(pred),
+        "other loss": losses[1],
+        "other pred.g": _gradient(other_pred),
+    }
+
+
+def mse_anew(nb, pred, gt, other_pred, other_gt):
+    """Call one MSE on one pair, and go forward and back on another."""
+    _poison(nb)
+    layer = nb.MSE()
+    layer(other_pred, other_gt)
+    layer.backward()
+    loss = layer(pred, gt)
+    layer.backward()
+    return {"loss": loss, "pred.g": _gradient(pred)}
+
+
+def relu_forward(nb, inp):
+    """Go forward through a ReLU."""
+    _poison(nb)
+    return {"out": nb.ReLU()(inp)}
+
+
+def relu(nb, inp, out_g):
+    """Go forward and back through a ReLU."""
+    _poison(nb)
+    layer = nb.ReLU()
+    out = layer(inp)
+    out.g = out_g
+    layer.backward()
+    return {"out": out, "inp.g": _gradient(inp), "given inp": inp, "given out.g": out_g}
+
+
+def relu_once_more(nb, inp, out_g, stale):
+    """Go forward once and back twice, with another gradient on inp at first."""
+    _poison(nb)
+    inp.g = stale
+    layer = nb.ReLU()
+    layer(inp).g = out_g
+    layer.backward()
+    layer.backward()
+    return {"inp.g": _gradient(inp)}
+
+
+def two_relus(nb, inp, out_g, other_inp, other_out_g):
+    """Go forward through two ReLUs, then back."""
+    _poison(nb)
+    first, second = nb.ReLU(), nb.ReLU()
+    first(inp).g, second(other_inp).g = out_g, other_out_g
+    first.backward()
+    second.backward()
+    return {"inp.g": _gradient(inp), "other inp.g": _gradient(other_inp)}
+
+
+def linear_forward(nb, inp, W, b):
+    """Go forward through a Linear."""
+    _poison(nb)
+    return {"out": nb.Linear(W, b)(inp)}
+
+
+def linear(nb, inp, W, b, out_g):
+    """Go forward and back through a Linear."""
+    _poison(nb)
+    layer = nb.Linear(W, b)
+    out = layer(inp)
+    out.g = out_g
+    layer.backward()
+    given = {"given inp": inp, "given W": W, "given b": b, "given out.g": out_g}
+    return {"out": out, "inp.g": _gradient(inp), "W.g": _gradient(W), "b.g": _gradient(b), **given}
+
+
+def linear_once_more(nb, inp, W, b, out_g, stale):
+    """Go forward once and back twice, with other gradients there at first."""
+    _poison(nb)
+    inp.g, W.g, b.g = stale * torch.ones_like(inp), stale * torch.ones_like(W), stale * torch.ones_like(b)
+    layer = nb.Linear(W, b)
+    layer(inp).g = out_g
+    layer.backward()
+    layer.backward()
+    return {"inp.g": _gradient(inp), "W.g": _gradient(W), "b.g": _gradient(b)}
+
+
+def two_linears(nb, inp, W1, b1, W2, b2, out_g):
+    """Go forward through one Linear after another, then back."""
+    _poison(nb)
+    first, second = nb.Linear(W1, b1), nb.Linear(W2, b2)
+    out = second(first(inp))
+    out.g = out_g
+    second.backward()
+    first.backward()
+    tensors = {"inp": inp, "W1": W1, "b1": b1, "W2": W2, "b2": b2}
+    return {"out": out, **{f"{name}.g": _gradient(tensor) for name, tensor in tensors.items()}}
+
+
+def mlp_forward(nb, inp, w1, w2, w3):
+    """Go forward through an MLP of layers that are not the student's."""
+    _poison(nb)
+    return {"out": nb.MLP([_Mix(w1), _Bend(), _Mix(w2), _Bend(), _Mix(w3)])(inp)}
+
+
+def mlp(nb, inp, w1, w2, w3, out_g):
+    """Go forward and back through an MLP of layers that are not the student's."""
+    _poison(nb)
+    model = nb.MLP([_Mix(w1), _Bend(), _Mix(w2), _Bend(), _Mix(w3)])
+    out = model(inp)
+    out.g = out_g
+    model.backward()
+    return {"out": out, **_gradients(inp, w1, w2, w3), "given inp": inp}
+
+
+def mlp_of_one(nb, inp, w1, out_g):
+    """Go forward and back through an MLP of a single layer."""
+    _poison(nb)
+    model = nb.MLP([_Mix(w1)])
+    out = model(inp)
+    out.g = out_g
+    model.backward()
+    return {"out": out, "inp.g": _gradient(inp), "w1.g": _gradient(w1)}
+
+
+def mlp_twice(nb, inp, w1, w2, w3, out_g, other_inp, other_out_g):
+    """Go forward and back through one MLP with one batch, then with another."""
+    _poison(nb)
+    model = nb.MLP([_Mix(w1), _Bend(), _Mix(w2), _Bend(), _Mix(w3)])
+    model(other_inp).g = other_out_g
+    model.backward()
+    out = model(inp)
+    out.g = out_g
+    model.backward()
+    return {"out": out, **_gradients(inp, w1, w2, w3)}
+
+
+def mlp_inside(nb, inp, w1, w2, w3, out_g):
+    """Go forward and back through an MLP that holds others."""
+    _poison(nb)
+    model = nb.MLP([nb.MLP([_Mix(w1), _Bend()]), _Mix(w2), nb.MLP([_Bend(), _Mix(w3)])])
+    out = model(inp)
+    out.g = out_g
+    model.backward()
+    return {"out": out, **_gradients(inp, w1, w2, w3)}
+
+
+def two_mlps(nb, inp, w1, w2, w3, out_g, other_inp, other_out_g):
+    """Go forward through two MLPs, then back."""
+    _poison(nb)
+    first, second = nb.MLP([_Mix(w1), _Bend(), _Mix(w2), _Bend(), _Mix(w3)]), nb.MLP([_Bend()])
+    out, other_out = first(inp), second(other_inp)
+    out.g, other_out.g = out_g, other_out_g
+    first.backward()
+    second.backward()
+    return {"out": out, "other out": other_out, **_gradients(inp, w1, w2, w3), "other inp.g": _gradient(other_inp)}
+
+
+def network(nb, inp, gt, W1, b1, W2, b2):
+    """Go forward and back through the student's own layers, with a ReLU after the last of them."""
+    _poison(nb)
+    model, loss = nb.MLP([nb.Linear(W1, b1), nb.ReLU(), nb.Linear(W2, b2), nb.ReLU()]), nb.MSE()
+    error = loss(model(inp), gt)
+    loss.backward()
+    model.backward()
+    tensors = {"W1": W1, "b1": b1, "W2": W2, "b2": b2, "inp": inp}
+    return {"loss": error, **{f"{name}.g": _gradient(tensor) for name, tensor in tensors.items()}}
+
+
+class _Mix:
+    """A matrix product, the first or the last of a model's layers."""
+
+    def __init__(self, w):
+        self.w = w
+
+    def forward(self, inp):
+        self.inp, self.out = inp, inp @ self.w
+        return self.out
+
+    __call__ = forward
+
+    def backward(self):
+        g = _arrived(self.out)
+        self.inp.g, self.w.g = g @ self.w.T, self.inp.T @ g
+
+
+class _Bend:
+    """Something that is not linear, so that the order of layers matters."""
+
+    def forward(self, inp):
+        self.inp, self.out = inp, inp.tanh()
+        return self.out
+
+    __call__ = forward
+
+    def backward(self):
+        self.inp.g = _arrived(self.out) * (1 - self.out**2)
+
+
+def _plain_layer(nb):
+    """A class on the student's Module that has all a layer needs, and does nothing."""
+    return type("Plain", (nb.Module,), {"forward": _identity, "backward": _identity})
+
+
+def _scale_layer(nb):
+    """A class on the student's Module that multiplies by a number."""
+    return type("Scale", (nb.Module,), {"forward": _scaled, "backward": _scaled_back})
+
+
+def _identity(self, inp=None):
+    return inp
+
+
+def _scaled(self, inp, factor):
+    out = inp * factor
+    self.cache(inp=inp, factor=factor, out=out)
+    return out
+
+
+def _scaled_back(self):
+    inp, factor, out = self.get("inp", "factor", "out")
+    inp.g = factor * out.g
+
+
+def _raised(function, *args, **kwargs):
+    try:
+        function(*args, **kwargs)
+    except AssertionError:
+        return _number(1)
+    return _number(0)
+
+
+def _number(value):
+    return torch.tensor(float(value))
+
+
+def _counted(*lists):
+    return {f"length of list {i}": _number(len(found)) for i, found in enumerate(lists)}
+
+
+def _letters(text):
+    """The first eight letters of a text as numbers, 0 where it is shorter."""
+    codes = [ord(letter) for letter in text[:8]]
+    return torch.tensor([*codes, *[0] * (8 - len(codes))]).float()
+
+
+def _arrived(out):
+    """The gradient on an output; 0 where nobody has set one."""
+    return getattr(out, "g", torch.zeros_like(out))
+
+
+def _gradient(tensor):
+    return getattr(tensor, "g", None)
+
+
+def _gradients(inp, w1, w2, w3):
+    return {f"{name}.g": _gradient(t) for name, t in {"inp": inp, "w1": w1, "w2": w2, "w3": w3}.items()}
+
+
+def _poison(nb):
+    """Put nan into globals of the names that the lesson and the classes give to their own variables."""
+    for name in STRANGERS:
+        if not isinstance(getattr(nb, name, None), (type, type(_poison))):
+            setattr(nb, name, torch.full((9, 1), float("nan")))

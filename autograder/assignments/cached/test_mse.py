@@ -1,0 +1,64 @@
+"""Hidden tests of MSE."""
+
+from autograder.assignments.cached import flows
+from autograder.assignments.cached.cases import COLUMN, LONE_PAIR, PAIR, STALE_PAIR, error
+from autograder.check import beside, weight
+from autograder.compare import compare, unchanged
+from autograder.inputs import Tensors, draw
+from autograder.student import Flow, Student
+
+
+def _compared(student: Student, flow: Flow, name: str) -> None:
+    pairs = [draw(spec) for spec in (LONE_PAIR, COLUMN, PAIR)]
+    answers = [student.run(flow, **pair) for pair in pairs]
+    for pair, answer in reversed(list(zip(pairs, answers, strict=True))):
+        compare(answer, error(pair).pick(name), batch=len(pair["pred"]))
+
+
+def _others(pair: Tensors) -> Tensors:
+    return Tensors({f"other_{name}": tensor for name, tensor in pair.items()})
+
+
+@weight(2)
+def test_is_the_mean_squared_difference(student: Student) -> None:
+    """MSE is the mean over the samples of the squared differences, one number."""
+    _compared(student, flows.mse_forward, "loss")
+
+
+@weight(3)
+def test_gradient_of_the_predictions(student: Student) -> None:
+    """pred.g is autograd's, for a row of predictions, a column of them, and a single one."""
+    _compared(student, flows.mse, "pred.g")
+
+
+@weight(1)
+@beside(test_gradient_of_the_predictions)
+def test_two_losses_at_once(student: Student) -> None:
+    """Two MSEs go forward, then back: each remembers its own predictions."""
+    pair, other = draw(PAIR), draw(COLUMN)
+    wanted = {**error(pair), **{f"other {name}": tensor for name, tensor in error(other).items()}}
+    compare(student.run(flows.two_mses, **pair, **_others(other)), wanted)
+
+
+@weight(1)
+@beside(test_gradient_of_the_predictions)
+def test_speaks_of_the_last_call(student: Student) -> None:
+    """An MSE that is called on other predictions goes back to those."""
+    pair, other = draw(PAIR), draw(COLUMN)
+    compare(student.run(flows.mse_anew, **pair, **_others(other)), error(pair), batch=len(pair["pred"]))
+
+
+@weight(1)
+@beside(test_gradient_of_the_predictions)
+def test_assigns(student: Student) -> None:
+    """A second backward leaves the same pred.g, not twice as much, whatever was there before."""
+    pair = draw(PAIR)
+    compare(student.run(flows.mse_once_more, **pair, **draw(STALE_PAIR)), error(pair).pick("pred.g"))
+
+
+@weight(1)
+@beside(test_is_the_mean_squared_difference, test_gradient_of_the_predictions)
+def test_leaves_its_inputs_alone(student: Student) -> None:
+    """MSE sets a gradient; pred and gt hold what they held."""
+    pair = draw(PAIR)
+    unchanged(student.run(flows.mse, **pair), {f"given {name}": tensor for name, tensor in pair.items()})
