@@ -166,7 +166,7 @@ def judge(
             message, stopped = explain(ended.fault), ended
         except StudentError as error:
             message = _explained(error, recorder, found, assignment.names)
-            unwritten += _unwritten(error, question)
+            unwritten += _unwritten(error, question, found)
         except Exception:
             log.exception("%s, %s: the check itself failed", question.id, claim.id)
             return _fault(question, claim.id)
@@ -312,14 +312,17 @@ def _fault(question: Question, claim: str) -> Verdict:
     )
 
 
-def _unwritten(error: StudentError, question: Question) -> bool:
-    """Whether an error means that the question's own function isn't written, not one that it calls."""
+def _unwritten(error: StudentError, question: Question, found: Notebook | None) -> bool:
+    """Whether an error means that the question's own names aren't written, not others that they call or inherit."""
     fault = error.fault
     if fault.missing is not None:
         return fault.missing in question.names
     if fault.type_name != "NotImplementedError":
         return False
-    return not fault.frames or fault.frames[-1][2].split(".")[0] in question.names
+    if not fault.frames or fault.frames[-1][2].split(".")[0] in question.names:
+        return True
+    written = [found.definition(name) for name in question.names] if found is not None else []
+    return bool(written) and all(definition is not None and definition.stub for definition in written)
 
 
 def _explained(error: StudentError, recorder: Recorder, found: Notebook | None, asked: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ A released assignment carries a copy of this folder, so nothing here knows about
     show(digits(train_input[:20]), "Twenty handwritten digits.")
 """
 
+from .diagrams import ladder, listings
 from .download import DataError
 from .drawing import PictureError
 from .mnist import get_mnist, load_data
@@ -34,8 +35,10 @@ __all__ = [
     "digits",
     "get_mnist",
     "heat_maps",
+    "ladder",
     "line_with_tangents",
     "lines",
+    "listings",
     "load_data",
     "network",
     "pulls",

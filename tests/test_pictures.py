@@ -31,8 +31,10 @@ from data_utils import (
     digits,
     drawing,
     heat_maps,
+    ladder,
     line_with_tangents,
     lines,
+    listings,
     network,
     pulls,
     scatter_check,
@@ -63,9 +65,11 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "digits as squares": lambda: digits(IMAGES.view(12, 28, 28), labels=torch.eye(10)[torch.arange(12) % 10]),
     "one digit": lambda: digits(IMAGES[:1]),
     "one blank digit": lambda: digits(torch.zeros(1, 784)),
+    "ladder": lambda: ladder(["you", "Module"], [(0, 1, "layer(x)"), (1, 0, "out")]),
     "line with tangents": lambda: line_with_tangents(torch.tanh, dtanh),
     "lines": lambda: lines({"measured": (range(3), V.abs()), "predicted": (range(3), T)}, dots=["predicted"]),
     "lines on a logarithmic scale": lambda: lines({"w1": ([1, 2], [1e-6, 1e-3])}, xlabel="step", log=True),
+    "listings": lambda: listings({"f": "def f(x):\n\n    return x", "g": "g = 3  # «three»"}, {"f": [1]}),
     "network": lambda: network((3, 4, 2)),
     "network backward": lambda: network(backward=True),
     "pulls": lambda: pulls(V, T, 2 * (V - T)),
@@ -285,6 +289,43 @@ class TestNetwork:
         assert [text.get_text() for text in fig.axes[0].texts].count("?") == 6
 
 
+class TestListings:
+    """Pieces of code side by side."""
+
+    def test_every_line_is_written_and_the_marked_ones_are_shaded(self) -> None:
+        """Lines keep their indentation; a marked one has a shade and a bar, at its own height."""
+        axes = listings({"f": "def f(x):\n    return x\n", "g": "g = f"}, {"f": [1]}).axes[0]
+        heights = {text.get_text(): text.get_position()[1] for text in axes.texts}
+
+        assert set(heights) == {"f", "def f(x):", "    return x", "g", "g = f"}
+        assert len(axes.patches) == 2
+        shade = axes.patches[0].get_extents().transformed(axes.transData.inverted())
+        assert min(shade.y0, shade.y1) < heights["    return x"] < max(shade.y0, shade.y1)
+
+    def test_the_pieces_do_not_overlap(self) -> None:
+        """Each piece begins right of where the one before ends."""
+        fig = listings({"wide": "x" * 60, "next": "y" * 60})
+        fig.canvas.draw()
+        first, second = (
+            text.get_window_extent() for text in fig.axes[0].texts if text.get_text()[:3] in {"xxx", "yyy"}
+        )
+
+        assert first.x1 < second.x0
+
+
+class TestLadder:
+    """Who calls whom."""
+
+    def test_a_call_goes_right_and_an_answer_comes_back_dashed(self) -> None:
+        """Arrows lead from lane to lane, from top to bottom, in the order given."""
+        axes = ladder(["you", "Module"], [(0, 1, "layer(x)"), (1, 0, "out")]).axes[0]
+        arrows = [text for text in axes.texts if getattr(text, "arrow_patch", None)]
+
+        assert [arrow.arrow_patch.get_linestyle() for arrow in arrows] == ["-", "--"]
+        assert arrows[0].xy == (arrows[1].xyann[0], arrows[0].xy[1])
+        assert {"you", "Module", "layer(x)", "out"} <= {text.get_text() for text in axes.texts}
+
+
 WRONG: dict[str, tuple[Callable[[], Figure], str]] = {
     "no tables": (lambda: heat_maps({}), "one to eight tables"),
     "a table too large to read": (lambda: heat_maps({"w": torch.zeros(17, 2)}), r"w is of shape \(17, 2\)"),
@@ -317,6 +358,12 @@ WRONG: dict[str, tuple[Callable[[], Figure], str]] = {
         lambda: scatter_check({"w1": (torch.rand(3, 4), torch.rand(4, 3))}, against="numeric gradient"),
         r"w1: your gradient is of shape \(3, 4\), but the numeric one is of shape \(4, 3\)",
     ),
+    "no code": (lambda: listings({}), "one to 3 pieces of code"),
+    "code too wide to read": (lambda: listings({"f": "x" * 61}), "f has 1 lines, the longest of 61"),
+    "one lane": (lambda: ladder(["you"], [(0, 1, "f(x)")]), "2 to 4 lanes"),
+    "no calls": (lambda: ladder(["you", "f"], []), "not 2 and 0"),
+    "a call to nobody": (lambda: ladder(["you", "f"], [(0, 2, "f(x)")]), "from lane 0 to lane 2; lanes are 0 to 1"),
+    "a call to oneself": (lambda: ladder(["you", "f"], [(1, 1, "f(x)")]), "from lane 1 to lane 1"),
     "no lines": (lambda: lines({}), "one to 4 lines"),
     "more heights than places": (lambda: lines({"loss": ([0, 1], V)}), "loss has 3 heights for 2 places"),
     "no pairs": (lambda: scatter_check({}), "one to six pairs"),

@@ -1,0 +1,101 @@
+# ruff: noqa: N999 - the file has the name of its question, which has that of a class
+"""Hidden tests of Lin."""
+
+import torch
+
+from autograder.assignments.modules import flows
+from autograder.assignments.modules.cases import (
+    LAYER,
+    LONE_LAYER,
+    NARROW_LAYER,
+    SQUARE_LAYER,
+    layer_gradients,
+    linear,
+)
+from autograder.check import beside, weight
+from autograder.compare import compare, same_values, unchanged
+from autograder.inputs import Spec, Tensors, draw
+from autograder.jail.wire import Value
+from autograder.student import Student
+
+
+def _called(student: Student, spec: Spec) -> dict[str, Value]:
+    return student.run(flows.lin, **draw(spec).pick("inp", "w", "b"))
+
+
+def _back(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:
+    return student.run(flows.lin_back, **draw(spec), calls=torch.tensor(calls))
+
+
+def _compared(student: Student, name: str) -> None:
+    answers = {spec: _back(student, spec) for spec in (LONE_LAYER, NARROW_LAYER, LAYER)}
+    for spec, answer in reversed(answers.items()):
+        compare(answer, layer_gradients(draw(spec)).pick(name), batch=len(draw(spec)["inp"]))
+
+
+@weight(2)
+def test_is_x_times_w_plus_b(student: Student) -> None:
+    """A Lin that is called gives a row for each sample: its product with w, plus b."""
+    answers = {spec: _called(student, spec) for spec in (LONE_LAYER, LAYER)}
+    for spec, answer in reversed(answers.items()):
+        compare(answer, linear(draw(spec)))
+
+
+@weight(2)
+def test_gradient_of_the_weights(student: Student) -> None:
+    """w.g is autograd's, for a batch, a single sample and a single output."""
+    _compared(student, "w.g")
+
+
+@weight(2)
+def test_gradient_of_the_bias(student: Student) -> None:
+    """b.g is autograd's, and has the shape of b."""
+    _compared(student, "b.g")
+
+
+@weight(2)
+def test_gradient_of_the_input(student: Student) -> None:
+    """inp.g is autograd's, a row for each sample."""
+    _compared(student, "inp.g")
+
+
+@weight(1)
+def test_layer_of_equal_widths(student: Student) -> None:
+    """Output and gradients are right where batch, inputs and outputs are equally many, too."""
+    square = draw(SQUARE_LAYER)
+    compare(_called(student, SQUARE_LAYER), linear(square))
+    compare(_back(student, SQUARE_LAYER), layer_gradients(square), batch=len(square["inp"]))
+
+
+@weight(1)
+def test_two_lins(student: Student) -> None:
+    """Two Lin layers keep each their own parameters and their own call."""
+    first, second = draw(LAYER), draw(SQUARE_LAYER)
+    other = {f"other_{name}": tensor for name, tensor in second.items()}
+    theirs = {f"other {name}": gradient for name, gradient in layer_gradients(second).pick("w.g", "b.g").items()}
+    compare(student.run(flows.two_lins, **first, **other), {**layer_gradients(first), **theirs})
+
+
+@weight(1)
+@beside(test_gradient_of_the_weights, test_gradient_of_the_bias, test_gradient_of_the_input)
+def test_assigns(student: Student) -> None:
+    """A second backward leaves the same gradients, not twice as much."""
+    once, twice = _back(student, LAYER), _back(student, LAYER, calls=2)
+    wanted = layer_gradients(draw(LAYER))
+    compare(twice, {name: wanted[name] for name in wanted if same_values(once.get(name), wanted[name])})
+
+
+@weight(1)
+@beside(test_gradient_of_the_weights, test_gradient_of_the_bias, test_gradient_of_the_input)
+def test_leaves_its_inputs_alone(student: Student) -> None:
+    """Lin sets three gradients; inp, w, b and out.g hold what they held."""
+    layer: Tensors = draw(LAYER)
+    given = {f"given {name.replace('_', '.')}": tensor for name, tensor in layer.items()}
+    unchanged(_back(student, LAYER), given)
+
+
+@weight(1)
+@beside(test_is_x_times_w_plus_b, test_gradient_of_the_weights, test_gradient_of_the_bias, test_gradient_of_the_input)
+def test_builds_on_module(student: Student) -> None:
+    """Lin is built on Module."""
+    compare(_called(student, LAYER), {"number of Modules that it builds on": torch.tensor(1.0)})

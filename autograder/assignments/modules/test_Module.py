@@ -1,0 +1,102 @@
+# ruff: noqa: N999 - the file has the name of its question, which has that of a class
+"""Hidden tests of Module."""
+
+import torch
+
+from autograder.assignments.modules import flows
+from autograder.assignments.modules.cases import (
+    ONE,
+    STALE,
+    THREE,
+    TWO_CALLS,
+    blend_gradients,
+    blended,
+    cube_gradient,
+    cubed,
+)
+from autograder.check import beside, weight
+from autograder.compare import compare
+from autograder.inputs import draw
+from autograder.student import Student
+
+
+@weight(3)
+def test_returns_what_forward_gives(student: Student) -> None:
+    """A layer that is called gives what its forward makes of the arguments, be it one or three."""
+    one, three = draw(ONE), draw(THREE)
+    wanted = {**cubed(one), **blended(three)}
+    compare(student.run(flows.called, **one.pick("x"), **three.pick("a", "b", "c")), wanted)
+
+
+@weight(2)
+def test_hands_one_argument_to_bwd(student: Student) -> None:
+    """backward calls bwd with the output and the argument: gradients come and go where the caller sees them."""
+    one = draw(ONE)
+    compare(student.run(flows.one_argument, **one), {"x.g": cube_gradient(one["x"], one["out_g"])})
+
+
+@weight(2)
+def test_hands_three_arguments_to_bwd(student: Student) -> None:
+    """backward calls bwd with the output and all arguments, in the order of the call."""
+    three = draw(THREE)
+    compare(student.run(flows.three_arguments, **three), blend_gradients(three))
+
+
+@weight(1)
+def test_keeps_args_and_out(student: Student) -> None:
+    """After a call, args holds the very tensors that were given, and out the very one that was returned."""
+    three = draw(THREE)
+    wanted = {f"args[{place}]": three[name].double() for place, name in enumerate("abc")}
+    held = {**wanted, "length of args": torch.tensor(3.0), "out": blended(three)["three"]}
+    own = {f"gradient of {name}": three["out_g"].double() for name in ("args[0]", "out")}
+    compare(student.run(flows.kept, **three), {**held, **own})
+
+
+@weight(1)
+def test_two_layers_remember_apart(student: Student) -> None:
+    """Two layers that are both called before they go back remember each their own call."""
+    two = draw(TWO_CALLS)
+    wanted = {f"{name}.g": cube_gradient(two[name], two[f"{name}_out_g"]) for name in "pq"}
+    compare(student.run(flows.two_layers, **two), wanted)
+
+
+@weight(1)
+def test_last_call_counts(student: Student) -> None:
+    """A layer that is called twice goes back through its last call, and leaves the first one's gradient alone."""
+    two = draw(TWO_CALLS)
+    wanted = {"q.g": cube_gradient(two["q"], two["q_out_g"]), "p.g": torch.full_like(two["p"], STALE).double()}
+    compare(student.run(flows.one_layer_twice, **two), wanted)
+
+
+@weight(1)
+def test_runs_forward_and_bwd_once(student: Student) -> None:
+    """A call runs forward once, each backward runs bwd once, on one thing more; backward may be repeated."""
+    three = draw(THREE)
+    wanted = {
+        "number of runs of forward in a call": 1.0,
+        "number of runs of bwd in a call": 0.0,
+        "number of runs of bwd in a backward": 1.0,
+        "number of runs of bwd in two": 2.0,
+        "number of runs of forward altogether": 1.0,
+        "number of things that forward is given": 3.0,
+        "number of things that bwd is given": 4.0,
+    }
+    counts = {name: torch.tensor(count) for name, count in wanted.items()}
+    compare(student.run(flows.counted, **three), {**counts, "out.g": three["out_g"].double()})
+
+
+@weight(1)
+def test_needs_no_constructor(student: Student) -> None:
+    """A layer may have a constructor of its own that doesn't call Module's."""
+    one = draw(ONE)
+    wanted = {**cubed(one), "x.g": cube_gradient(one["x"], one["out_g"])}
+    compare(student.run(flows.own_constructor, **one), wanted)
+
+
+@weight(1)
+@beside(test_hands_one_argument_to_bwd, test_hands_three_arguments_to_bwd)
+def test_a_forgotten_method_is_an_error(student: Student) -> None:
+    """Using a layer that lacks forward, or bwd, raises an error of whatever kind; so does one of the layer's own."""
+    places = ("a layer has no forward", "a layer has no bwd", "forward stops", "bwd stops")
+    wanted = {f"number of errors where {place}": torch.tensor(1.0) for place in places}
+    compare(student.run(flows.forgotten, **draw(ONE)), wanted)

@@ -1,0 +1,86 @@
+# ruff: noqa: N999 - the file has the name of its question, which has that of a class
+"""Hidden tests of Mse."""
+
+import torch
+
+from autograder.assignments.modules import flows
+from autograder.assignments.modules.cases import LONE_PAIR, LONG_PAIR, PAIR, TWO_PAIRS, error, error_gradient
+from autograder.check import beside, weight
+from autograder.compare import compare, unchanged
+from autograder.inputs import Spec, draw
+from autograder.jail.wire import Value
+from autograder.student import Student
+
+
+def _back(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:
+    return student.run(flows.mse_back, **draw(spec), calls=torch.tensor(calls))
+
+
+def _slope(spec: Spec) -> torch.Tensor:
+    pair = draw(spec)
+    found: torch.Tensor = error_gradient(pair["inp"], pair["targ"])
+    return found
+
+
+@weight(2)
+def test_is_the_mean_squared_difference(student: Student) -> None:
+    """A Mse that is called gives the mean over the samples of the squared differences, one number."""
+    answers = {spec: student.run(flows.mse, **draw(spec)) for spec in (PAIR, LONG_PAIR)}
+    for spec, answer in answers.items():
+        compare(answer, error(draw(spec)), batch=len(draw(spec)["targ"]))
+
+
+@weight(3)
+def test_gradient(student: Student) -> None:
+    """inp.g is autograd's."""
+    answers = {spec: _back(student, spec) for spec in (PAIR, LONG_PAIR)}
+    for spec, answer in answers.items():
+        compare(answer, {"inp.g": _slope(spec)}, batch=len(draw(spec)["targ"]))
+
+
+@weight(1)
+@beside(test_gradient)
+def test_gradient_is_a_column(student: Student) -> None:
+    """inp.g has the shape of inp, (N, 1)."""
+    wanted = _slope(PAIR)
+    compare(_back(student, PAIR), {"inp.g, repeated to N columns,": wanted.expand(len(wanted), len(wanted))})
+
+
+@weight(1)
+@beside(test_is_the_mean_squared_difference)
+def test_batch_of_one(student: Student) -> None:
+    """Loss and gradient are right for a batch of a single sample, too."""
+    compare(student.run(flows.mse, **draw(LONE_PAIR)), error(draw(LONE_PAIR)))
+    compare(_back(student, LONE_PAIR), {"inp.g": _slope(LONE_PAIR)})
+
+
+@weight(1)
+def test_two_mses(student: Student) -> None:
+    """Two Mses remember each their own call."""
+    two = draw(TWO_PAIRS)
+    wanted = {f"{name}.g": error_gradient(two[name], two[f"{name}_targ"]) for name in "pq"}
+    compare(student.run(flows.two_mses, **two), wanted)
+
+
+@weight(1)
+@beside(test_gradient)
+def test_assigns(student: Student) -> None:
+    """A second backward leaves the same gradient, not twice as much."""
+    compare(_back(student, PAIR, calls=2), {"inp.g": _slope(PAIR)})
+
+
+@weight(1)
+@beside(test_is_the_mean_squared_difference, test_gradient)
+def test_leaves_its_inputs_alone(student: Student) -> None:
+    """Mse leaves inp and targ as they were, forward and back."""
+    pair = draw(PAIR)
+    given = {f"given {name}": tensor for name, tensor in pair.items()}
+    unchanged(student.run(flows.mse, **pair), given)
+    unchanged(_back(student, PAIR), given)
+
+
+@weight(1)
+@beside(test_is_the_mean_squared_difference, test_gradient)
+def test_builds_on_module(student: Student) -> None:
+    """Mse is built on Module."""
+    compare(student.run(flows.mse, **draw(PAIR)), {"number of Modules that it builds on": torch.tensor(1.0)})

@@ -1,0 +1,70 @@
+# ruff: noqa: N999 - the file has the name of its question, which has that of a class
+"""Hidden tests of Relu."""
+
+import torch
+
+from autograder.assignments.modules import flows
+from autograder.assignments.modules.cases import (
+    LONE_MATRIX,
+    MATRIX,
+    TWO_CALLS,
+    away_from_zero,
+    rectified,
+    relu_gradient,
+)
+from autograder.check import beside, weight
+from autograder.compare import compare, unchanged
+from autograder.student import Student
+
+
+@weight(2)
+def test_cuts_at_zero(student: Student) -> None:
+    """A Relu that is called lets positive entries pass and makes the others 0."""
+    inputs = [away_from_zero(spec)["x"] for spec in (LONE_MATRIX, MATRIX)]
+    answers = [student.run(flows.relu, x=x) for x in inputs]
+    for x, answer in zip(reversed(inputs), reversed(answers), strict=True):
+        compare(answer, rectified(x))
+
+
+@weight(3)
+def test_gradient(student: Student) -> None:
+    """x.g is autograd's: out.g where the input was positive, 0 elsewhere."""
+    inputs = [away_from_zero(spec) for spec in (LONE_MATRIX, MATRIX)]
+    answers = [student.run(flows.relu_back, **given, calls=torch.tensor(1)) for given in inputs]
+    for given, answer in zip(reversed(inputs), reversed(answers), strict=True):
+        compare(answer, {"x.g": relu_gradient(given["x"], given["out_g"])}, batch=len(given["x"]))
+
+
+@weight(1)
+def test_two_relus(student: Student) -> None:
+    """Two Relus remember each their own call."""
+    two = away_from_zero(TWO_CALLS)
+    wanted = {f"{name}.g": relu_gradient(two[name], two[f"{name}_out_g"]) for name in "pq"}
+    compare(student.run(flows.two_relus, **two), wanted)
+
+
+@weight(1)
+@beside(test_gradient)
+def test_assigns(student: Student) -> None:
+    """A second backward leaves the same gradient, not twice as much."""
+    given = away_from_zero(MATRIX)
+    answer = student.run(flows.relu_back, **given, calls=torch.tensor(2))
+    compare(answer, {"x.g": relu_gradient(given["x"], given["out_g"])})
+
+
+@weight(1)
+@beside(test_cuts_at_zero, test_gradient)
+def test_leaves_its_input_alone(student: Student) -> None:
+    """Relu leaves its input as it was; after backward, out.g too."""
+    given = away_from_zero(MATRIX)
+    forward, back = student.run(flows.relu, x=given["x"]), student.run(flows.relu_back, **given, calls=torch.tensor(1))
+    unchanged(forward, {"given x": given["x"]})
+    unchanged(back, {"given x": given["x"], "given out.g": given["out_g"]})
+
+
+@weight(1)
+@beside(test_cuts_at_zero, test_gradient)
+def test_builds_on_module(student: Student) -> None:
+    """Relu is built on Module."""
+    name = "number of Modules that it builds on"
+    compare(student.run(flows.relu, x=away_from_zero(MATRIX)["x"]), {name: torch.tensor(1.0)})
