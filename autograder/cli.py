@@ -195,6 +195,25 @@ def vet(
 
 
 @app.command()
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The new assignment's name.")],
+    course: CourseOption = None,
+) -> None:
+    """Make a new assignment: a small one that vets, to be rewritten piece by piece."""
+    from autograder import new as starting
+    from autograder.course import find
+
+    source, tests, released = starting.create(find(course), name)
+    print(f"the lesson, to be edited in Jupyter: {_near(source / f'{name}.ipynb')}")
+    print(f"its hidden tests and its bank:       {_near(tests)}")
+    print(f"what students get:                   {_near(released)}")
+    print(
+        f"\nEdit the first two; `autograder vet {name}` says whether the tests test, `autograder release {name}` makes"
+    )
+    print("the third anew. CONTRIBUTING.md goes the whole way once.")
+
+
+@app.command()
 def doctor(as_json: JsonOption = False) -> None:
     """Say what this machine can hold: the layers of the jail, each really tried, and what each keeps out."""
     from dataclasses import asdict

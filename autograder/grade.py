@@ -134,6 +134,7 @@ def judge(
     student: Student,
     found: Notebook | None = None,
     elsewhere: Mapping[str, str] = MappingProxyType({}),
+    name_mistakes: bool = True,
 ) -> Verdict:
     """Try every claim of a question on a student, and say which known mistake was made.
 
@@ -179,7 +180,7 @@ def judge(
         status = "no_answer"
     diagnoses = (
         diagnose(assignment, question.names, claims, recorder.answers, elsewhere)
-        if status == "graded" and share < 1
+        if name_mistakes and status == "graded" and share < 1
         else []
     )
     return Verdict(
@@ -260,7 +261,7 @@ class Trial:
             leans, kept = f"{names} takes differences of function values where a derivative is asked for", 0.0
         elif self.sources is None or retrial.may_lean(self.sources):
             with student.given(retrial.AUTOGRAD_OFF, retrial.AUTOGRAD_ON) as other:
-                again = self._judged(other, {})
+                again = judge(self.assignment, self.question, other, self.notebook, name_mistakes=False)
             if again.points is None or again.points >= verdict.points:
                 return verdict
             leans, kept = f"{names} leans on torch's autograd, and is asked for by hand", again.points
@@ -286,7 +287,7 @@ def _is_by_hand(assignment: Assignment, question: Question, _seed: str) -> bool:
     """Whether the reference of a question does without autograd: then everybody can."""
     solution = reference(assignment)
     with solution.given(retrial.AUTOGRAD_OFF, retrial.AUTOGRAD_ON) as other:
-        return judge(assignment, question, other).points == question.max_points
+        return judge(assignment, question, other, name_mistakes=False).points == question.max_points
 
 
 @functools.lru_cache(maxsize=1024)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import functools
+import re
 from collections.abc import Sequence
 
 import torch
@@ -34,12 +35,14 @@ def mistaken(assignment: Assignment, function: str, edits: Sequence[Edit]) -> Lo
 
 
 def replaced(assignment: Assignment, function: str, source: str) -> LocalStudent:
-    """Read the solutions with one function's definition replaced by another text."""
-    statements = [
-        dataclasses.replace(statement, source=source) if statement.defines == function else statement
-        for statement in _solutions(assignment)
-    ]
-    return _student(statements, torch.float32)
+    """Read the solutions with one function's definition replaced by another text, and what that imports."""
+    words = set(re.findall(r"\w+", source))
+    imports = {s.position: s for s in assignment.source.statements if s.imports and not words.isdisjoint(s.binds)}
+    statements = imports | {
+        s.position: dataclasses.replace(s, source=source) if s.defines == function else s
+        for s in _solutions(assignment)
+    }
+    return _student([statements[position] for position in sorted(statements)], torch.float32)
 
 
 def edited(assignment: Assignment, function: str, edits: Sequence[Edit]) -> str:

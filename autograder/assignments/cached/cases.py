@@ -96,14 +96,15 @@ NET, SQUARE_NET = _net("6-7-5", 6, 7, 5), _net("4-4-4", 4, 4, 4)
 def pairs() -> tuple[Tensors, Tensors]:
     """Rows to be told apart with the default eps, and how many AssertionErrors are right for each.
 
-    Equal; one entry larger; one smaller; differences that add up to 0; a millionth where the other has 0.
+    Equal; one entry larger; one smaller; differences that add up to 0; a millionth where the other has 0; less than the
+    default eps where the other has 0.
     """
-    left = (draw(Spec("close", left=Normal((5, 8))))["left"] * 256).round() / 256  # so that adding 0.5 is exact
-    off = torch.zeros(5, 8)
+    left = (draw(Spec("close", left=Normal((6, 8))))["left"] * 256).round() / 256  # so that adding 0.5 is exact
+    off = torch.zeros(6, 8)
     off[1, 5], off[2, 2], off[3, 0], off[3, 6] = 0.03, -0.03, 0.5, -0.5
-    left[4] = 0
-    off[4, 3] = 1e-6
-    return Tensors(left=left, right=left + off), Tensors(AssertionErrors=torch.tensor([0, 1, 1, 1, 1]).double())
+    left[4:] = 0
+    off[4, 3], off[5, 1] = 1e-6, 7e-9
+    return Tensors(left=left, right=left + off), Tensors(AssertionErrors=torch.tensor([0, 1, 1, 1, 1, 0]).double())
 
 
 @once
