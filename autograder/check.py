@@ -80,6 +80,12 @@ def checks(assignment: str, question: str) -> tuple[Check, ...]:
     return tuple(Check(name, _sentence(claim), getattr(claim, "weight", 1.0), claim) for name, claim in _claims(module))
 
 
+@functools.cache
+def flows_text(assignment: str) -> str:
+    """The source of an assignment's flows."""
+    return (HOME / assignment / "flows.py").read_text(encoding="utf-8")
+
+
 def questions_with_checks(assignment: str) -> tuple[str, ...]:
     """Name the questions that have a file of hidden tests."""
     return tuple(sorted(path.stem.removeprefix("test_") for path in (HOME / assignment).glob("test_*.py")))

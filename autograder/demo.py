@@ -132,7 +132,11 @@ def made_up(assignment: Assignment, released: Mapping[str, Any], hostile: bool =
     ]
     return [
         *students,
-        MadeUp(NAMES[14], "right, but rewritten on another service, without any of our cells", _elsewhere(right)),
+        MadeUp(
+            NAMES[14],
+            "right, but rewritten on another service, without any of our cells",
+            _elsewhere(assignment, right),
+        ),
         MadeUp(NAMES[15], "a file that breaks off", json.dumps(filled(released, right))[:5000]),
         *(_hostile(assignment, released, right) if hostile else []),
     ]
@@ -165,11 +169,12 @@ def filled(released: Mapping[str, Any], answers: Mapping[str, str]) -> dict[str,
     return content
 
 
-def _elsewhere(answers: Mapping[str, str]) -> dict[str, Any]:
+def _elsewhere(assignment: Assignment, answers: Mapping[str, str]) -> dict[str, Any]:
     """A notebook of a student's own: a drive mounted, a missing module, a long loop, and the functions."""
+    imports = [s for s in assignment.source.statements if s.imports and "data_utils" not in s.source]
     sources = [
         "from google.colab import drive\ndrive.mount('/content/drive')",
-        "import torch\nimport my_lecture_notes as notes",
+        "\n".join([*(s.source for s in imports), "import my_lecture_notes as notes"]),
         *answers.values(),
         "while True:\n    notes.train_for_another_hour()",
     ]

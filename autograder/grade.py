@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,8 @@ from autograder.compare import Mismatch, explain
 from autograder.course import Assignment, BackpropKit, Question
 from autograder.diagnose import Recorder, diagnose
 from autograder.inputs import current_seed, digest, seeded
-from autograder.notebook import Notebook, UnreadableNotebook
+from autograder.jail.session import Step
+from autograder.notebook import Notebook, Statement, UnreadableNotebook
 from autograder.reference import reference
 from autograder.result import Question as Verdict
 from autograder.result import QuestionStatus, Result
@@ -211,48 +213,56 @@ class Trial:
 
     def judge(self, student: Reader, settings: BackpropKit) -> Verdict:
         """Judge the question as the course's settings ask."""
-        verdict = self._judged(student, self._mistakes)
+        verdict, given = self._judged(student, self._mistakes), list[Step]()
         if settings.follow_through:
-            verdict = self._followed(verdict, student)
-        return verdict if settings.by_hand == "ignore" else self._by_hand(verdict, student, settings.by_hand)
+            verdict, given = self._followed(verdict, student)
+        return verdict if settings.by_hand == "ignore" else self._by_hand(verdict, student, given, settings.by_hand)
 
     @property
     def _mistakes(self) -> dict[str, str]:
         """Which mistake each function before was found to have, "" for none."""
-        asked = {question.id: question for question in self.assignment.questions}
         return {
             name: verdict.diagnoses[0].id if verdict.diagnoses else ""
             for verdict in self.before
-            for name in asked[verdict.id].names
+            for name in self._names(verdict)
         }
+
+    def _names(self, verdict: Verdict) -> tuple[str, ...]:
+        return next(question.names for question in self.assignment.questions if question.id == verdict.id)
 
     def _judged(self, student: Student, elsewhere: Mapping[str, str]) -> Verdict:
         return judge(self.assignment, self.question, student, self.notebook, elsewhere)
 
-    def _followed(self, verdict: Verdict, student: Reader) -> Verdict:
-        """Judge again with right functions in place of those that have cost points before: one mistake costs once."""
+    def _followed(self, verdict: Verdict, student: Reader) -> tuple[Verdict, list[Step]]:
+        """Judge again with right functions in place of those that have cost points before: one mistake costs once.
+
+        Returns the better verdict, and the statements that it was reached with.
+        """
         if verdict.status not in {"graded", "timeout", "killed"} or verdict.points == verdict.max_points:
-            return verdict
-        asked = {question.id: question for question in self.assignment.questions}
+            return verdict, []
         lost = [v for v in self.before if v.points is not None and v.points < v.max_points]
-        wrong = [name for v in lost for name in asked[v.id].names if self._uses(name)]
+        wrong = [name for v in lost for name in self._names(v) if self._uses(name)]
         given = retrial.helpers(self.assignment, wrong)
         if not given:
-            return verdict
-        with student.given(given) as other:
+            return verdict, []
+        own = (
+            [statement.step for name in wrong for statement in self.notebook.definitions(name)] if self.notebook else []
+        )
+        with student.given(given, without=own) as other:
             again = self._judged(other, self._mistakes | dict.fromkeys(wrong, ""))
         gained = (again.points or 0.0) - (verdict.points or 0.0)
         if gained < 0 or not (gained or again.diagnoses):
-            return verdict
-        return again.model_copy(update={"follow_through": gained > 0})  # else it only names the question's own mistake
+            return verdict, []
+        # without a gain it only names the question's own mistake
+        return again.model_copy(update={"follow_through": gained > 0}), given
 
     def _uses(self, name: str) -> bool:
-        """Whether the answer may depend on a name."""
+        """Whether the answer, or what drives it, has a name in it."""
         if self.notebook is None or self.sources is None:
             return True
-        return any(name in source for source in self.sources)
+        return any(re.search(rf"\b{name}\b", text) for text in (*self.sources, hidden.flows_text(self.assignment.name)))
 
-    def _by_hand(self, verdict: Verdict, student: Reader, policy: str) -> Verdict:
+    def _by_hand(self, verdict: Verdict, student: Reader, given: Sequence[Step], policy: str) -> Verdict:
         """Say where a derivative was not written by hand; under the policy `require` it costs the points, too."""
         if not verdict.points or not _is_by_hand(self.assignment, self.question, current_seed()):
             return verdict
@@ -260,7 +270,7 @@ class Trial:
         if self.sources is not None and retrial.differences(self.sources, self.assignment.names):
             leans, kept = f"{names} takes differences of function values where a derivative is asked for", 0.0
         elif self.sources is None or retrial.may_lean(self.sources):
-            with student.given(retrial.AUTOGRAD_OFF, retrial.AUTOGRAD_ON) as other:
+            with student.given([*retrial.AUTOGRAD_OFF, *given], retrial.AUTOGRAD_ON) as other:
                 again = judge(self.assignment, self.question, other, self.notebook, name_mistakes=False)
             if again.points is None or again.points >= verdict.points:
                 return verdict
@@ -317,18 +327,26 @@ def _unwritten(error: StudentError, question: Question, found: Notebook | None) 
     """Whether an error means that the question's own names aren't written, not others that they call or inherit."""
     fault = error.fault
     if fault.missing is not None:
-        return fault.missing in question.names
+        return fault.missing in question.names and _written(fault.missing, found) is None
     if fault.type_name != "NotImplementedError":
         return False
     if not fault.frames or fault.frames[-1][2].split(".")[0] in question.names:
         return True
-    written = [found.definition(name) for name in question.names] if found is not None else []
-    return bool(written) and all(definition is not None and definition.stub for definition in written)
+    return found is not None and all(_written(name, found) is None for name in question.names)
+
+
+def _written(name: str, found: Notebook | None) -> Statement | None:
+    """The definition of a name, if there is one and it is no stub."""
+    definition = found.definition(name) if found is not None else None
+    return definition if definition is not None and not definition.stub else None
 
 
 def _explained(error: StudentError, recorder: Recorder, found: Notebook | None, asked: tuple[str, ...]) -> str:
     if found is None:
         return explain(error.fault, asked, recorder.sizes)
+    missing = error.fault.missing
+    if missing in asked and (definition := _written(missing, found)) is not None:
+        return f"{missing} is defined in cell {definition.cell + 1}, but that statement could not be run."
     return explain(error.fault, found.words.union(asked), recorder.sizes, found.place)
 
 

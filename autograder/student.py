@@ -7,7 +7,7 @@ import functools
 import inspect
 import io
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -66,8 +66,13 @@ class Reader(Student, Protocol):
         """Run the notebook's statements."""
         ...
 
-    def given(self, first: Sequence[Step], last: Sequence[Step] = ()) -> AbstractContextManager[Student]:
-        """The same notebook where the statements `first` were run as well; `last` undoes what outlives the notebook."""
+    def given(
+        self, first: Sequence[Step], last: Sequence[Step] = (), without: Collection[Step] = ()
+    ) -> AbstractContextManager[Student]:
+        """The same notebook where the statements `first` were run as well, in place of those `without`.
+
+        `last` undoes what outlives a notebook.
+        """
         ...
 
     def outputs(self) -> dict[int, list[Output]]:
@@ -100,8 +105,11 @@ class LocalStudent:
             raise StudentError(raised.fault) from None
 
     @contextmanager
-    def given(self, first: Sequence[Step], last: Sequence[Step] = ()) -> Iterator[Student]:
+    def given(
+        self, first: Sequence[Step], last: Sequence[Step] = (), without: Collection[Step] = ()
+    ) -> Iterator[Student]:
         """Run `first` in this notebook; its names, and the bases of its classes, are put back afterwards."""
+        del without  # they have run
         before = dict(self.session.names)
         bases = {kind: kind.__bases__ for kind in before.values() if isinstance(kind, type) and kind.__bases__}
         try:
@@ -170,12 +178,14 @@ class JailedStudent:
             raise StudentStopped("timeout" if isinstance(ended, TimedOut) else "killed", str(ended)) from None
 
     @contextmanager
-    def given(self, first: Sequence[Step], last: Sequence[Step] = ()) -> Iterator[Student]:
+    def given(
+        self, first: Sequence[Step], last: Sequence[Step] = (), without: Collection[Step] = ()
+    ) -> Iterator[Student]:
         """Read the notebook again in a fresh fork, with `first` before its own statements and after them."""
         del last  # nothing outlives a fork
         other = JailedStudent(self._jail, self._budget_s)
         try:
-            other.read([*first, *self._steps, *first])
+            other.read([*first, *(step for step in self._steps if step not in without), *first])
             yield other
         finally:
             other.close()

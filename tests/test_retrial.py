@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -9,12 +10,14 @@ import pytest
 import torch
 
 from autograder.course import Assignment, BackpropKit, Course
+from autograder.demo import filled
 from autograder.diagnose import bank
 from autograder.grade import Grader
 from autograder.jail.host import Jail
 from autograder.jail.session import Session, Step
 from autograder.notebook import Notebook
-from autograder.reference import edited
+from autograder.reference import edited, source_of
+from autograder.release import fresh
 from autograder.result import Result
 from autograder.retrial import AUTOGRAD_OFF, AUTOGRAD_ON, differences
 from autograder.student import Jailer, LocalStudent, Opener, trusting
@@ -192,3 +195,32 @@ def test_a_kernel_has_its_autograd_back() -> None:
     assert torch.autograd.grad is grad
     assert base.__bases__ == (first,)
     assert "C" not in session.names
+
+
+@pytest.mark.slow
+def test_what_a_helper_spoils_is_not_called_leaning(course: Course, jailer: Opener) -> None:
+    """In each assignment, one known mistake in the first answer costs points there alone, and raises no flag."""
+    for name in course.assignments:
+        assignment = course.assignment(name)
+        function = assignment.names[0]
+        grader = Grader(assignment, course.seed(name), jailer)
+        released = json.loads(fresh(course, name))
+        sources = {other: source_of(assignment, other) for other in assignment.names}
+        for card in [card for card in bank(name).misconception if card.function == function][:6]:
+            answers = {**sources, function: edited(assignment, function, card.changes)}
+            result = grader.grade(Notebook(filled(released, answers)), "made up").result
+            question = next(q.id for q in assignment.questions if function in q.names)
+            assert set(points(result)) == {question}, card.id
+            assert not [flag for flag in result.flags if "leans" in flag or "differences" in flag], card.id
+
+
+@pytest.mark.slow
+def test_a_helper_that_is_something_else_is_left_out(course: Course, jailer: Opener) -> None:
+    """Where a function stands in the place of a base class, the classes on it are judged on a right one."""
+    assignment = course.assignment("modules")
+    answers = {name: source_of(assignment, name) for name in assignment.names}
+    answers["Module"] = "def Module(*given):\n    return None"
+    released = json.loads(fresh(course, "modules"))
+    grader = Grader(assignment, course.seed("modules"), jailer)
+
+    assert set(points(grader.grade(Notebook(filled(released, answers)), "made up").result)) == {"Module"}
