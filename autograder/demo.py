@@ -171,10 +171,12 @@ def filled(released: Mapping[str, Any], answers: Mapping[str, str]) -> dict[str,
 
 def _elsewhere(assignment: Assignment, answers: Mapping[str, str]) -> dict[str, Any]:
     """A notebook of a student's own: a drive mounted, a missing module, a long loop, and the functions."""
-    imports = [s for s in assignment.source.statements if s.imports and "data_utils" not in s.source]
+    given = [s.source for s in assignment.source.needed(answers) if s.defines and s.defines not in answers]
+    imports = [s.source for s in assignment.source.statements if s.imports and "data_utils" not in s.source]
     sources = [
         "from google.colab import drive\ndrive.mount('/content/drive')",
-        "\n".join([*(s.source for s in imports), "import my_lecture_notes as notes"]),
+        "\n".join([*imports, "import my_lecture_notes as notes"]),
+        *given,
         *answers.values(),
         "while True:\n    notes.train_for_another_hour()",
     ]

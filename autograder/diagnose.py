@@ -101,7 +101,7 @@ Answers = dict[str, list[Outcome]]
 """What a student answered: check id -> one outcome for each run of a flow."""
 
 
-TRIED = 20
+TRIED = 100
 """Pairs of mistakes that are tried in full, where a single check can't tell them apart."""
 
 Asked = tuple[str, tuple[tuple[str, float | int], ...]]
