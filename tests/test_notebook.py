@@ -181,3 +181,87 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
 
     with pytest.raises(UnreadableNotebook, match="Clear its outputs"):
         read(path)
+
+
+SEVERAL = """
+class Relu:
+    def backward(self): return 1
+
+class Module: pass
+
+class Relu(Module):
+    def bwd(self): return 2
+
+class Relu(torch.nn.Module):
+    def forward(self): return 3
+
+def mse(a, b): return a
+def mse(a, b, c): return b
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "taken"),
+    [
+        ("class Relu:\n    pass", "return 1"),
+        ("class Relu(object):\n    pass", "return 1"),
+        ("class Relu(Module):\n    pass", "return 2"),
+        ("class Relu(nn.Module):\n    pass", "return 3"),
+        ("def Relu(x):\n    return x", "return 3"),
+    ],
+)
+def test_the_definition_in_the_lessons_own_style_is_taken(model: str, taken: str) -> None:
+    """Of several definitions the one on the same base counts; where none is nearer, the last."""
+    found = Notebook(notebook_of(*SEVERAL.split("\n\n"))).definition("Relu", like=Notebook(notebook_of(model)))
+
+    assert found is not None
+    assert taken in found.source
+
+
+def test_of_equal_styles_the_last_counts() -> None:
+    """A second attempt replaces the first, whatever its arguments are called."""
+    like = Notebook(notebook_of("def mse(a, b):\n    return 0"))
+    found = Notebook(notebook_of(*SEVERAL.split("\n\n"))).definition("mse", like=like)
+
+    assert found is not None
+    assert "return b" in found.source
+
+
+@pytest.mark.parametrize(
+    ("written", "stand_in"),
+    [
+        ("def model_(x): return x", "model_"),
+        ("def Model(x): return x", "Model"),
+        ("def model_(x): return x\n\nmodel = Net()", "model_"),
+        ("class Model: pass", None),
+        ("def model(x): return x\n\ndef model_(x): return 2 * x", None),
+        ("def model_(x): return x\n\ndef _model(x): return x", None),
+        ("def model_(x): return x\n\nmodel = partial(model_, 1)", None),
+        ("def model_(x): raise NotImplementedError", None),
+        ("def my_model(x): return x", None),
+    ],
+)
+def test_a_name_that_differs_by_a_stroke_stands_in(written: str, stand_in: str | None) -> None:
+    """A function under nearly the asked name is taken where nothing else could be meant."""
+    like = Notebook(notebook_of("def model(x):\n    return x"))
+
+    assert Notebook(notebook_of(*written.split("\n\n"))).stand_in("model", like) == stand_in
+
+
+@pytest.mark.parametrize(
+    ("source", "stub"),
+    [
+        ("class A:\n    def f(self):\n        raise NotImplementedError", True),
+        (
+            "class A:\n    def __init__(self):\n        self.w = 1\n    def f(self):\n        raise NotImplementedError",
+            True,
+        ),
+        ("class A:\n    def f(self):\n        raise NotImplementedError\n    def g(self):\n        return 1", False),
+        ("class A:\n    def __init__(self, w):\n        self.w = w", False),
+    ],
+)
+def test_a_class_is_a_stub_while_none_of_its_methods_is_written(source: str, stub: bool) -> None:
+    """A given __init__ doesn't make it an answer; a class with one written method is one."""
+    (statement,) = Notebook(notebook_of(source)).statements
+
+    assert statement.stub is stub
