@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 CAUGHT = "#0072B2"
 LARGEST = 30.0
@@ -19,6 +21,8 @@ def kill_matrix(title: str, tests: Sequence[str], caught: Mapping[str, Sequence[
         tests   `question.test`, in the order of the lesson
         caught  mistake -> the tests that it fails, in the order of the bank
     """
+    from matplotlib.figure import Figure
+
     mistakes = list(caught)
     width = min(LARGEST, 4.5 + 0.11 * len(mistakes))
     figure = Figure(figsize=(width, 2.2 + 0.2 * len(tests)), layout="constrained")

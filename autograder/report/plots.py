@@ -2,6 +2,7 @@
 
 Ink takes the page's own colour, so that a picture can be read in the light and in the dark. Fills are told apart by
 hatching as well as by colour. The same numbers give the same bytes.
+matplotlib is imported when something is drawn: most commands draw nothing.
 """
 
 from __future__ import annotations
@@ -15,10 +16,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-
-from matplotlib import style
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
 from autograder.report.tally import ClassTally, MistakeTally, QuestionTally
 from autograder.report.words import KINDS, count, listed, number, one_line, percent, points
@@ -107,6 +104,8 @@ def questions(found: ClassTally) -> Picture | None:
     shown = [q for q in found.questions if set(q.kinds) - {"manual"}]
     if not shown:
         return None
+    from matplotlib.patches import Patch
+
     used = [name for name in _FILLS if any(q.kinds.get(name) for q in shown)]
 
     def draw(figure: Any) -> None:
@@ -207,6 +206,8 @@ def _cut(text: str, most: int) -> str:
 
 
 def _svg(name: str, height: float, draw: Callable[[Any], None]) -> str:
+    from matplotlib.figure import Figure
+
     with _settings(), io.StringIO() as file:
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         draw(figure)
@@ -231,6 +232,8 @@ def _own_ids(tag: str, name: str) -> str:
 @contextmanager
 def _settings() -> Iterator[None]:
     """Matplotlib as it comes, whatever the user's settings; letters that its font lacks are the browser's to find."""
+    from matplotlib import style
+
     with warnings.catch_warnings(), style.context(["default", _RC]):
         warnings.simplefilter("ignore")
         yield
