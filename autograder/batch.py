@@ -21,6 +21,7 @@ import torch
 from pydantic import ValidationError
 
 from autograder import __version__
+from autograder.check import HOME
 from autograder.course import Course
 from autograder.custody import held
 from autograder.errors import CannotGrade, KitError, UsageError
@@ -47,6 +48,8 @@ class Stored(Record):
 
     submission_sha256: str
     kit: str
+    rules: str = ""
+    """A digest of what it was judged by: the source notebook, its hidden tests, its bank, and the course's settings."""
     result: Result
 
 
@@ -65,7 +68,8 @@ class Graded:
 class Batch:
     """A run over `submitted/*/<name>/`: iterate over it once, inside `with`, for each submission as it is written.
 
-    A submission that is unchanged since it was graded is not graded again, unless `force` is set.
+    A submission that is unchanged since it was graded is not graded again, unless `force` is set, or what it is judged
+    by has changed.
     A `preview` writes nothing.
     """
 
@@ -82,6 +86,7 @@ class Batch:
         self._course, self._force, self._workers, self._preview = course, force, workers, preview
         self._submissions = course.submissions(course.assignment(name).name, student)
         self._job = Job(course, name, trust)
+        self._rules = _rules(course, name)
         self._stack = ExitStack()
         self._pool: ProcessPoolExecutor | None = None
         self._alone: Worker | None = None
@@ -120,7 +125,9 @@ class Batch:
                 for who, made in pages.items():
                     last = stored(self._course, name, who)
                     if not self._preview:
-                        kept = Stored(submission_sha256=todo[who], kit=__version__, result=made.result)
+                        kept = Stored(
+                            submission_sha256=todo[who], kit=__version__, rules=self._rules, result=made.result
+                        )
                         _store(self._course, name, who, kept)
                     yield Graded(who, made.result, again=True, before=last.result if last else None)
 
@@ -173,7 +180,8 @@ class Batch:
 
     def _still_holds(self, kept: Stored, made_from: str) -> bool:
         seed = self._course.seed_digest(self._job.name)
-        return kept.submission_sha256 == made_from and kept.kit == __version__ and kept.result.seed == seed
+        now = (made_from, __version__, self._rules, seed)
+        return (kept.submission_sha256, kept.kit, kept.rules, kept.result.seed) == now
 
 
 @dataclass(frozen=True)
@@ -291,6 +299,17 @@ def _sha256(path: Path) -> str:
         return hashlib.sha256(contents(path, LARGEST)).hexdigest()
     except (OSError, UnreadableNotebook):
         return "unreadable"
+
+
+def _rules(course: Course, name: str) -> str:
+    """A digest of what an assignment is judged by: where it changes, everything is graded again."""
+    found = hashlib.sha256()
+    for path in [course.assignment(name).path, *sorted((HOME / name).glob("*.*"))]:
+        found.update(path.name.encode() + path.read_bytes())
+    settings = course.settings
+    values = {trait: getattr(settings, trait) for trait in settings.trait_names(config=True)}
+    found.update(repr(sorted(values.items())).encode())
+    return found.hexdigest()[:16]
 
 
 def _record(course: Course, name: str, student: str) -> Path:

@@ -14,7 +14,7 @@ from nbgrader.api import Gradebook
 
 from autograder import batch, release
 from autograder import check as hidden
-from autograder.course import Course
+from autograder.course import CONFIG, Course
 from autograder.demo import made_up
 from autograder.student import Student
 from tests.conftest import copied_course, notebook_of, released, shell
@@ -265,3 +265,14 @@ def test_a_changed_submission_is_graded_again_and_an_unchanged_one_is_not(handed
     (course.root / ".autograder" / "records" / "mlp" / "frank.json").write_text("{", "utf-8")
 
     assert [graded.student for graded in grade(course) if graded.again] == ["blaise", "frank"]
+
+
+def test_what_was_judged_by_other_rules_is_graded_again(handed_in: Course, tmp_path: Path) -> None:
+    """A setting that could change a score has everybody graded anew, without --force."""
+    course = copied(handed_in, tmp_path / "course")
+    everybody = sorted(graded.student for graded in grade(course) if graded.again)
+    with (course.root / CONFIG).open("a", encoding="utf-8") as settings:
+        settings.write("\nc.BackpropKit.follow_through = False\n")
+
+    assert sorted(graded.student for graded in grade(Course(course.root)) if graded.again) == everybody
+    assert not [graded.student for graded in grade(Course(course.root)) if graded.again]
