@@ -54,9 +54,9 @@ CLASS = Spec(
     b1=Normal((5,), 0.5),
     w2=Normal((3, 5), 5**-0.5),
     b2=Normal((3,), 0.5),
-    inputs=Normal((9, 7)),
+    inputs=Normal((15, 7)),
 )
-"""Nine samples and a network to train on them: an odd number, or as many might be right as wrong."""
+"""Fifteen samples and a network to train on them: an odd number, or as many might be right as wrong."""
 
 ETA = 0.05
 
