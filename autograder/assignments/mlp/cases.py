@@ -121,7 +121,7 @@ def empty(net: Tensors) -> Tensors:
 
 @once
 def targets(group: Tensors) -> Tensors:
-    """One-hot targets, scaled by 0.9, every class twice."""
+    """One-hot targets, scaled by 0.9, the classes in turn."""
     return Tensors(targets=0.9 * torch.eye(3)[torch.arange(len(group["inputs"])) % 3])
 
 
