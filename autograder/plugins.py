@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import functools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from autograder import course, release
 from autograder.batch import Job, Worker
 from autograder.gradebook import Book, Page
 
+_DEFINED = re.compile(r"^(?:def|class) (\w+)", re.MULTILINE)
+
 
 class NamedStubs(ClearSolutions):  # type: ignore[misc]  # nbgrader has no types
     """Clear solutions; where code was, NotImplementedError says which task is open."""
@@ -23,8 +26,9 @@ class NamedStubs(ClearSolutions):  # type: ignore[misc]  # nbgrader has no types
     def preprocess_cell(
         self, cell: NotebookNode, resources: dict[str, Any], cell_index: int
     ) -> tuple[NotebookNode, dict[str, Any]]:
-        """Replace the solution of one cell, named after its grade_id."""
-        task = cell.metadata.get("nbgrader", {}).get("grade_id", "").removesuffix("-code")
+        """Replace the solution of one cell, named after what it defines."""
+        defined = _DEFINED.search(cell.source)
+        task = defined[1] if defined else cell.metadata.get("nbgrader", {}).get("grade_id", "").removesuffix("-code")
         self.code_stub = {"python": f'raise NotImplementedError("{task} is yours to write")'}
         cleared: tuple[NotebookNode, dict[str, Any]] = super().preprocess_cell(cell, resources, cell_index)
         return cleared

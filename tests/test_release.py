@@ -54,7 +54,8 @@ def test_a_stub_names_its_task(name: str) -> None:
         stub = next(
             "".join(cell["source"])
             for cell in released(name)["cells"]
-            if f"def {function}(" in "".join(cell["source"]) or f"class {function}" in "".join(cell["source"])
+            if re.search(rf"^(def|class) {function}\b", "".join(cell["source"]), re.MULTILINE)
+            and cell["metadata"]["nbgrader"]["solution"]
         )
         assert f'raise NotImplementedError("{function} is yours to write")' in stub
 

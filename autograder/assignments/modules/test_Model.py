@@ -1,4 +1,3 @@
-# ruff: noqa: N999 - the file has the name of its question, which has that of a class
 """Hidden tests of Model."""
 
 import torch
