@@ -231,11 +231,12 @@ def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-# What torch says of shapes that don't fit. Only these sentences are repeated to a student, and only with sizes
-# that the inputs have: any other text of an exception could carry a hidden value.
+# What torch says of shapes, and of float against double, that don't fit. Only these sentences are repeated to a
+# student, and only with sizes that the inputs have: any other text of an exception could carry a hidden value.
 _NUMBER, _SIZES = r"(?:0|[1-9][0-9]{0,5})", r"(?:-?N(?:, -?N){0,3})?"
+_KIND = "(?:[Ff]loat|[Dd]ouble)"
 _SHAPE_SENTENCES = [
-    re.compile(pattern.replace("SIZES", _SIZES).replace("N", _NUMBER).replace("#", "[0-9]"))
+    re.compile(pattern.replace("KIND", _KIND).replace("SIZES", _SIZES).replace("N", _NUMBER).replace("#", "[0-9]"))
     for pattern in (
         r"mat1 and mat2 shapes cannot be multiplied \(NxN and NxN\)",
         r"size mismatch, got input \(N\), mat \(NxN\), vec \(N\)",
@@ -248,6 +249,11 @@ _SHAPE_SENTENCES = [
         r"vector \+ matrix @ vector expected, got #, #, #",
         r"shape '\[SIZES\]' is invalid for input of size N",
         r"outer: Expected 1-D argument (self|vec2), but got #-D",
+        r"expected m1 and m2 to have the same dtype, but got: KIND != KIND",
+        r"self and mat2 must have the same dtype, but got KIND and KIND",
+        r"addmv input tensors must have the same dtype, but got KIND, KIND, and KIND",
+        r"dot : expected both vectors to have same dtype, but found KIND and KIND",
+        r"expected scalar type KIND but found KIND",
     )
 ]
 

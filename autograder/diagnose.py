@@ -95,7 +95,7 @@ class Bank(BaseModel):
     harmless: tuple[Harmless, ...] = ()
 
 
-Outcome = Mapping[str, Value] | Literal["raised"] | tuple[Literal["raised"], str]
+Outcome = Mapping[str, Value] | tuple[Literal["raised"], str, str]
 
 Answers = dict[str, list[Outcome]]
 """What a student answered: check id -> one outcome for each run of a flow."""
@@ -132,10 +132,16 @@ class Recorder:
         answer = self._asked[asked][1]
         kept = self.answers.setdefault(self.check, [])
         if isinstance(answer, StudentError):
-            kept.append(("raised", answer.fault.type_name))
+            kept.append(("raised", answer.fault.type_name, _gist(answer.fault.message)))
             raise answer
         kept.append(answer)
         return dict(answer)
+
+
+def _gist(message: str) -> str:
+    """What two forms of one mistake have in common in an exception's text: its sizes, or its words if it has none."""
+    first = message.partition("\n")[0]
+    return " ".join(sorted(re.findall(r"[0-9]+", re.sub(r"\b\dD\b|\d-D|dimension \d", "", first)))) or first
 
 
 def _same(tensor: torch.Tensor) -> float | int:
@@ -182,7 +188,8 @@ def diagnose(
     own = [card for card in cards if card.function in names]
     unjudged = [card for card in cards if card.function not in names and card.function not in elsewhere]
     for card in traced + own + unjudged:
-        if same_answers(found, mistaken_answers(assignment, card, checks)):
+        known = mistaken_answers(assignment, card, checks)
+        if same_answers(found, known) and (_tells(found, right) or _same_words(found, known)):
             return [_named(card)]
     return [_named(card) for card in _two(assignment, names, checks, found, right)]
 
@@ -250,7 +257,7 @@ def _laid_out(answered: Answers) -> tuple[tuple[Any, ...], Numbers]:
     for check, outcomes in answered.items():
         for outcome in outcomes:
             if not isinstance(outcome, Mapping):
-                shape.append((check, outcome))
+                shape.append((check, outcome[:2]))
                 continue
             for name, value in outcome.items():
                 numbers = torch.as_tensor(value).squeeze() if isinstance(value, torch.Tensor | float) else None
@@ -302,4 +309,22 @@ def same_answers(left: Answers, right: Answers) -> bool:
 def _same_outcome(left: Outcome, right: Outcome) -> bool:
     if isinstance(left, Mapping) and isinstance(right, Mapping):
         return left.keys() == right.keys() and all(same_values(left[name], right[name]) for name in left)
-    return left == right
+    return not isinstance(left, Mapping) and not isinstance(right, Mapping) and left[1] == right[1]
+
+
+def _tells(found: Answers, right: Answers) -> bool:
+    """Whether a wrong answer is among the answers, and not only exceptions: any mistake can raise."""
+    return any(
+        isinstance(outcome, Mapping) and not _same_outcome(outcome, wanted)
+        for check, outcomes in found.items()
+        for outcome, wanted in zip(outcomes, right.get(check, ()), strict=False)
+    )
+
+
+def _same_words(left: Answers, right: Answers) -> bool:
+    """Whether two students who raised in the same runs were told the same by Python."""
+    return all(
+        isinstance(a, Mapping) or isinstance(b, Mapping) or a[2] == b[2]
+        for check in left
+        for a, b in zip(left[check], right[check], strict=True)
+    )

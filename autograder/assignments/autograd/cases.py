@@ -42,6 +42,9 @@ def _layer(label: str, rows: int, n_in: int, n_out: int) -> Spec:
 LAYER, SQUARE_LAYER, LONE_LAYER = _layer("6-4-3", 6, 4, 3), _layer("4-4-4", 4, 4, 4), _layer("1-5-3", 1, 5, 3)
 """One linear layer: its input, its parameters, and the gradient that reaches its output."""
 
+NARROW_LAYER = _layer("5-4-1", 5, 4, 1)
+"""A layer with a single output, like the last one of the network."""
+
 
 def _net(label: str, rows: int, n_in: int, n_hidden: int) -> Spec:
     return Spec(

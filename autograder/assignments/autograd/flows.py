@@ -41,7 +41,8 @@ def linear_start(nb, n_in, n_out):
     """Make two Linear layers of one size: rounded facts about the numbers that they start with."""
     _poison(nb)
     sizes = (int(n_in), int(n_out))
-    return _start([_parts(nb.Linear(*sizes)) for _ in range(2)])
+    layers = [nb.Linear(*sizes) for _ in range(2)]
+    return _start([_parts(layer) for layer in layers])
 
 
 def trainable_linear(nb, inp, w, b, out_g):
@@ -181,7 +182,9 @@ def _through(layer, inp, out_g):
     watched = inp.clone().requires_grad_()
     out = layer(watched)
     _back(out, out_g)
-    return {"answer": out, "inp.grad": watched.grad, **_gradients(_parts(layer)), "given inp": watched}
+    axes = torch.tensor(float(out.dim())) if torch.is_tensor(out) else None
+    parts = _gradients(_parts(layer))
+    return {"answer": out, "number of axes": axes, "inp.grad": watched.grad, **parts, "given inp": watched}
 
 
 def _back(out, out_g=None):

@@ -6,6 +6,7 @@ from autograder.assignments.autograd import flows
 from autograder.assignments.autograd.cases import (
     LAYER,
     LONE_LAYER,
+    NARROW_LAYER,
     SQUARE_LAYER,
     START_SIZES,
     counted,
@@ -48,6 +49,14 @@ def test_gradients_stand_on_w_and_b(student: Student) -> None:
     """After a backward call the right gradients stand on w and on b, and the input has its own."""
     given = draw(LAYER)
     compare(_fitted(_answered(student, LAYER), LAYER), layer_gradients(given), batch=len(given["inp"]))
+
+
+@weight(1)
+@beside(test_output)
+def test_gives_a_matrix(student: Student) -> None:
+    """The output is a matrix for a single sample, and for a single output, too."""
+    for spec in (LONE_LAYER, NARROW_LAYER):
+        compare(_answered(student, spec), {**layer_output(draw(spec)), "number of axes": torch.tensor(2.0)})
 
 
 @weight(1)

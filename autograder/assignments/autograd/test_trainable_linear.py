@@ -60,6 +60,14 @@ def test_parameters(student: Student) -> None:
 
 @weight(1)
 @beside(test_output)
+def test_gives_a_matrix(student: Student) -> None:
+    """The output is a matrix for a single sample, too."""
+    wanted = {**layer_output(draw(LONE_LAYER)).pick("answer"), "number of axes": torch.tensor(2.0)}
+    compare(_answered(student, LONE_LAYER), wanted)
+
+
+@weight(1)
+@beside(test_output)
 def test_leaves_its_input_alone(student: Student) -> None:
     """The input keeps its numbers."""
     unchanged(_answered(student, LAYER), {"given inp": draw(LAYER)["inp"]})

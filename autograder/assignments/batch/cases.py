@@ -32,8 +32,11 @@ def _layer(label: str, rows: int, n_in: int, n_out: int) -> Spec:
 LAYER, SQUARE_LAYER, LONE_LAYER = _layer("6-4-3", 6, 4, 3), _layer("4-4-4", 4, 4, 4), _layer("1-5-3", 1, 5, 3)
 """One linear layer: its input, its parameters, and the gradient that reaches its output."""
 
-MATRICES = (Spec("matrix-6-5", x=Normal((6, 5), 1.5)), Spec("matrix-1-7", x=Normal((1, 7), 1.5)))
-"""Pre-activations of a batch, and of a batch of one."""
+NARROW_LAYER = _layer("5-4-1", 5, 4, 1)
+"""A layer with a single output, like the last one of the network."""
+
+MATRICES = (Spec("matrix-6-5", x=Normal((6, 5), 9.0)), Spec("matrix-1-7", x=Normal((1, 7), 1.5)))
+"""Pre-activations of a batch, some so large that a ceiling would be hit, and of a batch of one."""
 
 PAIRS = (
     Spec("pair-6", output=Normal((6, 1), 2.0), targ=Normal((6,), 2.0, 1.0)),

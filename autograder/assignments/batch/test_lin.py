@@ -1,7 +1,9 @@
 """Hidden tests of lin."""
 
+import torch
+
 from autograder.assignments.batch import flows
-from autograder.assignments.batch.cases import LAYER, LONE_LAYER, SQUARE_LAYER, linear
+from autograder.assignments.batch.cases import LAYER, LONE_LAYER, NARROW_LAYER, SQUARE_LAYER, linear
 from autograder.check import beside, weight
 from autograder.compare import compare, unchanged
 from autograder.inputs import Spec, draw
@@ -25,6 +27,14 @@ def test_is_x_times_w_plus_b(student: Student) -> None:
 def test_layer_of_equal_widths(student: Student) -> None:
     """lin is right where batch, inputs and outputs are equally many, too."""
     compare(_answered(student, SQUARE_LAYER), linear(draw(SQUARE_LAYER)))
+
+
+@weight(1)
+@beside(test_is_x_times_w_plus_b)
+def test_gives_a_matrix(student: Student) -> None:
+    """lin gives a matrix for a single sample, and for a single output, too."""
+    for spec in (LONE_LAYER, NARROW_LAYER):
+        compare(_answered(student, spec), {**linear(draw(spec)), "number of axes": torch.tensor(2.0)})
 
 
 @weight(1)

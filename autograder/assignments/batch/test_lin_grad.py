@@ -49,7 +49,7 @@ def test_layer_of_equal_widths(student: Student) -> None:
 @weight(1)
 @beside(test_gradient_of_the_weights, test_gradient_of_the_bias, test_gradient_of_the_input)
 def test_assigns(student: Student) -> None:
-    """lin_grad assigns: a second call leaves the same gradients, not twice as much."""
+    """lin_grad assigns: neither gradients of long ago nor a second call add to the three."""
     once, twice = _answered(student, LAYER), _answered(student, LAYER, calls=2)
     wanted = layer_gradients(layer(LAYER))
     compare(twice, {name: wanted[name] for name in wanted if same_values(once.get(name), wanted[name])})

@@ -31,7 +31,9 @@ LONE_PAIR = Spec("pair-1", pred=Normal((1,), 0.3, 2.0), gt=Normal((1,), 0.3, -1.
 STALE_PAIR = Spec("stale-7", stale=Normal((7,)))
 """Predictions and targets, and a gradient that was there before."""
 
-MATRIX, VECTOR = (Spec(f"gate-{len(n)}", inp=Normal(n, 1.5), out_g=Normal(n)) for n in ((6, 5), (9,)))
+MATRIX, VECTOR = (
+    Spec(f"gate-{len(n)}", inp=Normal(n, std), out_g=Normal(n)) for n, std in (((6, 5), 9.0), ((9,), 1.5))
+)
 STALE_MATRIX = Spec("stale-6-5", stale=Normal((6, 5)))
 """What goes into a relu, and the gradient that reaches its output."""
 

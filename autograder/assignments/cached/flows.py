@@ -126,7 +126,8 @@ def mse(nb, pred, gt):
     layer = nb.MSE()
     loss = layer(pred, gt)
     layer.backward()
-    return {"loss": loss, "pred.g": _gradient(pred), "given pred": pred, "given gt": gt}
+    axes = {"number of axes of pred.g": _axes(_gradient(pred))}
+    return {"loss": loss, "pred.g": _gradient(pred), **axes, "given pred": pred, "given gt": gt}
 
 
 def mse_once_more(nb, pred, gt, stale):
@@ -393,6 +394,11 @@ def _letters(text):
 def _arrived(out):
     """The gradient on an output; 0 where nobody has set one."""
     return getattr(out, "g", torch.zeros_like(out))
+
+
+def _axes(thing):
+    """How many axes a tensor has."""
+    return torch.tensor(float(thing.dim())) if torch.is_tensor(thing) else None
 
 
 def _gradient(tensor):

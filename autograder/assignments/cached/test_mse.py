@@ -1,5 +1,7 @@
 """Hidden tests of MSE."""
 
+import torch
+
 from autograder.assignments.cached import flows
 from autograder.assignments.cached.cases import COLUMN, LONE_PAIR, PAIR, STALE_PAIR, error
 from autograder.check import beside, weight
@@ -29,6 +31,15 @@ def test_is_the_mean_squared_difference(student: Student) -> None:
 def test_gradient_of_the_predictions(student: Student) -> None:
     """pred.g is autograd's, for a row of predictions, a column of them, and a single one."""
     _compared(student, flows.mse, "pred.g")
+
+
+@weight(1)
+@beside(test_gradient_of_the_predictions)
+def test_gradient_has_the_shape_of_pred(student: Student) -> None:
+    """pred.g is a column where pred is one."""
+    pair = draw(COLUMN)
+    wanted = {**error(pair).pick("pred.g"), "number of axes of pred.g": torch.tensor(2.0)}
+    compare(student.run(flows.mse, **pair), wanted)
 
 
 @weight(1)

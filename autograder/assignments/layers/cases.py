@@ -20,15 +20,15 @@ CLEAR = 0.01
 """The least distance of what goes into a Relu from 0: its slope at exactly 0 is nobody's mistake."""
 
 
-def _gate(label: str, rows: int, columns: int) -> Spec:
+def _gate(label: str, rows: int, columns: int, std: float = 1.5) -> Spec:
     shape = (rows, columns)
-    return Spec(f"gate-{label}", inp=Normal(shape, 1.5), out_g=Normal(shape, 1.5))
+    return Spec(f"gate-{label}", inp=Normal(shape, std), out_g=Normal(shape, 1.5))
 
 
-GATE, SQUARE_GATE, LONE_GATE = _gate("6-5", 6, 5), _gate("4-4", 4, 4), _gate("1-7", 1, 7)
-"""What goes into a Relu, and the gradient that reaches what comes out."""
+GATE, SQUARE_GATE, LONE_GATE = _gate("6-5", 6, 5, 9.0), _gate("4-4", 4, 4), _gate("1-7", 1, 7)
+"""What goes into a Relu, some of it so large that a ceiling would be hit; the gradient that reaches what comes out."""
 
-LAYER, SQUARE_LAYER, LONE_LAYER = batch.LAYER, batch.SQUARE_LAYER, batch.LONE_LAYER
+LAYER, SQUARE_LAYER, LONE_LAYER, NARROW_LAYER = batch.LAYER, batch.SQUARE_LAYER, batch.LONE_LAYER, batch.NARROW_LAYER
 """One linear layer: its input, its parameters, and the gradient that reaches its output."""
 
 CHAIN = Spec(

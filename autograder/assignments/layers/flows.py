@@ -54,7 +54,9 @@ def relu_again(nb, inp, out_g, other, other_g):
 def lin_forward(nb, inp, w, b):
     """Call a Lin."""
     _poison(nb)
-    return {"answer": nb.Lin(w, b)(inp)}
+    answer = nb.Lin(w, b)(inp)
+    axes = torch.tensor(float(answer.dim())) if torch.is_tensor(answer) else None
+    return {"answer": answer, "number of axes": axes}
 
 
 def lin(nb, inp, w, b, out_g, calls):
@@ -78,7 +80,7 @@ def two_lins(nb, inp, w1, b1, w2, b2, out_g):
 
 
 def lin_again(nb, inp, w, b, out_g):
-    """One Lin on half of a batch, then on all; between the two its parameters are moved, as a step would do.
+    """One Lin on half of a batch, then, after its parameters were moved as by a step, on two whole ones.
 
     All have gradients of long ago.
     """
@@ -86,10 +88,10 @@ def lin_again(nb, inp, w, b, out_g):
     _long_ago(inp, w, b)
     layer = nb.Lin(w, b)
     half = len(inp) // 2
-    for x, g in ((inp[:half] + 1, out_g[:half]), (inp, out_g)):
+    for x, g in ((inp[:half] + 1, out_g[:half]), (inp - 1, out_g), (inp, out_g)):
         answer = _reached(layer(x), g)
         layer.backward()
-        if x is not inp:
+        if len(x) == half:
             w *= 2
             b -= 1
     return {"answer": answer, "inp.g": _gradient(inp), "w.g": _gradient(w), "b.g": _gradient(b)}

@@ -7,6 +7,7 @@ from autograder.assignments.layers.cases import (
     CHAIN,
     LAYER,
     LONE_LAYER,
+    NARROW_LAYER,
     SQUARE_LAYER,
     chain_gradients,
     layer,
@@ -41,6 +42,15 @@ def test_is_inp_times_w_plus_b(student: Student) -> None:
     answers = {spec: student.run(flows.lin_forward, **draw(spec).pick("inp", "w", "b")) for spec in (LONE_LAYER, LAYER)}
     for spec, answer in reversed(answers.items()):
         compare(answer, linear(draw(spec)))
+
+
+@weight(1)
+@beside(test_is_inp_times_w_plus_b)
+def test_gives_a_matrix(student: Student) -> None:
+    """A Lin gives a matrix for a single sample, and for a single output, too."""
+    for spec in (LONE_LAYER, NARROW_LAYER):
+        answer = student.run(flows.lin_forward, **draw(spec).pick("inp", "w", "b"))
+        compare(answer, {**linear(draw(spec)), "number of axes": torch.tensor(2.0)})
 
 
 @weight(3)

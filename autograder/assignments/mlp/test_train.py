@@ -3,7 +3,7 @@
 import torch
 
 from autograder.assignments.mlp import flows
-from autograder.assignments.mlp.cases import CLASS, ETA, WEIGHTS, targets, trained
+from autograder.assignments.mlp.cases import CLASS, ETA, WEIGHTS, met_targets, targets, trained
 from autograder.check import beside, weight
 from autograder.compare import compare, unchanged
 from autograder.inputs import Tensors, draw
@@ -11,14 +11,14 @@ from autograder.jail.wire import Value
 from autograder.student import Student
 
 
-def _given() -> Tensors:
+def _given(aims: Tensors | None = None) -> Tensors:
     group = draw(CLASS)
-    return Tensors({**group, **targets(group)})
+    return Tensors({**group, **(aims or targets(group))})
 
 
-def _trained(student: Student, steps: int, watched: bool = True) -> dict[str, Value]:
+def _trained(student: Student, steps: int, watched: bool = True, aims: Tensors | None = None) -> dict[str, Value]:
     numbers = {"steps": torch.tensor(steps), "eta": torch.tensor(ETA), "watched": torch.tensor(int(watched))}
-    return student.run(flows.train, **_given(), **numbers)
+    return student.run(flows.train, **_given(aims), **numbers)
 
 
 @weight(3)
@@ -29,8 +29,11 @@ def test_one_step(student: Student) -> None:
 
 @weight(3)
 def test_several_steps(student: Student) -> None:
-    """Each step starts with empty accumulators and from the weights of the step before."""
-    compare(_trained(student, 4), trained(draw(CLASS), 4).pick(*WEIGHTS))
+    """Each step starts with empty accumulators and from the weights of the step before; all steps are taken."""
+    met = met_targets(draw(CLASS))
+    answers = _trained(student, 4), _trained(student, 3, aims=met)  # in the second run, not one sample is wrong
+    compare(answers[0], trained(draw(CLASS), 4).pick(*WEIGHTS))
+    compare(answers[1], trained(draw(CLASS), 3, met).pick(*WEIGHTS))
 
 
 @weight(2)

@@ -134,11 +134,15 @@ def forgotten(nb, x, out_g):
     def stops(self, *given):
         raise ValueError
 
+    def unwritten(self, *given):
+        raise NotImplementedError
+
     return {
         "number of errors where a layer has no forward": _errors(_layer(nb, bwd=quiet), x, out_g),
         "number of errors where a layer has no bwd": _errors(_layer(nb, forward=double), x, out_g),
         "number of errors where forward stops": _errors(_layer(nb, forward=stops, bwd=quiet), x, out_g),
         "number of errors where bwd stops": _errors(_layer(nb, forward=double, bwd=stops), x, out_g),
+        "number of errors where bwd is not written": _errors(_layer(nb, forward=double, bwd=unwritten), x, out_g),
     }
 
 
@@ -174,7 +178,10 @@ def lin(nb, inp, w, b):
     """Call a Lin, and keep its arguments."""
     _poison(nb)
     layer = nb.Lin(w, b)
-    return {"answer": layer(inp), "given inp": inp, "given w": w, "given b": b, **_family(nb, layer)}
+    answer = layer(inp)
+    axes = torch.tensor(float(answer.dim())) if torch.is_tensor(answer) else None
+    given = {"given inp": inp, "given w": w, "given b": b}
+    return {"answer": answer, "number of axes": axes, **given, **_family(nb, layer)}
 
 
 def lin_back(nb, inp, w, b, out_g, calls):
@@ -247,8 +254,8 @@ def model_back(nb, inp, targ, w1, b1, w2, b2, calls):
     _poison(nb)
     net = nb.Model(w1, b1, w2, b2)
     tensors = dict(inp=inp, w1=w1, b1=b1, w2=w2, b2=b2)
-    _stale(*tensors.values())
     for _ in range(int(calls)):
+        _stale(*tensors.values())
         net(inp, targ)
         net.backward()
     return {**_gradients(tensors), **_given(tensors), "given targ": targ}

@@ -40,6 +40,15 @@ def test_is_x_times_w_plus_b(student: Student) -> None:
         compare(answer, linear(draw(spec)))
 
 
+@weight(1)
+@beside(test_is_x_times_w_plus_b)
+def test_gives_a_matrix(student: Student) -> None:
+    """A Lin gives a matrix for a single sample, and for a single output, too."""
+    for spec in (LONE_LAYER, NARROW_LAYER):
+        answer = student.run(flows.lin, **draw(spec).pick("inp", "w", "b"))
+        compare(answer, {**linear(draw(spec)), "number of axes": torch.tensor(2.0)})
+
+
 @weight(2)
 def test_gradient_of_the_weights(student: Student) -> None:
     """w.g is autograd's, for a batch, a single sample and a single output."""

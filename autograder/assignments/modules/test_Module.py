@@ -96,6 +96,6 @@ def test_needs_no_constructor(student: Student) -> None:
 @beside(test_hands_one_argument_to_bwd, test_hands_three_arguments_to_bwd)
 def test_a_forgotten_method_is_an_error(student: Student) -> None:
     """Using a layer that lacks forward, or bwd, raises an error of whatever kind; so does one of the layer's own."""
-    places = ("a layer has no forward", "a layer has no bwd", "forward stops", "bwd stops")
+    places = ("a layer has no forward", "a layer has no bwd", "forward stops", "bwd stops", "bwd is not written")
     wanted = {f"number of errors where {place}": torch.tensor(1.0) for place in places}
     compare(student.run(flows.forgotten, **draw(ONE)), wanted)
