@@ -19,7 +19,7 @@ from autograder.diagnose import Recorder, diagnose
 from autograder.inputs import current_seed, digest, seeded
 from autograder.jail.session import Step
 from autograder.notebook import Notebook, Statement, UnreadableNotebook
-from autograder.reference import reference
+from autograder.reference import reference, solutions_of
 from autograder.result import Question as Verdict
 from autograder.result import QuestionStatus, Result
 from autograder.result import Test as Claimed
@@ -27,6 +27,8 @@ from autograder.student import Opener, Output, Reader, Student, StudentError, St
 from autograder.submission import Submission
 
 log = logging.getLogger(__name__)
+
+_OTHERWISE = "This fails once right functions stand in the place of wrong ones."
 
 
 @dataclass(frozen=True)
@@ -253,14 +255,25 @@ class Trial:
         gained = (again.points or 0.0) - (verdict.points or 0.0)
         if gained < 0 or not (gained or again.diagnoses):
             return verdict, []
+        # Beside the reference's source nothing may be said that the code could choose: not a line, a size, nor a sign.
+        said = {test.id: test.message or _OTHERWISE for test in verdict.tests}
+        tests = tuple(t if t.passed else t.model_copy(update={"message": said[t.id]}) for t in again.tests)
         # without a gain it only names the question's own mistake
-        return again.model_copy(update={"follow_through": gained > 0}), given
+        return again.model_copy(update={"follow_through": gained > 0, "tests": tests}), given
 
     def _uses(self, name: str) -> bool:
-        """Whether the answer, or what drives it, has a name in it."""
+        """Whether what drives the answer has a name in it, or both the answer and the reference's rest on it.
+
+        A right loss is of no use to a right dloss: whoever takes the slope of it would be given the answer.
+        """
+        if name in hidden.driven(self.assignment.name, self.question.id):
+            return True
+        rests = {s.defines for own in self.question.names for s in solutions_of(self.assignment, own)}
+        if name not in rests:
+            return False
         if self.notebook is None or self.sources is None:
             return True
-        return any(re.search(rf"\b{name}\b", text) for text in (*self.sources, hidden.flows_text(self.assignment.name)))
+        return any(re.search(rf"\b{name}\b", text) for text in self.sources)
 
     def _by_hand(self, verdict: Verdict, student: Reader, given: Sequence[Step], policy: str) -> Verdict:
         """Say where a derivative was not written by hand; under the policy `require` it costs the points, too."""
@@ -269,12 +282,15 @@ class Trial:
         names = " and ".join(self.question.names)
         if self.sources is not None and retrial.differences(self.sources, self.assignment.names):
             leans, kept = f"{names} takes differences of function values where a derivative is asked for", 0.0
-        elif self.sources is None or retrial.may_lean(self.sources):
+        elif self.sources is not None and retrial.reaches_inside(self.sources):
+            leans, kept = f"{names} reaches into torch's inner parts, and is asked for by hand", 0.0
+        elif policy == "require" or self.sources is None or retrial.may_lean(self.sources):
             with student.given([*retrial.AUTOGRAD_OFF, *given], retrial.AUTOGRAD_ON) as other:
                 again = judge(self.assignment, self.question, other, self.notebook, name_mistakes=False)
-            if again.points is None or again.points >= verdict.points:
+            if again.points is not None and again.points >= verdict.points:
                 return verdict
-            leans, kept = f"{names} leans on torch's autograd, and is asked for by hand", again.points
+            leans = f"{names} leans on torch's autograd, and is asked for by hand"
+            kept = verdict.points if again.points is None else again.points  # None: the kit's own fault
         else:
             return verdict
         told = f"{leans}. A person should look at it."

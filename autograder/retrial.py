@@ -1,4 +1,12 @@
-"""What a question is judged with a second time: right helpers in place of wrong ones, or a torch without autograd."""
+"""What a question is judged with a second time: right helpers in place of wrong ones, or a torch without autograd.
+
+A derivative that is not by hand is seen in three ways: the source is read for difference quotients and complex steps,
+and for torch's inner parts; and where it has a word that leads to autograd (under `require`: always) the answer is
+asked for once more by a torch that refuses. There the engine gets nothing back of what was saved for it, whoever calls
+it, forward mode has no level to enter, and in a jail no other thread and no sympy is to be had.
+What is not seen: differences of higher order or with steps in a tensor or a loop, polynomials fitted to values, dual
+numbers that a notebook writes itself, and whatever undoes in a jailed fork what its statements have done there.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +14,7 @@ import ast
 import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from autograder.course import Assignment
 from autograder.jail.session import Step
@@ -25,32 +34,66 @@ def _put_in_place(name, text, names):
 
 """
 
+_KEPT: dict[tuple[int, str], Any] = {}
+"""Where grader and student share a process: torch's own functions while they are off. A jail has none of this."""
+
 _SWITCH = """
 def _switch_autograd(on):
+    import sys
+
+    import numpy
     import torch
 
-    functional, forward = torch.autograd.functional, torch.autograd.forward_ad
+    functional, forward, hooks = torch.autograd.functional, torch.autograd.forward_ad, torch._C._autograd
     places = {
-        torch.autograd: ("backward", "grad"),
-        torch.autograd.graph: ("_engine_run_backward",),
+        torch.autograd: ("backward", "grad", "_engine_run_backward"),
+        torch.autograd.graph: ("_engine_run_backward", "saved_tensors_hooks", "disable_saved_tensors_hooks"),
         torch.Tensor: ("backward",),
         torch.func: ("grad", "grad_and_value", "vjp", "jvp", "jacrev", "jacfwd", "hessian", "linearize"),
         functional: ("vjp", "jvp", "jacobian", "hessian", "vhp", "hvp"),
         forward: ("make_dual", "enter_dual_level"),
+        torch._C: ("_enter_dual_level",),
+        torch._C._functorch: ("_grad_increment_nesting", "_jvp_increment_nesting"),
+        hooks: ("_push_saved_tensors_default_hooks", "_pop_saved_tensors_default_hooks"),
+        torch: ("gradient",),
+        numpy: ("gradient",),
     }
+    shared = sys.modules.get("autograder.retrial")
+    kept = shared._KEPT if shared else {}
 
     def off(*_, **__):
         raise RuntimeError("autograd is off here")
 
+    if not on and not getattr(torch.Tensor.backward, "_is_off", False):
+        hooks._push_saved_tensors_default_hooks(lambda saved: saved.detach(), off)
+    off._is_off = True
     for place, names in places.items():
-        kept = place.__dict__.get("_kept_from_students", {})
         for name in names:
             if not on and hasattr(place, name):
-                kept.setdefault(name, getattr(place, name))
+                kept.setdefault((id(place), name), getattr(place, name))
                 setattr(place, name, off)
-            elif on and name in kept:
-                setattr(place, name, kept[name])
-        place._kept_from_students = {} if on else kept
+            elif on and (id(place), name) in kept:
+                setattr(place, name, kept.pop((id(place), name)))
+    if on:
+        hooks._pop_saved_tensors_default_hooks()
+    elif not shared:
+        import _thread
+        import threading
+
+        _thread.start_new_thread = _thread.start_joinable_thread = off
+        threading._start_new_thread = threading._start_joinable_thread = off
+        sys.modules["sympy"] = None
+        look_up = torch._ops._OpNamespace.__getattr__
+
+        def looked_up(self, name):
+            notebook = sys._getframe(1).f_code.co_filename[:1] == "<"
+            return off() if notebook and "_backward" in name else look_up(self, name)
+
+        if not getattr(look_up, "_is_off", False):
+            looked_up._is_off = True
+            torch._ops._OpNamespace.__getattr__ = looked_up
+            for name in [name for name in vars(torch.ops.aten) if "_backward" in name]:
+                delattr(torch.ops.aten, name)
 
 
 """
@@ -62,7 +105,16 @@ AUTOGRAD_ON = (Step(0, 1, f"{_SWITCH}_switch_autograd(True)\ndel _switch_autogra
 _LEADS_TO_AUTOGRAD = re.compile(
     r"\b(autograd|(set_|is_|retain_|requires_|enable_|no_)?grad(_|_fn|_enabled|_and_value)?|inference_mode|Parameter"
     r"|func|functorch|vjp|jvp|jac\w+|hessian|vhp|hvp|forward_ad|_C|__\w+__|importlib|import_module|sys"
-    r"|getattr|vars|eval|exec|compile|globals|locals|operator|inspect|types|pickle)\b"
+    r"|getattr|vars|eval|exec|compile|globals|locals|operator|inspect|types|pickle|marshal|runpy|ctypes|gc"
+    r"|get_ipython|IPython|jit|fx|export|sympy|scipy|gradient|_?thread(ing)?)\b"
+)
+
+_SLOPES = re.compile(r".*\.imag|(torch|np|numpy)\.(imag|view_as_real|diff|gradient)", re.DOTALL)
+"""What takes differences, or the imaginary part of a value after a complex step."""
+
+_INNER = re.compile(
+    r"\btorch\s*\.\s*(_(?!_)\w+|ops\b|nn\s*\.\s*grad\b)"
+    r"|\bfrom\s+torch(\.\w+)*\s+import\b[^\n]*\b(_(?!_)\w+|ops|\w+_backward\w*)\b|\bfrom\s+torch\.(ops|nn\.grad)\b"
 )
 
 
@@ -72,6 +124,11 @@ def may_lean(sources: Iterable[str]) -> bool:
     The inputs of a hidden test ask for none, so `backward` alone leads nowhere: a layer has a method of that name, too.
     """
     return any(_LEADS_TO_AUTOGRAD.search(source) for source in sources)
+
+
+def reaches_inside(sources: Iterable[str]) -> bool:
+    """Whether a text names torch's inner parts, where the formulas of its derivatives are: `torch.ops`, `torch._C`."""
+    return any(_INNER.search(source) for source in sources)
 
 
 def helpers(assignment: Assignment, names: Iterable[str]) -> list[Step]:
@@ -84,13 +141,25 @@ def helpers(assignment: Assignment, names: Iterable[str]) -> list[Step]:
 
 
 def differences(sources: Iterable[str], graded: Iterable[str]) -> bool:
-    """Whether a function takes (f(x + h) - f(x - h)) / 2h, of a function f that is graded or written beside it.
+    """Whether a function takes (f(x + h) - f(x - h)) / 2h, or the imaginary part of f(x + ih).
 
-    Read from the source: such a slope can be as good as a derivative, and shows in no value.
+    Read from the source: such a slope can be as good as a derivative, and shows in no value. `f` is a function that is
+    graded, written beside it or handed to it; torch's own count where their arguments are x + h and x - h, or x.
     """
-    trees = [ast.parse(source) for source in sources]
-    functions = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.Lambda)]
+    trees = [_Plainly().visit(ast.parse(source)) for source in sources]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.Lambda)]
     own = frozenset(graded) | {function.name for function in functions if isinstance(function, ast.FunctionDef)}
+    own |= {argument.arg for function in functions for argument in function.args.args}
+    own |= {
+        target.id
+        for node in nodes
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    if any(isinstance(node, ast.Attribute) and _SLOPES.fullmatch(ast.unparse(node)) for node in nodes):
+        return True
     return any(_quotients(function, own) for function in functions)
 
 
@@ -103,20 +172,104 @@ def _helper(assignment: Assignment, name: str) -> Step | None:
     return Step(0, 1, f"{_PUT}_put_in_place({name!r}, {text!r}, globals())\ndel _put_in_place")
 
 
+class _Plainly(ast.NodeTransformer):
+    """Writes `torch.sub(a, b)`, `a.sub(b)` and `a -= b` as `a - b`, and so for quotients and products."""
+
+    signs: Mapping[str, type[ast.operator]] = {
+        **dict.fromkeys(("sub", "subtract", "sub_", "subtract_"), ast.Sub),
+        **dict.fromkeys(("div", "divide", "true_divide", "div_", "divide_"), ast.Div),
+        **dict.fromkeys(("mul", "multiply", "mul_", "multiply_"), ast.Mult),
+        **dict.fromkeys(("add", "add_"), ast.Add),
+    }
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """Write a call as what it computes."""
+        self.generic_visit(node)
+        called = node.func
+        if not (isinstance(called, ast.Attribute) and called.attr in self.signs) or node.keywords:
+            return node
+        module = isinstance(called.value, ast.Name) and called.value.id in {"torch", "np", "numpy", "operator"}
+        sides = node.args if module else [called.value, *node.args]
+        return ast.BinOp(sides[0], self.signs[called.attr](), sides[1]) if len(sides) == 2 else node
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        """Write `a -= b` as `a = a - b`."""
+        self.generic_visit(node)
+        if not isinstance(node.target, ast.Name):
+            return node
+        before = ast.Name(node.target.id, ast.Load())
+        return ast.Assign([node.target], ast.BinOp(before, node.op, node.value), lineno=node.lineno)
+
+
 def _quotients(function: ast.FunctionDef | ast.Lambda, own: frozenset[str]) -> bool:
     """Whether a difference of two values of one function is divided by, or multiplied with, something that is none."""
     known: dict[str, set[str]] = {}
+    held: dict[str, list[ast.expr]] = {}
     for node in ast.walk(function):
         if isinstance(node, ast.Assign):
             for target, value in _pairs(node.targets[0], node.value):
+                held.setdefault(target, []).append(value)
                 known.setdefault(target, set()).update(_called(value, own, known))
     for node in ast.walk(function):
         if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div | ast.Mult)):
             continue
         for side, other in ((node.left, node.right), (node.right, node.left)):
-            if not (isinstance(side, ast.BinOp) and isinstance(side.op, ast.Sub)) or _called(other, own, known):
+            if _called(other, own, known):
                 continue
-            if _called(side.left, own, known) & _called(side.right, own, known):
+            for term in _meant(side, held):
+                if not (isinstance(term, ast.BinOp) and isinstance(term.op, ast.Sub)):
+                    continue
+                if _called(term.left, own, known) & _called(term.right, own, known) or _shifted(term, held):
+                    return True
+    return False
+
+
+def _meant(term: ast.expr, held: Mapping[str, list[ast.expr]], depth: int = 4) -> Iterator[ast.expr]:
+    """A term, what its name stands for, and what a method such as `.float()` is called on."""
+    yield term
+    if not depth:
+        return
+    if isinstance(term, ast.Name):
+        for value in held.get(term.id, ()):
+            yield from _meant(value, held, depth - 1)
+    elif isinstance(term, ast.Call) and isinstance(term.func, ast.Attribute):
+        yield from _meant(term.func.value, held, depth - 1)
+
+
+def _shifted(term: ast.BinOp, held: Mapping[str, list[ast.expr]]) -> bool:
+    """Whether both sides of a difference are one function of torch's, at places that differ by a step."""
+    return any(
+        name == other and (_step(here, there, held) or _step(there, here, held))
+        for left in _meant(term.left, held)
+        for right in _meant(term.right, held)
+        for name, here in _applied(left)
+        for other, there in _applied(right)
+    )
+
+
+def _applied(term: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    """The name and the argument of a call of one argument: `torch.tanh(x)`, `x.tanh()`."""
+    if isinstance(term, ast.Call) and isinstance(term.func, ast.Name | ast.Attribute):
+        if len(term.args) == 1:
+            yield ast.unparse(term.func), term.args[0]
+        elif not term.args and isinstance(term.func, ast.Attribute):
+            yield term.func.attr, term.func.value
+
+
+def _step(here: ast.expr, there: ast.expr, held: Mapping[str, list[ast.expr]]) -> bool:
+    """Whether `here` is `there + h`, or `there` with `+ h` in the place of `- h`."""
+    for one in _meant(here, held):
+        if not (isinstance(one, ast.BinOp) and isinstance(one.op, ast.Add)):
+            continue
+        for other in _meant(there, held):
+            if ast.unparse(other) in {ast.unparse(one.left), ast.unparse(one.right)}:
+                return True
+            if (
+                isinstance(other, ast.BinOp)
+                and isinstance(other.op, ast.Sub)
+                and ast.dump(other.left) == ast.dump(one.left)
+                and ast.dump(other.right) == ast.dump(one.right)
+            ):
                 return True
     return False
 

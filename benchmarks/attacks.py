@@ -46,7 +46,7 @@ TOO_MUCH = {
     "kill the grader", "fork bomb", "memory bomb", "memory bomb in a cell", "disk bomb", "remove the course",
     "a package that stays", "install something", "walk the disk", "helpers that outlive it", "threads without end",
     "memory that is not its own", "a billion entries from one", "strides past the end", "output flood",
-    "read by way of proc", "another descriptor", "answers from a thread", "deaf and endless",
+    "read by way of proc", "another descriptor", "answers from a thread", "deaf and endless", "trace the grader",
 }  # fmt: skip
 """Not for kernels, which hold nobody."""
 
@@ -153,16 +153,19 @@ def main() -> None:
         root = Path(scratch).resolve()
         prepare(course, root)
         print(f"{'attack':44}{'nbgrader':24}kit")
-        for name in names:
-            told = {}
+        try:
+            for name in names:
+                told = {}
+                for tool, count in counted.items():
+                    held = tool == "kit" or name not in TOO_MUCH
+                    told[tool] = tried(root, tool, name, right) if held else "not tried"
+                    count["tried"] += held
+                    for word in ("gains", "does harm"):
+                        count[word] += word in told[tool]
+                print(f"{name:44}{told['nbgrader']:24}{told['kit']}", flush=True)
+        finally:  # stopped before its end, it says how far it came
             for tool, count in counted.items():
-                told[tool] = "not tried" if tool == "nbgrader" and name in TOO_MUCH else tried(root, tool, name, right)
-                count["tried"] += told[tool] != "not tried"
-                for word in ("gains", "does harm"):
-                    count[word] += word in told[tool]
-            print(f"{name:44}{told['nbgrader']:24}{told['kit']}", flush=True)
-    for tool, count in counted.items():
-        print(f"{tool}: {count['tried']} tried, {count['gains']} gain points, {count['does harm']} do harm")
+                print(f"{tool}: {count['tried']} tried, {count['gains']} gain points, {count['does harm']} do harm")
 
 
 if __name__ == "__main__":

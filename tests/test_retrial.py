@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
+from autograder import retrial
 from autograder.course import Assignment, BackpropKit, Course
 from autograder.demo import filled
 from autograder.diagnose import bank
-from autograder.grade import Grader
-from autograder.jail.host import Jail
+from autograder.grade import Grader, Grading
+from autograder.jail.host import Jail, Limits
 from autograder.jail.session import Session, Step
-from autograder.notebook import Notebook
-from autograder.reference import edited, source_of
+from autograder.notebook import Notebook, Statement
+from autograder.reference import edited, solutions_of, source_of
 from autograder.release import fresh
 from autograder.result import Result
 from autograder.retrial import AUTOGRAD_OFF, AUTOGRAD_ON, differences
 from autograder.student import Jailer, LocalStudent, Opener, trusting
+from tests import retrials
 from tests.conftest import notebook_of
 
 Grade = Callable[..., Result]
@@ -29,7 +32,7 @@ Grade = Callable[..., Result]
 @pytest.fixture(scope="module")
 def jailer() -> Iterator[Opener]:
     """A jail."""
-    with Jail() as jail:
+    with Jail(limits=Limits(call_s=60.0)) as jail:  # what torch imports at first use takes long on a busy machine
         yield Jailer(jail)
 
 
@@ -224,3 +227,122 @@ def test_a_helper_that_is_something_else_is_left_out(course: Course, jailer: Ope
     grader = Grader(assignment, course.seed("modules"), jailer)
 
     assert set(points(grader.grade(Notebook(filled(released, answers)), "made up").result)) == {"Module"}
+
+
+@pytest.mark.parametrize("way", retrials.LEANING)
+def test_ways_around_the_policy_are_flagged(jailed: Grade, way: str) -> None:
+    """Torch's engine and formulas, other modes and threads, differences in other words: a person is asked."""
+    dsigma = f"def dsigma(x):\n{retrials.LEANING[way]}"
+    flagged, strict = (jailed(BackpropKit(by_hand=policy), dsigma=dsigma) for policy in ("flag", "require"))
+
+    assert "dsigma" not in points(flagged)
+    assert [flag for flag in flagged.flags if flag.startswith("dsigma ")]
+    assert points(strict)["dsigma"] == 1
+
+
+def read_through(course: Course, assignment: Assignment, opener: Opener, cells: list[str]) -> Grading:
+    """Grade a notebook of these cells, all of which are run."""
+    settings = BackpropKit(by_hand="ignore", run_all=True)
+    grader = Grader(assignment, course.seed(assignment.name), opener, settings)
+    return grader.grade(Notebook(notebook_of(*cells)), "made up")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", retrials.THIEVES)
+def test_a_thief_has_no_point(course: Course, mlp: Assignment, jailer: Opener, name: str) -> None:
+    """Answers that look for themselves in what the right helpers bring, by way of whatever runs there, find nothing."""
+    result = read_through(course, mlp, jailer, retrials.thief(retrials.THIEVES[name])).result
+
+    assert result.score == 0
+    assert result.status == "graded"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", retrials.SPIES)
+@pytest.mark.parametrize("lesson", ["modules", "cached"])
+def test_a_class_has_no_point_by_its_metaclass(course: Course, jailer: Opener, lesson: str, name: str) -> None:
+    """Classes that see, refuse or forge their bases get no more points than classes that don't."""
+    assignment = course.assignment(lesson)
+    own = [name for name in assignment.names if name[0].isupper()]
+
+    def graded(spy: str) -> float:
+        base = "class {}(metaclass=Spy):\n    def __getattr__(self, name):\n        return answer(name)"
+        rest = "class {}({}):\n    def __call__(self, *given):\n        return answer('forward', self, *given)"
+        classes = [base.format("Module"), *(rest.format(each, "Module") for each in own if each != "Module")]
+        return read_through(course, assignment, jailer, [retrials.LOOT, spy, *classes]).result.score
+
+    assert graded(retrials.SPIES[name]) <= graded("Spy = type")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", retrials.LEAKS)
+def test_nothing_is_told_of_a_right_helper(
+    course: Course, mlp: Assignment, jailer: Opener, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However the right sigma is written, record, flags and outputs are the same."""
+    told = []
+    for form in ("x.tanh()", "x.tanh() * 1.0", "(x + 0.0).tanh()", "x.clone().tanh() / 1.0"):
+
+        def solutions(assignment: Assignment, name: str, form: str = form) -> list[Statement]:
+            found = solutions_of(assignment, name)
+            return [replace(each, source=each.source.replace("x.tanh()", form)) for each in found]
+
+        monkeypatch.setattr(retrial, "solutions_of", solutions)
+        retrial._helper.cache_clear()
+        grading = read_through(course, mlp, jailer, retrials.leak(retrials.LEAKS[name], last=1))
+        assert grading.result.question("forward_pass").follow_through
+        told.append((grading.result.model_dump(exclude={"seconds"}), dict(grading.outputs)))
+    monkeypatch.undo()
+    retrial._helper.cache_clear()
+
+    assert told[1:] == told[:-1]
+
+
+def test_a_slope_of_a_right_loss_is_not_given_away(jailed: Grade) -> None:
+    """Who has no right loss gets no right dloss by taking the slope of one."""
+    fitted = (
+        "def dloss(v, t):\n    v, t, found = v.double(), t.double(), []\n    for k in range(len(v)):\n"
+        "        e = torch.zeros_like(v)\n        e[k] = 0.5\n        found.append(loss(v + e, t) - loss(v - e, t))\n"
+        "    return torch.stack(found).float()"
+    )
+    settings = BackpropKit(by_hand="ignore")
+
+    assert "dloss" not in points(jailed(settings, dloss=fitted))
+    assert points(jailed(settings, dloss=fitted, loss="def loss(v, t):\n    return (0 * v).sum()"))["dloss"] == 1
+
+
+def test_a_right_class_gives_nothing_to_another_question(course: Course, jailer: Opener) -> None:
+    """TrainableModel, which only stands on a Model that is wrong, gets nothing from a right one."""
+    assignment = course.assignment("autograd")
+    wrong = [
+        "class Linear(torch.nn.Module):\n    def __init__(self, *given):\n        super().__init__()",
+        "class Model(torch.nn.Module):\n    def __init__(self, *given):\n        super().__init__()",
+        "class TrainableLinear(Linear):\n    pass",
+        "class TrainableModel(Model):\n    pass",
+    ]
+
+    assert read_through(course, assignment, jailer, ["import torch", *wrong]).result.score == 0
+
+
+def test_a_stand_in_earns_what_its_name_would(jailed: Grade, right: Mapping[str, str]) -> None:
+    """Under a name like the asked one, or beside a second definition, the policy and the points are the same."""
+    leaning = (
+        "def dsigma_(x):\n    s = x.clone().requires_grad_()\n    return torch.autograd.grad(sigma(s).sum(), s)[0]"
+    )
+    twice = f"def dsigma(x):\n    return x\n\n{leaning.replace('dsigma_', 'dsigma')}"
+    wrong = "def sigma_(x):\n    return 1 / (1 + torch.exp(-x))"
+
+    for source in (leaning, twice):
+        strict = jailed(BackpropKit(by_hand="require"), dsigma=source)
+        assert points(strict)["dsigma"] == 1
+        assert [flag for flag in strict.flags if flag.startswith("dsigma ")]
+    assert points(jailed(sigma=wrong)) == {"sigma": 1}
+
+
+def test_right_forms_keep_their_points_where_by_hand_is_required(course: Course, jailer: Opener) -> None:
+    """Under `require`, every question is tried without autograd, and the reference loses nothing."""
+    for name in course.assignments:
+        assignment = course.assignment(name)
+        cells = [statement.source for statement in assignment.source.statements]
+        grader = Grader(assignment, course.seed(name), jailer, BackpropKit(by_hand="require"))
+        assert points(grader.grade(Notebook(notebook_of(*cells)), "made up").result) == {}, name
