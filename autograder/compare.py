@@ -74,7 +74,10 @@ def compare(got: Mapping[str, Value], want: Mapping[str, torch.Tensor], batch: i
         found += [share for name in want if (share := _share(got.get(name), want[name])) is not None]
     if not wrong:
         return
-    told = "; ".join(f"{name} {text}" if name != "answer" else f"it {text}" for name, text in wrong.items())
+    alike: dict[str, list[str]] = {}
+    for name, text in wrong.items():
+        alike.setdefault(text, []).append("it" if name == "answer" else name)
+    told = "; ".join(f"{'each of ' * (len(names) > 1)}{_listed(names)} {text}" for text, names in alike.items())
     mismatch = Mismatch(_swapped(got, want, wrong) or told)
     shares = [_share(got.get(name), want[name]) for name in wrong]
     mismatch.near = all(share is not None and share <= EDGE for share in shares)

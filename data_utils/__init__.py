@@ -7,19 +7,17 @@ A released assignment carries a copy of this folder, so nothing here knows about
     show(digits(train_input[:20]), "Twenty handwritten digits.")
 """
 
-from .diagrams import ladder, listings
+from .diagrams import chain, ladder, listings, network
 from .download import DataError
 from .drawing import PictureError
 from .mnist import get_mnist, load_data
 from .pictures import (
     bars,
-    chain,
     curves,
     digits,
     heat_maps,
     line_with_tangents,
     lines,
-    network,
     pulls,
     scatter_check,
     show,

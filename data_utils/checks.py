@@ -5,12 +5,13 @@ They try public inputs, name well-known mistakes and say what is wanted; the gra
 
 from __future__ import annotations
 
+import dis
 import inspect
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import TracebackType
+from types import CodeType, TracebackType
 from typing import Any
 
 import torch
@@ -24,6 +25,9 @@ RATIOS = {2: "2 times", 0.5: "half of", -1: "minus", -2: "minus 2 times", -0.5: 
 
 RTOL, ATOL = 1e-3, 2e-4
 """Wide enough for values that a lesson prints with four digits; the grader looks closer."""
+
+GLOBAL = {"LOAD_GLOBAL", "LOAD_NAME"}
+"""What Python does where code uses a name of the notebook."""
 
 Mistakes = Mapping[str, Any]
 """What a well-known mistake is, as the end of a sentence -> the values that it gives on this check's inputs."""
@@ -104,15 +108,35 @@ class Checks:
         return got
 
     def draw(self, name: str, picture: Callable[[], Any], sentence: str) -> None:
-        """Show a picture with a sentence, or print why there is none yet."""
+        """Show a picture with a sentence, or print why there is none yet.
+
+        The sentence says what a right answer shows. Where a check that the picture rests on failed, it says so, too.
+        """
         with self.checking(f"picture of {name}"):
-            show(picture(), sentence)
+            fig = picture()
+            rests_on = {name, *self.builds_on.get(name, ()), *self._named_in(picture)}
+            if failed := [other for other in self.builds_on if other in rests_on & self.failed]:
+                sentence += f" (So it should look; the check of {failed[0]} failed when you last ran it: start there.)"
+            show(fig, sentence)
+
+    def _named_in(self, function: Callable[..., Any]) -> set[str]:
+        """The global names that a function uses, and those that the notebook's own functions among them use."""
+        names: set[str] = set()
+        codes = [getattr(function, "__code__", None)]
+        while codes:
+            code = codes.pop()
+            if not isinstance(code, CodeType):
+                continue
+            new = {step.argval for step in dis.get_instructions(code) if step.opname in GLOBAL} - names
+            names |= new
+            codes += [*code.co_consts, *(getattr(self.names.get(name), "__code__", None) for name in new)]
+        return names
 
     def _excuse(self, name: str, error: Exception) -> str:
         """Say in a sentence what an exception means, and in whose function or class it happened."""
         places = [place.split(".")[0] for place in _places(error.__traceback__)]
         where = next((place for place in reversed(places) if place in self.builds_on), None)
-        said = (str(error).splitlines() or ["no message"])[0].rstrip(".")
+        said = (str(error).splitlines() or ["no message"])[0].removesuffix(", but expected one of:").rstrip(".")
         if isinstance(error, NotImplementedError) and "not implemented for" not in said:
             return f"waits for {where}, which is not written yet." if where not in {None, name} else "not written yet."
         if isinstance(error, PictureError):
@@ -165,7 +189,7 @@ def agree_g(name: str, tensor: Tensor, wanted: Any, mistakes: Mistakes | None = 
     """
     got = getattr(tensor, "g", None)
     if got is None:
-        raise NotYet(f"{name}.g is missing: nothing was stored there.")
+        raise NotYet(f"{name}.g is missing: nothing was stored on this very tensor.")
     if torch.is_tensor(got):
         if got.dim() == 2 and got.shape != tensor.shape == got.T.shape:
             raise NotYet(f"{name}.g has shape {tuple(got.shape)}, and {name} has {tuple(tensor.shape)}: transposed.")
@@ -212,7 +236,9 @@ def _same(a: Tensor, b: Any) -> bool:
 
 
 def _argument(function: Callable[..., Any], number: int) -> str:
-    """The name of a function's argument; its place where it has none, as in *args and in what is written in C."""
+    """The name of a function's or a layer's argument; its place where it has none, as in *args and in C."""
+    if not inspect.isroutine(function) and not isinstance(function, type):
+        function = getattr(function, "forward", function)  # a layer's call hands *args on
     try:
         taken = list(inspect.signature(function).parameters.values())
     except ValueError:

@@ -24,6 +24,7 @@ from tests.conftest import REPO
 X = torch.tensor([[1.0, -2.0, 3.0], [0.5, 4.0, -1.5]])
 WANT = 2 * X
 MISTAKES = {"is x itself.": X, "is one number for all.": torch.tensor(5.0)}
+MODULE = "class Module:\n    def __call__(self, *args):\n        return self.forward(*args)"
 BUILDS_ON = {"twice": (), "thrice": ("twice",), "Layer": ("twice", "thrice")}
 
 
@@ -213,7 +214,7 @@ class TestGradients:
     @pytest.mark.parametrize("got", [..., None])
     def test_a_missing_one_is_told(self, got: Any) -> None:
         """Neither set, nor set to None."""
-        assert self.said(X, got, WANT) == "w.g is missing: nothing was stored there."
+        assert self.said(X, got, WANT) == "w.g is missing: nothing was stored on this very tensor."
 
     def test_a_transposed_one_is_told(self) -> None:
         """The shape is that of the transpose, even if the values are right."""
@@ -383,6 +384,7 @@ def test_a_missing_name_is_told(cell: str) -> None:
         ("class Twice:\n    def __call__(self, w, x):\n        x -= 1\ntwice = Twice()", "x"),
         ("class Twice:\n    def __call__(self, *inputs):\n        inputs[1].neg_()\ntwice = Twice()", "number 2"),
         ("class Twice:\n    def forward(self, w, x):\n        x.resize_(1)\ntwice = Twice().forward", "x"),
+        (f"{MODULE}\nclass Twice(Module):\n    def forward(self, w, x):\n        x += 1\ntwice = Twice()", "x"),
         ("import operator\ntwice = operator.iadd", "a"),
     ],
 )  # fmt: skip
@@ -471,6 +473,36 @@ def test_a_picture_is_shown_with_its_sentence_or_says_why_not() -> None:
     assert third.startswith("picture of none: lines draws a dict of one to ")
     assert third.endswith('{"loss": (x, y)}.')
     assert "PictureError" not in third
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        "lines({'line': (range(3), twice(torch.arange(3.0)))})",
+        "(lambda: lines({'line': (range(3), twice(torch.arange(3.0)))}))()",
+        "lines({'line': (range(3), helper(torch.arange(3.0)))})",
+    ],
+)
+def test_the_sentence_of_a_picture_is_not_left_alone_with_a_wrong_answer(picture: str) -> None:
+    """It says how it should look; where what is drawn by the function itself or by a helper is wrong, that is said."""
+    said = []
+    for body in ("return 2 * x", "return 3 * x"):
+        checking = lesson(
+            "from data_utils import lines",
+            written(body),
+            written("return twice(x)", "helper"),
+            f"def drawn():\n    return {picture}",
+            "def other():\n    return lines({'line': ([0, 1], [0, 1])}) or torch.twice",
+        )
+        of_twice(checking)
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            checking.draw("the line", checking.names["drawn"], "It rises by 2.")
+            checking.draw("another line", checking.names["other"], "One.")
+        said.append(out.getvalue().splitlines())
+
+    so = " (So it should look; the check of twice failed when you last ran it: start there.)"
+    assert said == [["It rises by 2.", "One."], ["It rises by 2." + so, "One."]]
 
 
 # ---------------------------------------------------------------------------------------------- lessons

@@ -87,6 +87,16 @@ def test_a_broadcast_accident_is_named() -> None:
     assert "broadcast" in said(torch.ones(4, 4), torch.ones(4, dtype=torch.float64))
 
 
+def test_what_is_wrong_in_one_way_is_told_at_once() -> None:
+    """Answers of which the same can be said share one sentence; the others have their own."""
+    want = dict.fromkeys(("w1", "b1", "w2", "x"), WANT)
+    with pytest.raises(Mismatch) as mismatch:
+        compare({"w1": WANT.exp(), "b1": 0 * WANT, "w2": WANT.sin(), "x": WANT}, want)
+
+    told = "each of w1 and w2 has the right shape, but not the right values; b1 is zero everywhere"
+    assert str(mismatch.value) == told
+
+
 def test_results_in_another_order_are_named() -> None:
     """Right values in each other's places are told as that."""
     want = {"s1": WANT, "x1": WANT.tanh()}
