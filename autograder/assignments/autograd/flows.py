@@ -206,6 +206,7 @@ def _start(pair):
         w = one["w"].detach().double()
         told["mean of w"] = _nearest(w.mean(), 0.25)
         told["spread of w"] = _nearest(w.std(), 0.5)
+        told["one tensor for both"] = float(one["w"] is other["w"])
         told["in common"] = _nearest((w == other["w"]).double().mean(), 0.5)
     if torch.is_tensor(one["b"]):
         told["size of b"] = _nearest(one["b"].detach().double().abs().mean(), 0.5)
