@@ -10,6 +10,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from autograder import __version__
+from autograder.course import Course
+from autograder.diagnose import bank
 from tests.conftest import REPO
 
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text("utf-8"))["project"]
@@ -81,3 +83,15 @@ def test_nothing_names_a_machine() -> None:
     ]
 
     assert found == []
+
+
+def test_the_readme_counts_what_the_banks_hold() -> None:
+    """Each assignment stands in the README with its known mistakes and right variants, and their sums are told."""
+    readme, changelog = ((REPO / name).read_text("utf-8") for name in ("README.md", "CHANGELOG.md"))
+    rows = re.findall(r"^\| `(\w+)` \|.*\| (\d+) \| (\d+) \|$", readme, re.MULTILINE)
+    found = {name: (len(bank(name).misconception), len(bank(name).variant)) for name in Course(REPO).assignments}
+    mistakes, variants = (sum(numbers) for numbers in zip(*found.values(), strict=True))
+
+    assert {name: (int(first), int(second)) for name, first, second in rows} == found
+    assert f"those of {mistakes:,} known mistakes" in readme
+    assert f"{mistakes:,} known mistakes and {variants} right variants" in changelog
