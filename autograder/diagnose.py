@@ -101,6 +101,9 @@ Answers = dict[str, list[Outcome]]
 """What a student answered: check id -> one outcome for each run of a flow."""
 
 
+LARGE = 1e100
+"""Infinity, as pairs of mistakes are compared."""
+
 TRIED = 100
 """Pairs of mistakes that are tried in full, where a single check can't tell them apart."""
 
@@ -263,7 +266,8 @@ def _laid_out(answered: Answers) -> tuple[tuple[Any, ...], Numbers]:
                 numbers = torch.as_tensor(value).squeeze() if isinstance(value, torch.Tensor | float) else None
                 shape.append((check, name, repr(value) if numbers is None else tuple(numbers.shape)))
                 if numbers is not None:
-                    values.append(np.nan_to_num(numbers.detach().to(torch.complex128).real.numpy().ravel()))
+                    given = np.nan_to_num(numbers.detach().to(torch.complex128).real.numpy().ravel())
+                    values.append(given.clip(-LARGE, LARGE))
     return tuple(shape), np.concatenate([*values, np.zeros(0)])
 
 

@@ -144,6 +144,8 @@ class JailedStudent:
         self._suspects: list[Step] = []
         self._inmate: Inmate | None = None
         self._outputs: dict[int, list[Output]] = {}
+        self._others: dict[tuple[tuple[Step, ...], frozenset[Step]], JailedStudent] = {}
+        """Forks that hold the same notebook with other statements."""
 
     def read(self, steps: Sequence[Step]) -> None:
         """Run the notebook's statements; one that ends its fork is left out of the next."""
@@ -155,7 +157,7 @@ class JailedStudent:
             for cell, pixels in inmate.pictures():
                 self._outputs.setdefault(cell, []).append(_picture(pixels))
         except (TimedOut, Killed, WireError):
-            self.close()  # its figures are lost, and nothing else
+            self._end()  # its figures are lost, and nothing else
 
     def run(self, flow: Flow, **tensors: torch.Tensor) -> dict[str, Value]:
         """Call `flow` on the notebook, in the jail.
@@ -169,33 +171,41 @@ class JailedStudent:
             try:
                 return self._inside().call(flows_source(flow), flow.__name__, given)
             except Killed:  # perhaps not by its own hand: a zygote or a whole machine may run out of memory
-                self.close()
+                self._end()
                 return self._inside().call(flows_source(flow), flow.__name__, given)
         except Raised as raised:
             raise StudentError(raised.fault) from None
         except (TimedOut, Killed, WireError) as ended:
-            self.close()
+            self._end()
             raise StudentStopped("timeout" if isinstance(ended, TimedOut) else "killed", str(ended)) from None
 
     @contextmanager
     def given(
         self, first: Sequence[Step], last: Sequence[Step] = (), without: Collection[Step] = ()
     ) -> Iterator[Student]:
-        """Read the notebook again in a fresh fork, with `first` before its own statements and after them."""
+        """Read the notebook again in a fork of its own, with `first` before its statements and after them.
+
+        Questions that ask for the same statements share that fork.
+        """
         del last  # nothing outlives a fork
-        other = JailedStudent(self._jail, self._budget_s)
-        try:
+        asked = tuple(first), frozenset(without)
+        if asked not in self._others:
+            other = self._others[asked] = JailedStudent(self._jail, self._budget_s)
             other.read([*first, *(step for step in self._steps if step not in without), *first])
-            yield other
-        finally:
-            other.close()
+        yield self._others[asked]
 
     def outputs(self) -> dict[int, list[Output]]:
         """What each cell printed and drew while it was read, by its index."""
         return self._outputs
 
     def close(self) -> None:
-        """End the fork."""
+        """End the forks."""
+        self._end()
+        for other in self._others.values():
+            other.close()
+        self._others.clear()
+
+    def _end(self) -> None:
         if self._inmate is not None:
             self._inmate.kill()
             self._inmate = None

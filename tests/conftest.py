@@ -53,6 +53,9 @@ def copied_course(folder: Path) -> Course:
     """Copy nbgrader_config.py and source/ into an empty folder."""
     shutil.copy(REPO / CONFIG, folder)
     shutil.copytree(REPO / "source", folder / "source")
+    secret = folder / ".autograder" / "secret"  # the same each time: a test that fails by chance tells nothing
+    secret.parent.mkdir(exist_ok=True)
+    secret.write_text("5ec7e7" * 8, encoding="ascii")
     return Course(folder.resolve())
 
 

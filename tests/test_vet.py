@@ -43,8 +43,9 @@ CARD = Misconception(id="card", function="dloss", edit=("2 * (v - t)", "(v - t)"
 
 
 @pytest.mark.parametrize("name", Course(REPO).assignments)
-def test_the_course_vets(name: str) -> None:
+def test_the_course_vets(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every assignment of this checkout passes its own gate, and one mistake costs points where it was made alone."""
+    monkeypatch.setattr(Course, "seed", lambda _, assignment: f"the same each time|{assignment}")
     report = vet.vet(Course(REPO), name)
 
     assert [(finding.what, finding.detail) for finding in report.findings if not finding.holds] == []

@@ -35,7 +35,7 @@ LAYER, SQUARE_LAYER, LONE_LAYER = _layer("6-4-3", 6, 4, 3), _layer("4-4-4", 4, 4
 NARROW_LAYER = _layer("5-4-1", 5, 4, 1)
 """A layer with a single output, like the last one of the network."""
 
-MATRICES = (Spec("matrix-6-5", x=Normal((6, 5), 9.0)), Spec("matrix-1-7", x=Normal((1, 7), 1.5)))
+MATRICES = (Spec("matrix-12-7", x=Normal((12, 7), 4.5)), Spec("matrix-1-7", x=Normal((1, 7), 1.5)))
 """Pre-activations of a batch, some so large that a ceiling would be hit, and of a batch of one."""
 
 PAIRS = (

@@ -32,9 +32,9 @@ STALE_PAIR = Spec("stale-7", stale=Normal((7,)))
 """Predictions and targets, and a gradient that was there before."""
 
 MATRIX, VECTOR = (
-    Spec(f"gate-{len(n)}", inp=Normal(n, std), out_g=Normal(n)) for n, std in (((6, 5), 9.0), ((9,), 1.5))
+    Spec(f"gate-{len(n)}", inp=Normal(n, std), out_g=Normal(n)) for n, std in (((12, 7), 4.5), ((9,), 1.5))
 )
-STALE_MATRIX = Spec("stale-6-5", stale=Normal((6, 5)))
+STALE_MATRIX = Spec("stale-12-7", stale=Normal((12, 7)))
 """What goes into a relu, and the gradient that reaches its output."""
 
 

@@ -25,7 +25,7 @@ def _gate(label: str, rows: int, columns: int, std: float = 1.5) -> Spec:
     return Spec(f"gate-{label}", inp=Normal(shape, std), out_g=Normal(shape, 1.5))
 
 
-GATE, SQUARE_GATE, LONE_GATE = _gate("6-5", 6, 5, 9.0), _gate("4-4", 4, 4), _gate("1-7", 1, 7)
+GATE, SQUARE_GATE, LONE_GATE = _gate("12-9", 12, 9, 4.5), _gate("4-4", 4, 4), _gate("1-7", 1, 7)
 """What goes into a Relu, some of it so large that a ceiling would be hit; the gradient that reaches what comes out."""
 
 LAYER, SQUARE_LAYER, LONE_LAYER, NARROW_LAYER = batch.LAYER, batch.SQUARE_LAYER, batch.LONE_LAYER, batch.NARROW_LAYER

@@ -27,7 +27,7 @@ ONE = Spec("one-4-3", x=Normal((4, 3)), out_g=Normal((4, 3)))
 """An argument of a layer, and the gradient that reaches its output."""
 
 MATRIX, LONE_MATRIX = (
-    Spec("matrix-8-5", x=Normal((8, 5), 9.0), out_g=Normal((8, 5))),
+    Spec("matrix-12-7", x=Normal((12, 7), 4.5), out_g=Normal((12, 7))),
     Spec("matrix-1-9", x=Normal((1, 9), 2.0), out_g=Normal((1, 9))),
 )
 """Pre-activations of a batch, some very large, and of a single sample; the gradients that reach the result."""
