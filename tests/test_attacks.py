@@ -147,7 +147,7 @@ def baited(folder: Path) -> Course:
     master = source.read_text("utf-8")
     assert "### BEGIN SOLUTION" in master
     source.write_text(master.replace("### BEGIN SOLUTION", f"### BEGIN SOLUTION {CANARY}"), "utf-8")
-    (folder / ".autograder").mkdir()
+    (folder / ".autograder").mkdir(exist_ok=True)
     (folder / ".autograder/secret").write_text(CANARY, "ascii")
     (folder / "gradebook.db").write_text(CANARY, "ascii")
     for path in folder.rglob("*"):
