@@ -112,6 +112,8 @@ _LEADS_TO_AUTOGRAD = re.compile(
 _SLOPES = re.compile(r".*\.imag|(torch|np|numpy)\.(imag|view_as_real|diff|gradient)", re.DOTALL)
 """What takes differences, or the imaginary part of a value after a complex step."""
 
+_SLOPE_WORDS = {"imag", "view_as_real", "diff", "gradient"}
+
 _INNER = re.compile(
     r"\btorch\s*\.\s*(_(?!_)\w+|ops\b|nn\s*\.\s*grad\b)"
     r"|\bfrom\s+torch(\.\w+)*\s+import\b[^\n]*\b(_(?!_)\w+|ops|\w+_backward\w*)\b|\bfrom\s+torch\.(ops|nn\.grad)\b"
@@ -146,21 +148,31 @@ def differences(sources: Iterable[str], graded: Iterable[str]) -> bool:
     Read from the source: such a slope can be as good as a derivative, and shows in no value. `f` is a function that is
     graded, written beside it or handed to it; torch's own count where their arguments are x + h and x - h, or x.
     """
-    trees = [_Plainly().visit(ast.parse(source)) for source in sources]
-    nodes = [node for tree in trees for node in ast.walk(tree)]
-    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.Lambda)]
-    own = frozenset(graded) | {function.name for function in functions if isinstance(function, ast.FunctionDef)}
-    own |= {argument.arg for function in functions for argument in function.args.args}
-    own |= {
-        target.id
-        for node in nodes
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-    if any(isinstance(node, ast.Attribute) and _SLOPES.fullmatch(ast.unparse(node)) for node in nodes):
-        return True
-    return any(_quotients(function, own) for function in functions)
+    read = [_read(source) for source in sources]
+    own = frozenset(graded).union(*(names for _, names, _ in read))
+    return any(slopes for _, _, slopes in read) or any(_has_quotient(source, own) for source in sources)
+
+
+_Function = ast.FunctionDef | ast.Lambda
+
+
+@functools.lru_cache(maxsize=4096)
+def _read(source: str) -> tuple[tuple[_Function, ...], frozenset[str], bool]:
+    """A statement's functions, the names that may stand for one in it, and whether it takes slopes in one word."""
+    nodes = list(ast.walk(_Plainly().visit(ast.parse(source))))
+    functions = tuple(node for node in nodes if isinstance(node, ast.FunctionDef | ast.Lambda))
+    names = {function.name for function in functions if isinstance(function, ast.FunctionDef)}
+    names |= {argument.arg for function in functions for argument in function.args.args}
+    for node in nodes:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    attributes = [node for node in nodes if isinstance(node, ast.Attribute) and node.attr in _SLOPE_WORDS]
+    return functions, frozenset(names), any(_SLOPES.fullmatch(ast.unparse(node)) for node in attributes)
+
+
+@functools.lru_cache(maxsize=8192)
+def _has_quotient(source: str, own: frozenset[str]) -> bool:
+    return any(_quotients(function, own) for function in _read(source)[0])
 
 
 @functools.lru_cache(maxsize=256)
