@@ -21,7 +21,11 @@ Words = Annotated[str, AfterValidator(_printable)]
 """A sentence: it may quote a line or a file's name, but nothing that would steer a terminal or reorder a line."""
 
 
-FOLLOWED = "It builds on a function that is not right yet, and was judged with a right one in its place."
+FOLLOWED = (
+    "This builds on a function that is not right yet. "
+    "It was judged with a right one in its place, so one mistake costs only once."
+)
+"""What a student reads under a question that has follow-through credit."""
 
 
 class Record(BaseModel):

@@ -147,10 +147,15 @@ def differences(sources: Iterable[str], graded: Iterable[str]) -> bool:
 
     Read from the source: such a slope can be as good as a derivative, and shows in no value. `f` is a function that is
     graded, written beside it or handed to it; torch's own count where their arguments are x + h and x - h, or x.
+    What is nested too deeply to be read counts as one: a person has to look.
     """
-    read = [_read(source) for source in sources]
-    own = frozenset(graded).union(*(names for _, names, _ in read))
-    return any(slopes for _, _, slopes in read) or any(_has_quotient(source, own) for source in sources)
+    sources = list(sources)
+    try:
+        read = [_read(source) for source in sources]
+        own = frozenset(graded).union(*(names for _, names, _ in read))
+        return any(slopes for _, _, slopes in read) or any(_has_quotient(source, own) for source in sources)
+    except RecursionError:
+        return True
 
 
 _Function = ast.FunctionDef | ast.Lambda

@@ -346,3 +346,12 @@ def test_right_forms_keep_their_points_where_by_hand_is_required(course: Course,
         cells = [statement.source for statement in assignment.source.statements]
         grader = Grader(assignment, course.seed(name), jailer, BackpropKit(by_hand="require"))
         assert points(grader.grade(Notebook(notebook_of(*cells)), "made up").result) == {}, name
+
+
+def test_what_is_nested_too_deeply_to_be_read_waits_for_a_person(grade: Grade) -> None:
+    """A right answer of a thousand terms keeps its points and is flagged; it is no fault of the grader's."""
+    result = grade(dsigma="def dsigma(x):\n    return 1 - torch.tanh(x) ** 2" + " + 0" * 900)
+
+    assert result.status == "graded"
+    assert points(result) == {}
+    assert [flag for flag in result.flags if flag.startswith("dsigma ")]

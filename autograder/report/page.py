@@ -34,7 +34,7 @@ from autograder.report.words import (
     standing,
     visible,
 )
-from autograder.result import Question, Result
+from autograder.result import FOLLOWED, Question, Result
 
 SIGNS = {"no_answer": "\N{EN DASH}", "manual": "✎", "ungraded": "?"}
 """What stands in the table where there are no points."""
@@ -184,6 +184,7 @@ def _templates() -> Environment:
         KINDS=KINDS,
         SIGNS=SIGNS,
         STOPPED=STOPPED,
+        FOLLOWED=FOLLOWED,
         breakable=_breakable,
         by_id=_by_id,
         called=called,
