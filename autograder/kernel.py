@@ -5,6 +5,7 @@ This is how stock `nbgrader autograde` grades without a jail: hidden tests and s
 
 from __future__ import annotations
 
+import ast
 import functools
 import inspect
 import textwrap
@@ -46,11 +47,14 @@ def points(assignment: str, question: str, names: dict[str, Any]) -> float:
 
 
 def _sources(question: Question, names: dict[str, Any]) -> list[str] | None:
-    """The text of a question's own functions, as the kernel remembers it; None if it doesn't."""
+    """The text of a question's own functions, as the kernel remembers it; None if it doesn't, or only a part of it."""
     try:
-        return [textwrap.dedent(inspect.getsource(names[name])) for name in question.names]
-    except (KeyError, OSError, TypeError):
+        found = [textwrap.dedent(inspect.getsource(names[name])) for name in question.names]
+        for source in found:
+            ast.parse(source)
+    except (KeyError, OSError, TypeError, SyntaxError, RecursionError):
         return None
+    return found
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from autograder import retrial
+from autograder import kernel, retrial
 from autograder.course import Assignment, BackpropKit, Course
 from autograder.demo import filled
 from autograder.diagnose import bank
@@ -355,3 +356,17 @@ def test_what_is_nested_too_deeply_to_be_read_waits_for_a_person(grade: Grade) -
     assert result.status == "graded"
     assert points(result) == {}
     assert [flag for flag in result.flags if flag.startswith("dsigma ")]
+
+
+TABLE = {
+    "dsigma": lambda x: 1 - x.tanh() ** 2,
+}
+
+
+def test_a_kernel_that_remembers_half_a_statement_judges_all_the_same(mlp: Assignment) -> None:
+    """A lambda in a table has no source of its own: it is not read, and tried without autograd instead."""
+    dsigma = next(question for question in mlp.questions if question.id == "dsigma")
+
+    assert kernel._sources(dsigma, TABLE) is None
+    assert kernel._sources(dsigma, {"dsigma": torch.tanh}) is None
+    assert kernel._sources(dsigma, {"dsigma": points}) == [inspect.getsource(points)]
