@@ -14,6 +14,7 @@ import ast
 import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from autograder.course import Assignment
@@ -103,11 +104,23 @@ AUTOGRAD_ON = (Step(0, 1, f"{_SWITCH}_switch_autograd(True)\ndel _switch_autogra
 """Statements that make torch's derivatives raise RuntimeError, and that give them back."""
 
 _LEADS_TO_AUTOGRAD = re.compile(
-    r"\b(autograd|(set_|is_|retain_|requires_|enable_|no_)?grad(_|_fn|_enabled|_and_value)?|inference_mode|Parameter"
-    r"|func|functorch|vjp|jvp|jac\w+|hessian|vhp|hvp|forward_ad|_C|__\w+__|importlib|import_module|sys"
-    r"|getattr|vars|eval|exec|compile|globals|locals|operator|inspect|types|pickle|marshal|runpy|ctypes|gc"
-    r"|get_ipython|IPython|jit|fx|export|sympy|scipy|gradient|_?thread(ing)?)\b"
+    r"autograd|(set_|is_|retain_|requires_|enable_|no_)?grad(_|_fn|_enabled|_and_value)?|inference_mode|Parameter"
+    r"|func|functorch|vjp|jvp|jac\w+|hessian|vhp|hvp|forward_ad|gradient|optim|\w*hooks?|fx|jit|export|testing|sympy|scipy"
+    r"|_\w*|(get|set)attr|vars|eval|exec|compile|globals|locals|get_ipython|IPython|import_module|get_type_hints"
+    r"|sys|builtins|importlib|operator|inspect|types|pickle|marshal|runpy|ctypes|gc|threading|\*"
 )
+"""An attribute, a keyword or an imported name that brings torch's derivatives, or what leads to anything."""
+
+_BUILT_IN = re.compile(r"(get|set)attr|vars|eval|exec|compile|globals|locals|get_ipython|__\w+__")
+"""Names that lead to anything without an import; other names are the notebook's own, `grad` and `func` among them."""
+
+_LEADS_NOWHERE = frozenset({"__future__", "__init__", "__call__", "__class__", "__name__", "__main__", "__len__", "_"})
+
+_PLAIN_MODULE = re.compile(
+    "__future__|abc|cmath|collections|contextlib|copy|data_utils|dataclasses|enum|functools|itertools|math|matplotlib"
+    "|numbers|numpy|random|statistics|string|time|torch|torchvision|tqdm|typing|warnings"
+)
+"""Modules that give nobody a derivative but by a word of :data:`_LEADS_TO_AUTOGRAD`."""
 
 _SLOPES = re.compile(r".*\.imag|(torch|np|numpy)\.(imag|view_as_real|diff|gradient)", re.DOTALL)
 """What takes differences, or the imaginary part of a value after a complex step."""
@@ -124,8 +137,12 @@ def may_lean(sources: Iterable[str]) -> bool:
     """Whether a text has one of the words without which nobody comes to torch's derivatives.
 
     The inputs of a hidden test ask for none, so `backward` alone leads nowhere: a layer has a method of that name, too.
+    A variable may be called `grad` or `gradient`; what is nested too deeply to be read may lean on anything.
     """
-    return any(_LEADS_TO_AUTOGRAD.search(source) for source in sources)
+    try:
+        return any(_read(source).leads for source in sources)
+    except RecursionError:
+        return True
 
 
 def reaches_inside(sources: Iterable[str]) -> bool:
@@ -152,8 +169,8 @@ def differences(sources: Iterable[str], graded: Iterable[str]) -> bool:
     sources = list(sources)
     try:
         read = [_read(source) for source in sources]
-        own = frozenset(graded).union(*(names for _, names, _ in read))
-        return any(slopes for _, _, slopes in read) or any(_has_quotient(source, own) for source in sources)
+        own = frozenset(graded).union(*(each.names for each in read))
+        return any(each.slopes for each in read) or any(_has_quotient(source, own) for source in sources)
     except RecursionError:
         return True
 
@@ -161,9 +178,21 @@ def differences(sources: Iterable[str], graded: Iterable[str]) -> bool:
 _Function = ast.FunctionDef | ast.Lambda
 
 
+@dataclass(frozen=True)
+class _Read:
+    """What one statement's text shows."""
+
+    functions: tuple[_Function, ...]
+    names: frozenset[str]
+    """That may stand for a function in it."""
+    slopes: bool
+    """Whether it takes slopes in one word."""
+    leads: bool
+    """Whether something in it leads to torch's derivatives."""
+
+
 @functools.lru_cache(maxsize=4096)
-def _read(source: str) -> tuple[tuple[_Function, ...], frozenset[str], bool]:
-    """A statement's functions, the names that may stand for one in it, and whether it takes slopes in one word."""
+def _read(source: str) -> _Read:
     nodes = list(ast.walk(_Plainly().visit(ast.parse(source))))
     functions = tuple(node for node in nodes if isinstance(node, ast.FunctionDef | ast.Lambda))
     names = {function.name for function in functions if isinstance(function, ast.FunctionDef)}
@@ -172,12 +201,38 @@ def _read(source: str) -> tuple[tuple[_Function, ...], frozenset[str], bool]:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
             names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
     attributes = [node for node in nodes if isinstance(node, ast.Attribute) and node.attr in _SLOPE_WORDS]
-    return functions, frozenset(names), any(_SLOPES.fullmatch(ast.unparse(node)) for node in attributes)
+    slopes = any(_SLOPES.fullmatch(ast.unparse(node)) for node in attributes)
+    return _Read(functions, frozenset(names), slopes, any(_leads(node) for node in nodes))
+
+
+def _leads(node: ast.AST) -> bool:
+    """Whether a piece of a statement leads to torch's derivatives, or to whatever its author likes."""
+    words: list[str] = []
+    match node:
+        case ast.Name(id=name):
+            return name not in _LEADS_NOWHERE and _BUILT_IN.fullmatch(name) is not None
+        case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name) if not name.startswith("__"):
+            words = [name.lstrip("_")]  # of the notebook's own class
+        case ast.Attribute(attr=name) | ast.Constant(value=str(name)):
+            words = [name]
+        case ast.keyword(arg=str(name)):
+            words = [name]
+        case ast.MatchClass(kwd_attrs=names):
+            words = names
+        case ast.Import(names=found) | ast.ImportFrom(names=found):
+            words = [part for each in found for part in each.name.split(".")]
+            roots = {each.name.partition(".")[0] for each in found}
+            if isinstance(node, ast.ImportFrom):
+                words += (node.module or "*").split(".")
+                roots = {(node.module or "").partition(".")[0]}
+            if not all(map(_PLAIN_MODULE.fullmatch, roots)):
+                return True
+    return any(word not in _LEADS_NOWHERE and _LEADS_TO_AUTOGRAD.fullmatch(word) for word in words)
 
 
 @functools.lru_cache(maxsize=8192)
 def _has_quotient(source: str, own: frozenset[str]) -> bool:
-    return any(_quotients(function, own) for function in _read(source)[0])
+    return any(_quotients(function, own) for function in _read(source).functions)
 
 
 @functools.lru_cache(maxsize=256)

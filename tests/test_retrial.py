@@ -22,7 +22,7 @@ from autograder.notebook import Notebook, Statement
 from autograder.reference import edited, solutions_of, source_of
 from autograder.release import fresh
 from autograder.result import Result
-from autograder.retrial import AUTOGRAD_OFF, AUTOGRAD_ON, differences
+from autograder.retrial import AUTOGRAD_OFF, AUTOGRAD_ON, differences, may_lean
 from autograder.student import Jailer, LocalStudent, Opener, trusting
 from tests import retrials
 from tests.conftest import notebook_of
@@ -182,6 +182,45 @@ def test_a_quotient_of_other_things_is_no_difference_quotient() -> None:
 
     assert not differences([tanh, two], ["sigma", "dsigma", "loss", "dloss"])
     assert differences(["def dloss(v, t):\n    return (loss(v + 1e-3, t) - loss(v, t)) / 1e-3"], ["loss", "dloss"])
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def dsigma(grad, func):\n    gradient = func(grad)\n    return gradient",
+        "class Layer:\n    def __init__(self):\n        super().__init__()\n        self._kept = None",
+        "class Layer:\n    def backward(self, gradwrtoutput):\n        return self._kept * gradwrtoutput",
+        "import matplotlib.pyplot as plt",
+        "from data_utils import checks",
+        "def dsigma(x):\n    'The gradient, without autograd and eval.'\n    return 1 - x.tanh() ** 2",
+    ],
+)
+def test_a_name_of_its_own_leads_nowhere(source: str) -> None:
+    """What a notebook calls its own things is no way to torch's derivatives."""
+    assert not may_lean([source])
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from torch import *",
+        "from torch import (\n    func)",
+        "from torch import optim as descend",
+        "import torch.func as F",
+        "import code",
+        "from . import anything",
+        "x = torch.tensor(1.0, requires_grad=True)",
+        "x = torch.tensor(1.0, **{'requires_grad': True})",
+        "match torch:\n    case object(func=found):\n        pass",
+        "exit._ip.ex('1')",
+        "weight.register_hook(kept.append)",
+        "__import__('torch')",
+        "def sigma(x):\n    return x" + " + 0" * 2000,
+    ],
+)
+def test_a_way_to_autograd_is_seen(source: str) -> None:
+    """What brings torch's derivatives, by whatever part of a statement, leads to the trial without them."""
+    assert may_lean([source])
 
 
 def test_a_kernel_has_its_autograd_back() -> None:
