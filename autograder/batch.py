@@ -15,6 +15,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
 import torch
@@ -173,7 +174,10 @@ class Batch:
     def _start(self) -> ProcessPoolExecutor:
         torch.set_num_threads(1)
         context = multiprocessing.get_context("fork")
-        pool = ProcessPoolExecutor(self._workers, context, _enter, (self._job,))
+        cores = context.SimpleQueue()
+        for core in _cores(self._workers):
+            cores.put(core)
+        pool = ProcessPoolExecutor(self._workers, context, _enter, (self._job, cores))
         for _ in range(self._workers):
             pool.submit(os.getpid)  # every worker starts now, while this process goes on with something else
         return pool
@@ -239,9 +243,21 @@ _PR_SET_PDEATHSIG = 1
 _worker: Worker | None = None
 
 
-def _enter(job: Job) -> None:
+def _cores(workers: int) -> list[int]:
+    """Give each worker its core, where there are as many.
+
+    A worker and its jail take turns: on one core the next turn finds its data in the cache, and nobody wakes another
+    core for it. Fewer workers than cores are left to the system, which knows what else is running.
+    """
+    cores = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
+    return cores if len(cores) == workers else []
+
+
+def _enter(job: Job, cores: SimpleQueue[int]) -> None:
     if sys.platform == "linux":
         control(_PR_SET_PDEATHSIG, signal.SIGKILL)  # a pool's process waits for ever for a parent that was killed
+        if not cores.empty():
+            os.sched_setaffinity(0, {cores.get()})
     global _worker  # noqa: PLW0603 - a pool's process has one worker, and no other place to keep it
     _worker = Worker(job)
 

@@ -105,12 +105,13 @@ def close(got: torch.Tensor, want: torch.Tensor) -> bool:
     if got.shape != want.shape or got.is_complex():
         return False
     got, want = got.double(), want.double()
-    return torch.allclose(got, want, rtol=RTOL, atol=_atol(want))
+    return bool((got - want).abs().le(_bound(want)).all())
 
 
-def _atol(want: torch.Tensor) -> float:
-    scale = float(want.abs().max()) if want.numel() else 0.0
-    return ATOL * scale if scale else 1e-6
+def _bound(want: torch.Tensor) -> torch.Tensor:
+    size = want.abs()
+    scale = float(size.max()) if size.numel() else 0.0
+    return RTOL * size + (ATOL * scale if scale else 1e-6)
 
 
 def _share(got: Value, want: torch.Tensor) -> float | None:
@@ -120,7 +121,7 @@ def _share(got: Value, want: torch.Tensor) -> float | None:
     if not isinstance(got, torch.Tensor) or got.is_complex() or got.numel() != want.numel() or not want.numel():
         return None
     got, want = got.double().flatten(), want.double().flatten()
-    return float(((got - want).abs() / (RTOL * want.abs() + _atol(want))).max()) if bool(got.isfinite().all()) else None
+    return float(((got - want).abs() / _bound(want)).max()) if bool(got.isfinite().all()) else None
 
 
 def same_values(left: Value, right: Value) -> bool:

@@ -167,12 +167,14 @@ class JailedStudent:
             StudentStopped: if it was ended; the next call finds a fresh fork.
         """
         given = {name: _cast(tensor, torch.float32) for name, tensor in tensors.items()}
+        flows = flows_source(flow)
+        self._jail.learn(flows)
         try:
             try:
-                return self._inside().call(flows_source(flow), flow.__name__, given)
+                return self._inside().call(flows, flow.__name__, given)
             except Killed:  # perhaps not by its own hand: a zygote or a whole machine may run out of memory
                 self._end()
-                return self._inside().call(flows_source(flow), flow.__name__, given)
+                return self._inside().call(flows, flow.__name__, given)
         except Raised as raised:
             raise StudentError(raised.fault) from None
         except (TimedOut, Killed, WireError) as ended:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -137,3 +137,23 @@ def test_a_run_survives_the_death_of_a_part(course: Course, undisturbed: dict[st
             process.kill()
 
     assert scores(course) == undisturbed
+
+
+def test_as_many_workers_as_cores_keep_one_each(course: Course) -> None:
+    """A worker and its jail stay on a core of their own; the process that writes the gradebook goes where it likes."""
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[:2])
+    try:
+        with running(course) as grader:
+            places = [worker.cpu_affinity() for worker in grader.children()]
+            jails = set()
+            for process in zygotes(grader):
+                with suppress(psutil.NoSuchProcess):  # a fork that has ended meanwhile
+                    jails.add(tuple(process.cpu_affinity()))
+            everywhere = grader.cpu_affinity()
+    finally:
+        os.sched_setaffinity(0, cores)
+
+    assert sorted(places) == [[core] for core in (cores * 2)[:2]]
+    assert jails == {(core,) for core in cores[:2]}
+    assert everywhere == cores[:2]

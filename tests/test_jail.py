@@ -380,6 +380,31 @@ def test_forks_know_nothing_of_each_other(jail: Jail) -> None:
         assert torch.equal(doubled(first), torch.tensor([2.0, 4.0]))
 
 
+def test_a_fork_finds_nothing_of_the_rehearsal(jail: Jail) -> None:
+    """What a zygote tries before it forks leaves no name, no text and no figure."""
+    with jail.fork() as inmate:
+        names = "left = sorted({'torch', 'layer', 'Layer', 'flow'} & globals().keys())\nassert not left, left"
+        assert inmate.execute(Step(0, 1, names)) == []
+        assert inmate.printed == {}
+        assert inmate.pictures() == []
+
+
+def test_flows_are_compiled_where_all_forks_find_them(jail: Jail) -> None:
+    """A text of flows that was learnt runs its first lines once, in the zygote; one that can't, harms nobody."""
+    text = "import time\nmade = time.monotonic_ns()\ndef made_at(nb):\n    return {'at': made}"
+    jail.learn("1 / 0")
+    jail.learn(text)
+    times = []
+    for _ in range(2):
+        with jail.fork() as inmate:
+            times.append(inmate.call(text, "made_at", {})["at"])
+            with pytest.raises(Raised) as raised:
+                inmate.call("1 / 0", "anything", {})
+            assert raised.value.fault.type_name == "ZeroDivisionError"
+
+    assert times[0] == times[1]
+
+
 def test_two_jails_side_by_side(jail: Jail) -> None:
     """Ending one leaves the other."""
     with jail.fork() as inmate:

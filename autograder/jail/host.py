@@ -18,7 +18,7 @@ from typing import IO, Any, Literal
 from autograder.jail import libraries, namespaces, probe, start
 from autograder.jail.inmate import READY_S, Inmate, JailUnavailable, Killed, Limits, TimedOut
 from autograder.jail.session import Raised
-from autograder.jail.wire import WireError
+from autograder.jail.wire import ORDER, WireError
 
 __all__ = ["Inmate", "Jail", "JailUnavailable", "Killed", "Level", "Limits", "Raised", "TimedOut", "WireError"]
 
@@ -43,6 +43,7 @@ class Jail:
         self.process: subprocess.Popen[bytes] | None = None
         """The zygote, or the process that waits for it outside its namespaces."""
         self._control: socket.socket | None = None
+        self._learned: set[str] = set()
         refused = ""
         levels: list[Level] = [layers] if layers else ["full", "portable"]
         for level in levels:
@@ -69,6 +70,13 @@ class Jail:
                     raise JailUnavailable(f"No process could be started in the jail: {error}") from error
                 self._start()
         raise AssertionError
+
+    def learn(self, flows: str) -> None:
+        """Have flows compiled where all later forks find them; a fork that doesn't, compiles them itself."""
+        if flows not in self._learned and len(flows) <= ORDER // 8:  # a character takes up to six bytes of JSON
+            self._learned.add(flows)
+            with contextlib.suppress(EOFError, OSError):  # the next fork starts another zygote
+                self._tell({"learn": flows})
 
     def became(self, pid: int) -> int | None:
         """Say how a fork ended: its exit code, or a signal as a negative number."""
@@ -133,6 +141,7 @@ class Jail:
             JailUnavailable: if it doesn't start, or something gets out.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._learned.clear()
         # Where there are namespaces, its home is a folder of its own file system; else one for the start alone.
         home = tempfile.mkdtemp(prefix="jail-") if self.level == "portable" else namespaces.HOME
         try:

@@ -171,7 +171,7 @@ class Session:
         Raises:
             Raised: if the student's code raises, leaves, or has no such name.
         """
-        flow = self._flow(flows, name)
+        flow: Callable[..., Any] = self.learn(flows)[name]
         before = dict(self.names)
         try:
             with quiet():
@@ -185,13 +185,13 @@ class Session:
                 del self.names[added]
             self.names.update(before)
 
-    def _flow(self, flows: str, name: str) -> Callable[..., Any]:
+    def learn(self, flows: str) -> dict[str, Any]:
+        """Compile a source text of flows, once."""
         if flows not in self._flows:
             scope: dict[str, Any] = {"__name__": "flows"}
             exec(compile(flows, "<flows>", "exec"), scope)  # noqa: S102 - the kit's own flows
             self._flows[flows] = scope
-        flow: Callable[..., Any] = self._flows[flows][name]
-        return flow
+        return self._flows[flows]
 
 
 def fault_of(error: BaseException) -> Fault:

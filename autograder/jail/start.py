@@ -18,7 +18,10 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-MODULES = ("syscalls", "seccomp", "landlock", "namespaces", "lockdown", "wire", "session", "codec", "shell", "zygote")
+MODULES = (
+    *("syscalls", "seccomp", "landlock", "namespaces", "lockdown", "memory"),
+    *("wire", "session", "codec", "shell", "zygote"),
+)
 """The student's side of the kit, all of it."""
 
 DATA = "data_utils"

@@ -26,6 +26,9 @@ DEEPEST = 3
 WIDEST = 64
 """More entries than this in one list or dictionary are cut off: no right answer has as many."""
 
+ORDER = 1 << 17
+"""The most bytes that a host says to its zygote at once."""
+
 
 @dataclass(frozen=True)
 class Foreign:
