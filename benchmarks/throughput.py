@@ -250,18 +250,20 @@ def timed(classes: Classes, otter: str, n: int, rounds: int, growth: bool) -> tu
     one, two = ([kit(workers, s) for s in (n, MANY)] for workers in (1, 2))
     floors = [Run("floor", FORKS, partial(floor, classes, at_once), 6) for at_once in (1, 2)]
     take_turns([*stock, others, *one, *two, *floors], rounds)
-    grown = [kit(2, submissions) for submissions in GROWTH if growth]
-    take_turns(grown, 1)
+    grown = [[kit(workers, submissions) for submissions in GROWTH] for workers in (1, 2) if growth]
+    take_turns([run for runs in grown for run in runs], 1)
 
     rows = [whole(stock[1]), further(*stock), whole(others)]
     for runs in (one, two):
         rows += [*map(whole, runs), further(*runs)]
-    rows += [whole(run) for run in grown] + ([further(*grown)] if growth else [])
+    for runs in grown:
+        rows += [*map(whole, runs), further(*runs)]
+    one, two = grown or (one, two)
     gain = one[1].cost.wall / two[1].cost.wall, further(*one).wall / further(*two).wall
     for told, run in zip(("one after another", "two at a time"), floors, strict=True):
         rows.append(Row("floor", told, run.cost.wall / FORKS, run.cost.cpu / FORKS, run.cost.peak))
     return rows, (
-        f"With {MANY} submissions two workers are {gain[0]:.2f} times as fast as one; "
+        f"With {one[1].submissions:,} submissions two workers are {gain[0]:.2f} times as fast as one; "
         f"without the start, {gain[1]:.2f} times."
     )
 
