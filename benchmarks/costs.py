@@ -31,8 +31,6 @@ from autograder.inputs import seeded
 from autograder.student import LocalStudent, StudentError
 
 SAMPLE_S = 0.25
-SAMPLING = 0.05
-"""The share of one core's time that looking at memory may take: it would slow down what is timed."""
 FORKS = 200
 
 
@@ -44,27 +42,28 @@ class Cost:
     cpu: float
     """User and system seconds of all processes."""
     peak: float
-    """Bytes of all processes together, shared pages counted once; 0 where the system doesn't tell."""
+    """Bytes of all processes together, shared pages counted once; 0 where nobody looked, or the system doesn't tell."""
 
 
 @contextlib.contextmanager
-def watched() -> Iterator[Callable[[], Cost]]:
-    """Measure what this process starts inside the block; call the result after it."""
+def watched(memory: bool) -> Iterator[Callable[[], Cost]]:
+    """Measure what this process starts inside the block; call the result after it.
+
+    To look at `memory` takes a good part of a core, so the times of such a run are not to be compared.
+    """
     others = {child.pid for child in _family()}
     wall = cpu = peak = 0.0
     ended = threading.Event()
 
     def sample() -> None:
         nonlocal peak
-        pause = SAMPLE_S
-        while not ended.wait(pause):
-            asked = time.perf_counter()
+        while not ended.wait(SAMPLE_S):
             peak = max(peak, sum(_bytes(child) for child in _family() if child.pid not in others))
-            pause = max(SAMPLE_S, (time.perf_counter() - asked) / SAMPLING)
 
     sampler = threading.Thread(target=sample)
     before, started = _cpu(resource.RUSAGE_CHILDREN), time.perf_counter()
-    sampler.start()
+    if memory:
+        sampler.start()
     try:
         yield lambda: Cost(wall, cpu, peak)
     finally:
@@ -74,7 +73,8 @@ def watched() -> Iterator[Callable[[], Cost]]:
                 pass
         cpu = _cpu(resource.RUSAGE_CHILDREN) - before
         ended.set()
-        sampler.join()
+        if memory:
+            sampler.join()
 
 
 def adopt_orphans() -> None:
@@ -83,9 +83,9 @@ def adopt_orphans() -> None:
         ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
 
 
-def floor(classes: Classes, at_once: int) -> Cost:
+def floor(classes: Classes, at_once: int, memory: bool) -> Cost:
     """Time FORKS forks, `at_once` at a time, in a fresh process that holds nothing else."""
-    with watched() as cost, ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
+    with watched(memory) as cost, ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as fresh:
         wall, cpu = fresh.submit(forks, classes, at_once).result()
     return Cost(wall, cpu, cost().peak)
 

@@ -3,7 +3,7 @@
 `python benchmarks/throughput.py` prints a table; `--growth` adds runs of 100 and 1,000; `--out DIR` draws it.
 
 What is timed: whole processes, from outside, from start to end; CPU seconds are user and system time of a process and
-all that it started; peak memory is that of all of them together, shared pages counted once (PSS, sampled).
+all that it started; peak memory is that of all of them together, shared pages counted once (PSS), in a run apart.
 "A run of N" is the whole process divided by N, so it holds the start: importing torch and nbgrader, starting a jail.
 "Each further one" leaves the start out: the slope between a small run and a larger one.
 Otter has no runs: `otter run` grades one notebook a process, so both are the same.
@@ -51,10 +51,12 @@ class Run:
 
     grader: str
     submissions: int
-    measure: Callable[[], Cost]
+    measure: Callable[[bool], Cost]
+    """Run it; if it is told so, with an eye on its memory and not on its time."""
     guess: float
     """Seconds it may take: for the time left, until it has run once."""
     costs: list[Cost] = field(default_factory=list)
+    peak: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -63,9 +65,9 @@ class Run:
 
     @property
     def cost(self) -> Cost:
-        """The median over the rounds, and the highest peak."""
+        """The median over the rounds, and the peak."""
         wall, cpu = (statistics.median(getattr(cost, kind) for cost in self.costs) for kind in ("wall", "cpu"))
-        return Cost(wall, cpu, max(cost.peak for cost in self.costs))
+        return Cost(wall, cpu, self.peak)
 
 
 @dataclass(frozen=True)
@@ -92,11 +94,11 @@ def commands(tool: str, course: Path, otter: str, workers: int) -> list[list[str
     return [[*run, "--output-dir", str(path.parents[1]), str(path)] for path in papers]
 
 
-def graded(classes: Classes, tool: str, submissions: int, otter: str = "", workers: int = 1) -> Cost:
+def graded(classes: Classes, tool: str, submissions: int, memory: bool, otter: str = "", workers: int = 1) -> Cost:
     """Time a grader on a fresh folder, and see that it gave full marks to the right students."""
     course = classes.course(tool, submissions)
     log = classes.root / "run.log"
-    with log.open("w", encoding="utf-8") as out, watched() as cost:
+    with log.open("w", encoding="utf-8") as out, watched(memory) as cost:
         for command in commands(tool, course, otter, workers):
             if subprocess.run(command, cwd=course, stdout=out, stderr=out, check=False).returncode:
                 sys.exit(f"{' '.join(command)} failed:\n{log.read_text(encoding='utf-8')[-2000:]}")
@@ -106,14 +108,21 @@ def graded(classes: Classes, tool: str, submissions: int, otter: str = "", worke
 
 
 def take_turns(runs: list[Run], rounds: int) -> None:
-    """Run all in turn, so that a slow minute of the machine hits everyone; say on stderr how long it still takes."""
-    for turn in range(rounds):
+    """Run all in turn, so that a slow minute of the machine hits everyone, and once more for their memory.
+
+    Says on stderr how long it still takes.
+    """
+    for turn in range(rounds + 1):
         for place, run in enumerate(runs):
             left = sum(later.seconds for later in runs[place:])
-            left += (rounds - turn - 1) * sum(later.seconds for later in runs)
-            told = f"round {turn + 1} of {rounds}: {run.grader}, {_count(run.submissions, 'submission')}"
+            left += (rounds - turn) * sum(later.seconds for later in runs)
+            which = f"round {turn + 1} of {rounds}" if turn < rounds else "a look at memory"
+            told = f"{which}: {run.grader}, {_count(run.submissions, 'submission')}"
             print(f"{told}; about {left / 60:.1f} minutes left", file=sys.stderr)
-            run.costs.append(run.measure())
+            if turn < rounds:
+                run.costs.append(run.measure(False))
+            else:
+                run.peak = run.measure(True).peak
 
 
 def whole(run: Run) -> Row:
@@ -213,7 +222,7 @@ def main() -> None:
     parser.add_argument("--submissions", type=int, default=10, metavar="N", help="in a run [%(default)s]")
     parser.add_argument("--rounds", type=int, default=3, help="times that each grader has its turn [%(default)s]")
     parser.add_argument("--mistaken", type=int, default=3, help="of ten students, who have a mistake [%(default)s]")
-    parser.add_argument("--growth", action="store_true", help="also 100 and 1,000 submissions, once")
+    parser.add_argument("--growth", action="store_true", help="also 100 and 1,000 submissions")
     parser.add_argument("--otter-python", metavar="PATH", help="a Python that has Otter [its own, made on first use]")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where to draw throughput.svg and .png")
     asked = parser.parse_args()
@@ -246,12 +255,12 @@ def timed(classes: Classes, otter: str, n: int, rounds: int, growth: bool) -> tu
         return Run(name, submissions, partial(graded, classes, "kit", submissions, workers=workers), guess)
 
     stock = [Run("nbgrader", s, partial(graded, classes, "nbgrader", s), 4 + 3 * s) for s in (1, n)]
-    others = Run("otter", n, partial(graded, classes, "otter", n, otter), 6 * n)
+    others = Run("otter", n, partial(graded, classes, "otter", n, otter=otter), 6 * n)
     one, two = ([kit(workers, s) for s in (n, MANY)] for workers in (1, 2))
     floors = [Run("floor", FORKS, partial(floor, classes, at_once), 6) for at_once in (1, 2)]
     take_turns([*stock, others, *one, *two, *floors], rounds)
     grown = [[kit(workers, submissions) for submissions in GROWTH] for workers in (1, 2) if growth]
-    take_turns([run for runs in grown for run in runs], 1)
+    take_turns([run for runs in grown for run in runs], rounds)
 
     rows = [whole(stock[1]), further(*stock), whole(others)]
     for runs in (one, two):

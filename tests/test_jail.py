@@ -348,6 +348,19 @@ thread.start(); thread.join()
         assert inmate.execute(Step(0, 1, source)) == []
 
 
+def test_an_optimiser_can_be_made(jail: Jail) -> None:
+    """What torch loads when an optimiser is made wants a folder that exists; it is not the student's to miss."""
+    lines = [
+        "import torch",
+        "weight = torch.nn.Parameter(torch.ones(1))",
+        "weight.clone().backward(torch.ones(1))",
+        "torch.optim.SGD([weight], lr=0.5).step()",
+        "assert weight.item() == 0.5",
+    ]
+    with jail.fork() as inmate:
+        assert [inmate.execute(Step(0, 1, line)) for line in lines] == [[]] * len(lines)
+
+
 def test_a_file_can_be_written_where_namespaces_are(jail: Jail) -> None:
     """A notebook's own files live in its own small folder, or nowhere."""
     with jail.fork() as inmate:

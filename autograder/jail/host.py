@@ -219,6 +219,7 @@ def _zygote(control: socket.socket, home: str, complaints: IO[bytes]) -> subproc
         "PATH": "",
         "LANG": "C.UTF-8",
         "MPLBACKEND": "agg",
+        "TORCHINDUCTOR_CACHE_DIR": "/",  # torch makes no optimiser without one; nothing is kept there
         "PYTHONHASHSEED": "0",  # so that sets come in the same order whenever a submission is graded
         **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
     }

@@ -108,6 +108,7 @@ class Zygote:
         if "learn" in asked:
             with contextlib.suppress(Exception):  # each fork tries again, and says what it means
                 self.session.learn(asked["learn"])
+            gc.freeze()
             return
         if "became" in asked:
             pid = asked["became"]
@@ -194,7 +195,7 @@ def _warm_up() -> tuple[Session, Figures]:
     folder = tempfile.mkdtemp()
     shell, figures = make(folder)
     shutil.rmtree(folder, ignore_errors=True)
-    tempfile.tempdir = None
+    tempfile.tempdir = HOME  # not tried out: the zygote has none, nor has a fork without namespaces
     for name in ("HOME", "TMPDIR"):
         os.environ[name] = HOME
     np.random.seed(0)  # the generator that notebooks use

@@ -5,10 +5,18 @@ Globals that the answers have no business with hold nan while they run, unless t
 Modules are made in the dtype of the inputs, and the numbers they drew are overwritten in place.
 """
 
+import contextlib
+
 import torch
 
 STRANGERS = ("x", "w", "b", "xb", "inp", "out", "output", "targ", "loss", "w1", "b1", "w2", "b2", "l1", "l2", "lr", "p")
 WEIGHTS = ("w1", "b1", "w2", "b2")
+
+with contextlib.suppress(RuntimeError, ImportError):  # where autograd is off
+    # What torch loads behind these at first use takes it a second: here it is loaded once, and not by each notebook.
+    _first = torch.nn.Parameter(torch.zeros(1))
+    _first.clone().backward(torch.ones(1))
+    torch.optim.SGD([_first], lr=1.0)
 
 
 def autograd_gradients(nb, inp, targ, w1, b1, w2, b2, calls):
