@@ -130,7 +130,7 @@ class Batch:
                             submission_sha256=todo[who], kit=__version__, rules=self._rules, result=made.result
                         )
                         _store(self._course, name, who, kept)
-                    yield Graded(who, made.result, again=True, before=last.result if last else None)
+                    yield Graded(who, made.result.shared(), again=True, before=last.result if last else None)
 
     def _pages(self, students: list[str], master: Mapping[str, MasterCell]) -> Iterator[tuple[str, Page]]:
         if self._alone is not None:
@@ -278,7 +278,8 @@ def belongs(root: Path, who: str, path: Path) -> bool:
 def stored(course: Course, name: str, student: str) -> Stored | None:
     """The last result of a student, if there is one that can be read."""
     try:
-        return Stored.model_validate_json(_record(course, name, student).read_bytes())
+        found = Stored.model_validate_json(_record(course, name, student).read_bytes())
+        return found.model_copy(update={"result": found.result.shared()})
     except (OSError, ValidationError):
         return None
 

@@ -73,7 +73,8 @@ class Grader:
             return self._unjudged(
                 "not_this_assignment",
                 name,
-                f"This notebook defines none of {wanted}, and has no cell of the assignment {self.assignment.name}.",
+                f"This notebook defines none of {wanted}, and has not half of the cells that {self.assignment.name} "
+                "asks for. If it answers another assignment, hand it in there.",
                 found,
             )
         try:

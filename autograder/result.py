@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -127,3 +128,13 @@ class Result(Record):
             if question.id == name:
                 return question
         raise KeyError(name)
+
+    def shared(self) -> Result:
+        """Hold questions that equal another student's only once: most of a class answers alike."""
+        return self.model_copy(update={"questions": tuple(map(_first, self.questions))})
+
+
+@functools.lru_cache(maxsize=4096)
+def _first(question: Question) -> Question:
+    """Give the first question that equals this one."""
+    return question

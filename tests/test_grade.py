@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -149,12 +150,41 @@ def test_a_syntax_error_is_told_with_its_line(graded: Grade, right: dict[str, st
     assert result.score == 10
 
 
+def test_students_who_answer_alike_are_held_once(graded: Grade, right: dict[str, str]) -> None:
+    """Thousands of records fit into memory: equal questions are one object, and a record stays what it was."""
+    found = [graded(answering(right)), graded(answering(right, sigma="def sigma(x):\n    return x"))]
+    one, other = (Result.model_validate_json(result.model_dump_json()).shared() for result in found)
+
+    assert [one.model_dump(), other.model_dump()] == [result.model_dump() for result in found]
+    assert one.question("loss") is other.question("loss")
+    assert one.question("sigma") is not other.question("sigma")
+
+
 def test_a_notebook_of_something_else_is_called_so(graded: Grade) -> None:
     """A notebook without any of the functions is not zero points of this assignment."""
     result = graded(notebook_of("def lin(x, w, b):\n    return x @ w + b"))
 
     assert result.status == "not_this_assignment"
     assert result.questions == ()
+
+
+@pytest.mark.parametrize(("lesson", "handed_in_as"), [("batch", "cached"), ("cached", "batch"), ("mlp", "modules")])
+def test_a_notebook_of_another_lesson_is_called_so(course: Course, lesson: str, handed_in_as: str) -> None:
+    """Lessons have some cells of the same ids: a notebook that shares a few of them is no attempt at the other one."""
+    grader = Grader(course.assignment(handed_in_as), course.seed(handed_in_as))
+    result = grader.grade(Notebook(released(lesson)), "made up").result
+
+    assert result.status == "not_this_assignment"
+    assert "hand it in there" in result.message
+
+
+def test_a_notebook_whose_functions_were_renamed_is_an_attempt(graded: Grade) -> None:
+    """With its own cells, a notebook that defines none of the functions is graded, and no answer is found."""
+    content = json.loads(json.dumps(released("mlp")).replace("def ", "def my_other_"))
+    result = graded(content)
+
+    assert result.status == "graded"
+    assert result.question("sigma").status == "no_answer"
 
 
 def test_exit_and_prints_in_a_function_gain_nothing(graded: Grade, right: dict[str, str]) -> None:
