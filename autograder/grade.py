@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from autograder import by_hand, notebook, retrial
 from autograder import check as hidden
-from autograder import notebook, retrial
 from autograder.compare import Mismatch, explain
 from autograder.course import Assignment, BackpropKit, Question
 from autograder.diagnose import Recorder, diagnose
@@ -281,11 +281,11 @@ class Trial:
         if not verdict.points or not _is_by_hand(self.assignment, self.question, current_seed()):
             return verdict
         names = " and ".join(self.question.names)
-        if self.sources is not None and retrial.differences(self.sources, self.assignment.names):
+        if self.sources is not None and by_hand.differences(self.sources, self.assignment.names):
             leans, kept = f"{names} takes differences of function values where a derivative is asked for", 0.0
-        elif self.sources is not None and retrial.reaches_inside(self.sources):
+        elif self.sources is not None and by_hand.reaches_inside(self.sources):
             leans, kept = f"{names} reaches into torch's inner parts, and is asked for by hand", 0.0
-        elif policy == "require" or self.sources is None or retrial.may_lean(self.sources):
+        elif policy == "require" or self.sources is None or by_hand.may_lean(self.sources):
             with student.given([*retrial.AUTOGRAD_OFF, *given], retrial.AUTOGRAD_ON) as other:
                 again = judge(self.assignment, self.question, other, self.notebook, name_mistakes=False)
             if again.points is not None and again.points >= verdict.points:

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from autograder import kernel, retrial
+from autograder.by_hand import differences, may_lean
 from autograder.course import Assignment, BackpropKit, Course
 from autograder.demo import filled
 from autograder.diagnose import bank
@@ -22,7 +23,7 @@ from autograder.notebook import Notebook, Statement
 from autograder.reference import edited, solutions_of, source_of
 from autograder.release import fresh
 from autograder.result import Result
-from autograder.retrial import AUTOGRAD_OFF, AUTOGRAD_ON, differences, may_lean
+from autograder.retrial import AUTOGRAD_OFF, AUTOGRAD_ON
 from autograder.student import Jailer, LocalStudent, Opener, trusting
 from tests import retrials
 from tests.conftest import notebook_of
