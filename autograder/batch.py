@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
@@ -244,10 +244,11 @@ _worker: Worker | None = None
 
 
 def _cores(workers: int) -> list[int]:
-    """Give each worker its core, where there are as many.
+    """A core for each worker, if there are as many cores as workers; else none.
 
     A worker and its jail take turns: on one core the next turn finds its data in the cache, and nobody wakes another
-    core for it. Fewer workers than cores are left to the system, which knows what else is running.
+    core for it. Fewer workers than cores are left to the system, which knows what else is running; where each has its
+    core, something else that runs there slows one of them down, and the others take over its submissions.
     """
     cores = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
     return cores if len(cores) == workers else []
@@ -256,8 +257,9 @@ def _cores(workers: int) -> list[int]:
 def _enter(job: Job, cores: SimpleQueue[int]) -> None:
     if sys.platform == "linux":
         control(_PR_SET_PDEATHSIG, signal.SIGKILL)  # a pool's process waits for ever for a parent that was killed
-        if not cores.empty():
-            os.sched_setaffinity(0, {cores.get()})
+        with suppress(OSError):  # where that may not be chosen
+            if not cores.empty():
+                os.sched_setaffinity(0, {cores.get()})
     global _worker  # noqa: PLW0603 - a pool's process has one worker, and no other place to keep it
     _worker = Worker(job)
 

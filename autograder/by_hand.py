@@ -11,21 +11,20 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 _LEADS_TO_AUTOGRAD = re.compile(
     r"autograd|(set_|is_|retain_|requires_|enable_|no_)?grad(_|_fn|_enabled|_and_value)?|inference_mode|Parameter"
-    r"|func|functorch|vjp|jvp|jac\w+|hessian|vhp|hvp|forward_ad|gradient|optim|\w*hooks?|fx|jit|export|testing|sympy|scipy"
+    r"|func|functorch|ops|aten|\w+_backward\w*|clip_grad\w*|\w*total_norm|vjp|jvp|jac\w+|hessian|vhp|hvp|forward_ad|gradient|optim|\w*hooks?|fx|jit|export|testing|sympy|scipy"
     r"|_\w*|(get|set)attr|vars|eval|exec|compile|globals|locals|get_ipython|IPython|import_module|get_type_hints"
     r"|sys|builtins|importlib|operator|inspect|types|pickle|marshal|runpy|ctypes|gc|threading|\*"
 )
 """An attribute, a keyword or an imported name that brings torch's derivatives, or what leads to anything."""
 
-_BUILT_IN = re.compile(r"(get|set)attr|vars|eval|exec|compile|globals|locals|get_ipython|__\w+__")
-"""Names that lead to anything without an import; other names are the notebook's own, `grad` and `func` among them."""
-
 _LEADS_NOWHERE = frozenset({"__future__", "__init__", "__call__", "__class__", "__name__", "__main__", "__len__", "_"})
+
+_WORD = re.compile(r"\w+")
 
 _PLAIN_MODULE = re.compile(
     "__future__|abc|cmath|collections|contextlib|copy|data_utils|dataclasses|enum|functools|itertools|math|matplotlib"
@@ -39,6 +38,7 @@ _SLOPES = re.compile(r".*\.imag|(torch|np|numpy)\.(imag|view_as_real|diff|gradie
 _SLOPE_WORDS = {"imag", "view_as_real", "diff", "gradient"}
 
 _INNER = re.compile(
+    r"\blog_abs_det_jacobian\b|"
     r"\btorch\s*\.\s*(_(?!_)\w+|ops\b|nn\s*\.\s*grad\b)"
     r"|\bfrom\s+torch(\.\w+)*\s+import\b[^\n]*\b(_(?!_)\w+|ops|\w+_backward\w*)\b|\bfrom\s+torch\.(ops|nn\.grad)\b"
 )
@@ -48,7 +48,7 @@ def may_lean(sources: Iterable[str]) -> bool:
     """Whether a text has one of the words without which nobody comes to torch's derivatives.
 
     The inputs of a hidden test ask for none, so `backward` alone leads nowhere: a layer has a method of that name, too.
-    A variable may be called `grad` or `gradient`; what is nested too deeply to be read may lean on anything.
+    A variable or an argument may be called `grad`; what is nested too deeply to be read may lean on anything.
     """
     try:
         return any(_read(source).leads for source in sources)
@@ -93,7 +93,7 @@ class _Read:
     """Whether something in it leads to torch's derivatives."""
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=256)
 def _read(source: str) -> _Read:
     nodes = list(ast.walk(_Plainly().visit(ast.parse(source))))
     functions = tuple(node for node in nodes if isinstance(node, ast.FunctionDef | ast.Lambda))
@@ -104,19 +104,36 @@ def _read(source: str) -> _Read:
             names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
     attributes = [node for node in nodes if isinstance(node, ast.Attribute) and node.attr in _SLOPE_WORDS]
     slopes = any(_SLOPES.fullmatch(ast.unparse(node)) for node in attributes)
-    return _Read(functions, frozenset(names), slopes, any(_leads(node) for node in nodes))
+    said = {id(node.value) for node in nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)}
+    own = _LEADS_NOWHERE | _bound(nodes)
+    leads = any(_leads(node, own) for node in nodes if id(node) not in said)
+    return _Read(functions, frozenset(names), slopes, leads)
 
 
-def _leads(node: ast.AST) -> bool:
+def _bound(nodes: Iterable[ast.AST]) -> set[str]:
+    """The names that a statement gives to things of its own."""
+    found: set[str] = set()
+    for node in nodes:
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
+                found.add(name)
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                found.add(name)
+    return found
+
+
+def _leads(node: ast.AST, own: Collection[str]) -> bool:
     """Whether a piece of a statement leads to torch's derivatives, or to whatever its author likes."""
     words: list[str] = []
     match node:
-        case ast.Name(id=name):
-            return name not in _LEADS_NOWHERE and _BUILT_IN.fullmatch(name) is not None
+        case ast.Name(id=name):  # another statement may have imported it
+            return name not in own and _LEADS_TO_AUTOGRAD.fullmatch(name) is not None
         case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name) if not name.startswith("__"):
             words = [name.lstrip("_")]  # of the notebook's own class
-        case ast.Attribute(attr=name) | ast.Constant(value=str(name)):
+        case ast.Attribute(attr=name):
             words = [name]
+        case ast.Constant(value=str(text)):
+            words = _WORD.findall(text)
         case ast.keyword(arg=str(name)):
             words = [name]
         case ast.MatchClass(kwd_attrs=names):
@@ -132,7 +149,7 @@ def _leads(node: ast.AST) -> bool:
     return any(word not in _LEADS_NOWHERE and _LEADS_TO_AUTOGRAD.fullmatch(word) for word in words)
 
 
-@functools.lru_cache(maxsize=8192)
+@functools.lru_cache(maxsize=256)
 def _has_quotient(source: str, own: frozenset[str]) -> bool:
     return any(_quotients(function, own) for function in _read(source).functions)
 

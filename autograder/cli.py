@@ -253,10 +253,18 @@ def report(
 
 
 def main() -> None:
+    """Be the `autograder` command: run it in a process of its own."""
+    gc.set_threshold(_BEFORE_COLLECTING)
+    try:
+        run()
+    finally:
+        gc.freeze()  # memory goes as a whole: to take a million objects apart first is half a second lost
+
+
+def run() -> None:
     """Run a command; what stops it is told in a sentence, never in a traceback."""
     # nbgrader's schema checks would build a grammar of web addresses, one second at every start, and never use it.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # None: import as if not installed
-    gc.set_threshold(_BEFORE_COLLECTING)
     try:
         app()
     except KitError as error:
@@ -274,8 +282,6 @@ def main() -> None:
     except KeyboardInterrupt:
         print("autograder: stopped; what was graded so far is kept.", file=sys.stderr)
         sys.exit(130)
-    finally:
-        gc.freeze()  # memory goes as a whole: to take a million objects apart first is half a second lost
 
 
 def _graded(batch: Batch) -> Iterator[Graded]:

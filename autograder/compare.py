@@ -101,11 +101,11 @@ def unchanged(after: Mapping[str, Value], before: Mapping[str, torch.Tensor]) ->
 
 
 def close(got: torch.Tensor, want: torch.Tensor) -> bool:
-    """|got - want| <= RTOL |want| + ATOL max|want|, entry by entry, for equal shapes and finite numbers."""
+    """|got - want| < RTOL |want| + ATOL max|want|, entry by entry, for equal shapes and finite numbers."""
     if got.shape != want.shape or got.is_complex():
         return False
     got, want = got.double(), want.double()
-    return bool((got - want).abs().le(_bound(want)).all())
+    return bool((got - want).abs().lt(_bound(want)).all())
 
 
 def _bound(want: torch.Tensor) -> torch.Tensor:

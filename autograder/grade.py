@@ -7,7 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -73,10 +73,11 @@ class Grader:
             return self._unjudged(
                 "not_this_assignment",
                 name,
-                f"This notebook defines none of {wanted}, and has not half of the cells that {self.assignment.name} "
-                "asks for. If it answers another assignment, hand it in there.",
+                f"This notebook defines none of {wanted}, and has fewer than half of the cells that "
+                f"{self.assignment.name} asks for. If it answers another assignment, hand it in there.",
                 found,
             )
+        self.opener.learn(hidden.flows_text(self.assignment.name))
         try:
             submission.read()
             outputs, flags = submission.outputs(), submission.flags()  # what is told later may tell hidden inputs
@@ -115,6 +116,7 @@ class Grader:
             trial = Trial(self.assignment, question, before, submission.notebook, submission.sources(question))
             verdict = trial.judge(submission.student(question), self.settings)
             if verdict.status == "no_answer" and submission.complete(question):
+                trial = replace(trial, sources=submission.sources(question))
                 verdict = trial.judge(submission.student(question), self.settings)
             before.append(verdict)
             yield verdict.model_copy(update={"definition": submission.chosen(question)})

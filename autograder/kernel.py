@@ -47,14 +47,38 @@ def points(assignment: str, question: str, names: dict[str, Any]) -> float:
 
 
 def _sources(question: Question, names: dict[str, Any]) -> list[str] | None:
-    """The text of a question's own functions, as the kernel remembers it; None if it doesn't, or only a part of it."""
+    """The text of a question's own functions and of what they use, as the kernel remembers it.
+
+    What comes from torch stands for itself, as its import. None if a part is not remembered, or only half.
+    """
+    found: dict[str, str] = {}
+    waiting = list(question.names)
     try:
-        found = [textwrap.dedent(inspect.getsource(names[name])) for name in question.names]
-        for source in found:
-            ast.parse(source)
+        while waiting:
+            name = waiting.pop()
+            found[name] = text = _text(name, names[name])
+            read = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+            waiting += [other for other in read & names.keys() if other not in found and _has_text(names[other])]
     except (KeyError, OSError, TypeError, SyntaxError, RecursionError):
         return None
-    return found
+    return list(found.values())
+
+
+def _has_text(thing: Any) -> bool:
+    return callable(thing) or inspect.ismodule(thing)
+
+
+def _text(name: str, thing: Any) -> str:
+    if hasattr(thing, "__wrapped__"):  # it has the text of something else
+        raise TypeError(f"{name} is wrapped")
+    module = getattr(thing, "__module__", None) or ""
+    if inspect.ismodule(thing):
+        return f"import {thing.__name__} as {name}"
+    if module.partition(".")[0] == "torch" and isinstance(getattr(thing, "__name__", None), str):
+        return f"from {module} import {thing.__name__} as {name}"
+    if inspect.isbuiltin(thing):  # torch.tanh and its kind
+        return ""
+    return textwrap.dedent(inspect.getsource(thing))
 
 
 @functools.cache

@@ -31,6 +31,9 @@ LARGEST_CELL, LARGEST_CODE = 1 << 18, 1 << 20
 MAGICS = 40
 """Magics and shell lines that one cell may have."""
 
+_TIMED = re.compile(r"\s*%%(time|timeit|prun|capture|memit|mprun|lprun)\b[^\n]*")
+"""A first line that runs the cell as it stands, and looks on."""
+
 _MAGIC = re.compile(r"^[ \t]*[%!?,;/]|=[ \t]*[%!]|\?[ \t]*$", re.MULTILINE)
 _TOO_LONG = "it is too long to have been written by hand"
 _TOO_DEEP = "it is nested too deeply, or has too many magics"
@@ -373,7 +376,9 @@ def _cells(content: dict[str, Any]) -> Iterator[Cell]:
 
 
 def _python(source: str) -> str:
-    """Turn a cell into Python: magics and shell lines become calls of get_ipython()."""
+    """Turn a cell into Python: magics and shell lines become calls of get_ipython(), `%%time` and its kind go."""
+    if timed := _TIMED.match(source):
+        source = "\n" * timed[0].count("\n") + source[timed.end() :]
     try:
         ast.parse(source)
     except SyntaxError:

@@ -131,10 +131,10 @@ class Result(Record):
 
     def shared(self) -> Result:
         """Hold questions that equal another student's only once: most of a class answers alike."""
-        return self.model_copy(update={"questions": tuple(map(_first, self.questions))})
+        return self.model_copy(update={"questions": tuple(map(_one_for_all, self.questions))})
 
 
 @functools.lru_cache(maxsize=4096)
-def _first(question: Question) -> Question:
-    """Give the first question that equals this one."""
+def _one_for_all(question: Question) -> Question:
+    """Give the one question that stands for all that equal it."""
     return question

@@ -168,7 +168,6 @@ class JailedStudent:
         """
         given = {name: _cast(tensor, torch.float32) for name, tensor in tensors.items()}
         flows = flows_source(flow)
-        self._jail.learn(flows)
         try:
             try:
                 return self._inside().call(flows, flow.__name__, given)
@@ -252,6 +251,10 @@ class Opener(Protocol):
     level: JailLevel
     """How they are held."""
 
+    def learn(self, flows: str) -> None:
+        """Be told a source text of flows before the first student who is asked by them."""
+        ...
+
     def open(self) -> Reader:
         """Make a student."""
         ...
@@ -261,6 +264,9 @@ class Trusting:
     """Makes students in this process: their code can do whatever the grader can."""
 
     level: JailLevel = "none"
+
+    def learn(self, flows: str) -> None:
+        """Nothing to be got ready: flows are compiled for each student."""
 
     def open(self) -> Reader:
         """Make a student in this process."""
@@ -276,6 +282,10 @@ class Jailer:
     def __init__(self, jail: Jail, budget_s: float = 120.0) -> None:
         self.level: JailLevel = jail.level
         self._jail, self._budget_s = jail, budget_s
+
+    def learn(self, flows: str) -> None:
+        """Have flows compiled once, where every fork finds them."""
+        self._jail.learn(flows)
 
     def open(self) -> Reader:
         """Make a student in a fork of its own."""

@@ -72,9 +72,11 @@ class Submission:
         """Run the whole notebook for a question whose names are still missing, if that could bring them."""
         if question.id in self._own or any(self.notebook.definitions(name) for name in question.names):
             return False
-        if not any("*" in s.binds or "exec" in s.reads or "get_ipython" in s.reads for s in self.notebook.statements):
+        if not any(map(_brings_anything, self.notebook.statements)):
             return False
-        self._own[question.id] = self._read(self._everything())
+        everything = self._everything()
+        self._own[question.id] = self._read(everything)
+        self._needed[question.id] = [s for s in everything if _brings_anything(s)]
         return True
 
     def sources(self, question: Question) -> list[str]:
@@ -137,6 +139,11 @@ class Submission:
 def _is_asked(cell: Cell) -> bool:
     """Whether a cell is one to be filled in or graded: titles and pictures have the same ids in many lessons."""
     return bool(cell.nbgrader.get("solution") or cell.nbgrader.get("grade"))
+
+
+def _brings_anything(statement: Statement) -> bool:
+    """Whether a statement may define what its text doesn't show."""
+    return "*" in statement.binds or "exec" in statement.reads or "get_ipython" in statement.reads
 
 
 def _not_run(found: Notebook) -> Iterator[str]:

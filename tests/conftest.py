@@ -88,7 +88,7 @@ def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", words)
         try:
-            cli.main()
+            cli.run()
         except SystemExit as left:
             code = left.code if isinstance(left.code, int) else 1
     return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())

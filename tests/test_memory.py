@@ -28,7 +28,7 @@ for at in large[::7]:
 if sys.argv[1] == "settled":
     from autograder.jail import memory
 
-    memory.settle("")
+    memory.settle(str)
 
 new = [bytes(167) for _ in range(1000)]
 chunks = [malloc(2000) for _ in range(1000)]

@@ -189,7 +189,8 @@ def example_class() -> list[Result]:
             "mei",
             status="not_this_assignment",
             message="This notebook defines none of sigma, dsigma, loss, dloss, forward_pass, backward_pass, "
-            "and has not half of the cells that mlp asks for. If it answers another assignment, hand it in there.",
+            "and has fewer than half of the cells that mlp asks for. "
+            "If it answers another assignment, hand it in there.",
         ),
         result("nour", status="unreadable", message="The file is cut off: it stops in the middle of a cell."),
         result(

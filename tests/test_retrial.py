@@ -209,6 +209,10 @@ def test_a_name_of_its_own_leads_nowhere(source: str) -> None:
         "from torch import optim as descend",
         "import torch.func as F",
         "import code",
+        "def dsigma(x):\n    return vmap(grad(sigma))(x)",
+        "def dsigma(x):\n    return t.ops.aten.tanh_backward(t.ones_like(x), sigma(x))",
+        "def dsigma(x):\n    return string.Formatter().get_field('0.weight.grad', (e,), {})[0]",
+        "norm = torch.nn.utils.clip_grad_norm_(e.parameters(), 9.0)",
         "from . import anything",
         "x = torch.tensor(1.0, requires_grad=True)",
         "x = torch.tensor(1.0, **{'requires_grad': True})",
@@ -403,10 +407,49 @@ TABLE = {
 }
 
 
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["%%time\ndef dsigma(x):\n    s = x.clone().requires_grad_()\n"
+         "    return torch.autograd.grad(sigma(s).sum(), s)[0]"],
+        ["%%capture\ndef dsigma(x):\n    h = 1e-4\n    x = x.double()\n"
+         "    return ((sigma(x + h) - sigma(x - h)) / (2 * h)).float()"],
+        ["exec('def dsigma(x):\\n    return torch.func.vmap(torch.func.grad(torch.tanh))(x)')"],
+    ],
+)  # fmt: skip
+def test_a_derivative_in_a_timed_cell_is_read_too(
+    mlp: Assignment, course: Course, right: Mapping[str, str], jailer: Opener, cells: list[str]
+) -> None:
+    """A first line that times a cell, or text that is run, hides nothing."""
+    others = [source for name, source in right.items() if name != "dsigma"]
+    grader = Grader(mlp, course.seed("mlp"), jailer, BackpropKit(by_hand="require"))
+    result = grader.grade(Notebook(notebook_of("import torch", *others, *cells)), "made up").result
+
+    assert [flag for flag in result.flags if flag.startswith("dsigma ")]
+    assert points(result)["dsigma"] == 1
+
+
+def test_a_kernel_reads_what_an_answer_uses(mlp: Assignment) -> None:
+    """Imports of another cell and helpers of one's own are read with the answer that calls them."""
+    dsigma = next(question for question in mlp.questions if question.id == "dsigma")
+    found = kernel._sources(dsigma, {"dsigma": points, "Result": torch.func.grad, "round": jacobian_of})
+
+    assert found is not None
+    assert not may_lean([inspect.getsource(points)])
+    assert may_lean(found)
+
+
+def jacobian_of(x: torch.Tensor) -> torch.Tensor:
+    """A helper that leans on autograd."""
+    found: torch.Tensor = torch.func.vmap(torch.func.grad(torch.tanh))(x)
+    return found
+
+
 def test_a_kernel_that_remembers_half_a_statement_judges_all_the_same(mlp: Assignment) -> None:
     """A lambda in a table has no source of its own: it is not read, and tried without autograd instead."""
     dsigma = next(question for question in mlp.questions if question.id == "dsigma")
 
     assert kernel._sources(dsigma, TABLE) is None
-    assert kernel._sources(dsigma, {"dsigma": torch.tanh}) is None
+    assert kernel._sources(dsigma, {"dsigma": torch.func.vmap(points)}) is None
+    assert kernel._sources(dsigma, {"dsigma": torch.tanh}) == ["from torch import tanh as dsigma"]
     assert kernel._sources(dsigma, {"dsigma": points}) == [inspect.getsource(points)]

@@ -73,10 +73,11 @@ class Jail:
 
     def learn(self, flows: str) -> None:
         """Have flows compiled where all later forks find them; a fork that doesn't, compiles them itself."""
-        if flows not in self._learned and len(flows) <= ORDER // 8:  # a character takes up to six bytes of JSON
+        order = {"learn": flows}
+        if flows not in self._learned and len(json.dumps(order)) <= ORDER:
             self._learned.add(flows)
             with contextlib.suppress(EOFError, OSError):  # the next fork starts another zygote
-                self._tell({"learn": flows})
+                self._tell(order)
 
     def became(self, pid: int) -> int | None:
         """Say how a fork ended: its exit code, or a signal as a negative number."""

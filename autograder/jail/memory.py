@@ -16,11 +16,13 @@ from autograder.jail.syscalls import call
 
 _POOL_BITS = 14
 _POOL_HEADER = 48
+_OTHERS = 8
+"""Blocks of a new pool that may have gone to the books kept here."""
 _LARGEST_SMALL = 512
 """Python allocates up to so many bytes from pools of blocks of one size, more from the C library."""
 _LARGEST_CHUNK, _SMALLEST_CHUNK = 1 << 16, 24
-_TRIES = 1 << 16
-"""Objects or chunks of one size that are taken at most."""
+_LARGEST_HOLES = 4 << 20
+"""Bytes that are taken at most in pieces of one size: another allocator may never come to an end."""
 
 _LARGE = 2 << 20
 _COLLAPSE = 25  # MADV_COLLAPSE
@@ -29,19 +31,19 @@ _filling: list[Any] = []
 """What fills the holes, for as long as this process and its forks live."""
 
 
-def settle(maps: str) -> None:
-    """Get this process's memory ready to be forked; `maps` is what /proc says of it."""
+def settle(maps: Callable[[], str]) -> None:
+    """Get this process's memory ready to be forked; `maps` reads what /proc says of it."""
     gc.collect()
     _fill_pools()
     _fill_heap()
     gc.freeze()  # else the first collection in a fork copies every page
-    _use_large_pages(maps)
+    _use_large_pages(maps())
 
 
 def _fill_pools() -> None:
     """Take the free blocks of Python's own pools, size by size, until whole new pools come."""
     for size in range(16, _LARGEST_SMALL + 1, 16):
-        capacity = ((1 << _POOL_BITS) - _POOL_HEADER) // size
+        capacity = ((1 << _POOL_BITS) - _POOL_HEADER) // size - _OTHERS
         pools: dict[int, list[Any]] = {}
         whole = 0
         for thing in _blocks(size):
@@ -56,7 +58,7 @@ def _fill_pools() -> None:
 def _blocks(size: int) -> Iterator[Any]:
     """Make objects that take this many bytes each."""
     others: dict[int, Callable[[int], Any]] = {16: lambda _: object(), 32: lambda number: number + (1 << 20)}
-    return map(others.get(size, lambda _: bytes(size - 33)), range(_TRIES))
+    return map(others.get(size, lambda _: bytes(size - 33)), range(_LARGEST_HOLES // size))
 
 
 class _State(ctypes.Structure):
@@ -79,7 +81,7 @@ def _fill_heap() -> None:
     size = _LARGEST_CHUNK
     while size >= _SMALLEST_CHUNK:
         end = end_of_heap(0) - state().free_at_the_end
-        for _ in range(_TRIES):
+        for _ in range(_LARGEST_HOLES // size):
             at = library.malloc(size)
             if at is None or at >= end - 16:
                 library.free(at)

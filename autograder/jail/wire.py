@@ -27,7 +27,7 @@ WIDEST = 64
 """More entries than this in one list or dictionary are cut off: no right answer has as many."""
 
 ORDER = 1 << 17
-"""The most bytes that a host says to its zygote at once."""
+"""The most bytes that a host says to its zygote at once, after the first order."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ KEPT = 256
 """How many ended forks are remembered, should the host ask what became of them."""
 
 _REHEARSALS = 20
+"""Times that a fork's work is done before the first fork: Python rewrites what it has run about ten times."""
 _REHEARSED = """
 import torch
 
@@ -73,7 +74,7 @@ class Zygote:
         self._poll = select.poll()
         self.session, self.figures = _warm_up()
         self._rehearse()
-        memory.settle(lock.about("maps"))
+        memory.settle(lambda: lock.about("maps"))
         lock.settle()
 
     def serve(self) -> None:
@@ -98,8 +99,9 @@ class Zygote:
                 (Kind.EXECUTE, codec.execute(Step(0, 1, _REHEARSED))),
                 (Kind.CALL, codec.call(_FLOW, "flow", given)),
             ):
-                _, _, answer = self._answer(Frame(kind, number, memoryview(b"".join(asked))))
-                b"".join(answer)
+                told, _, answer = self._answer(Frame(kind, number, memoryview(b"".join(asked))))
+                if told is Kind.RAISED:
+                    raise RuntimeError(f"the rehearsal failed: {codec.read_raised(memoryview(b''.join(answer)))}")
         self.session = Session(self.session.names)
         self.session.names.clear()
         self.session.names.update(names)
