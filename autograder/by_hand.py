@@ -16,11 +16,15 @@ from dataclasses import dataclass
 
 _LEADS_TO_AUTOGRAD = re.compile(
     r"autograd|(set_|is_|retain_|requires_|enable_|no_)?grad(_|_fn|_enabled|_and_value)?|inference_mode|Parameter"
-    r"|func|functorch|ops|aten|\w+_backward\w*|clip_grad\w*|\w*total_norm|vjp|jvp|jac\w+|hessian|vhp|hvp|forward_ad|gradient|optim|\w*hooks?|fx|jit|export|testing|sympy|scipy"
+    r"|func|functorch|vjp|jvp|jac\w+|hessian|vhp|hvp|forward_ad|gradient|ops|aten|\w+_backward\w*|clip_grad\w*"
+    r"|\w*total_norm|optim|\w*hooks?|fx|jit|export|testing|sympy|scipy"
     r"|_\w*|(get|set)attr|vars|eval|exec|compile|globals|locals|get_ipython|IPython|import_module|get_type_hints"
     r"|sys|builtins|importlib|operator|inspect|types|pickle|marshal|runpy|ctypes|gc|threading|\*"
 )
 """An attribute, a keyword or an imported name that brings torch's derivatives, or what leads to anything."""
+
+_BUILT_IN = re.compile(r"(get|set)attr|vars|eval|exec|compile|globals|locals|get_ipython|__\w+__")
+"""Names that need no import; another thing of such a name may be given to itself, as in `def f(x, eval=eval)`."""
 
 _LEADS_NOWHERE = frozenset({"__future__", "__init__", "__call__", "__class__", "__name__", "__main__", "__len__", "_"})
 
@@ -38,8 +42,7 @@ _SLOPES = re.compile(r".*\.imag|(torch|np|numpy)\.(imag|view_as_real|diff|gradie
 _SLOPE_WORDS = {"imag", "view_as_real", "diff", "gradient"}
 
 _INNER = re.compile(
-    r"\blog_abs_det_jacobian\b|"
-    r"\btorch\s*\.\s*(_(?!_)\w+|ops\b|nn\s*\.\s*grad\b)"
+    r"\blog_abs_det_jacobian\b|\btorch\s*\.\s*(_(?!_)\w+|ops\b|nn\s*\.\s*grad\b)"
     r"|\bfrom\s+torch(\.\w+)*\s+import\b[^\n]*\b(_(?!_)\w+|ops|\w+_backward\w*)\b|\bfrom\s+torch\.(ops|nn\.grad)\b"
 )
 
@@ -105,7 +108,7 @@ def _read(source: str) -> _Read:
     attributes = [node for node in nodes if isinstance(node, ast.Attribute) and node.attr in _SLOPE_WORDS]
     slopes = any(_SLOPES.fullmatch(ast.unparse(node)) for node in attributes)
     said = {id(node.value) for node in nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)}
-    own = _LEADS_NOWHERE | _bound(nodes)
+    own = _bound(nodes)
     leads = any(_leads(node, own) for node in nodes if id(node) not in said)
     return _Read(functions, frozenset(names), slopes, leads)
 
@@ -127,7 +130,7 @@ def _leads(node: ast.AST, own: Collection[str]) -> bool:
     words: list[str] = []
     match node:
         case ast.Name(id=name):  # another statement may have imported it
-            return name not in own and _LEADS_TO_AUTOGRAD.fullmatch(name) is not None
+            words = [] if name in own and not _BUILT_IN.fullmatch(name) else [name]
         case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name) if not name.startswith("__"):
             words = [name.lstrip("_")]  # of the notebook's own class
         case ast.Attribute(attr=name):

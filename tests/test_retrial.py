@@ -209,6 +209,7 @@ def test_a_name_of_its_own_leads_nowhere(source: str) -> None:
         "from torch import optim as descend",
         "import torch.func as F",
         "import code",
+        "def dsigma(x, eval=eval):\n    return eval('t' + 'orch')",
         "def dsigma(x):\n    return vmap(grad(sigma))(x)",
         "def dsigma(x):\n    return t.ops.aten.tanh_backward(t.ones_like(x), sigma(x))",
         "def dsigma(x):\n    return string.Formatter().get_field('0.weight.grad', (e,), {})[0]",
