@@ -205,6 +205,14 @@ def judge(
 
 
 @dataclass(frozen=True)
+class Helped:
+    """The statements that follow-through puts in place of others; none where it doesn't help."""
+
+    given: Sequence[Step] = ()
+    without: Sequence[Step] = ()
+
+
+@dataclass(frozen=True)
 class Trial:
     """One question of one notebook: judged, and judged again where another function's mistake or autograd is in it."""
 
@@ -218,10 +226,10 @@ class Trial:
 
     def judge(self, student: Reader, settings: BackpropKit) -> Verdict:
         """Judge the question as the course's settings ask."""
-        verdict, given = self._judged(student, self._mistakes), list[Step]()
+        verdict, helped = self._judged(student, self._mistakes), Helped()
         if settings.follow_through:
-            verdict, given = self._followed(verdict, student)
-        return verdict if settings.by_hand == "ignore" else self._by_hand(verdict, student, given, settings.by_hand)
+            verdict, helped = self._followed(verdict, student)
+        return verdict if settings.by_hand == "ignore" else self._by_hand(verdict, student, helped, settings.by_hand)
 
     @property
     def _mistakes(self) -> dict[str, str]:
@@ -238,18 +246,18 @@ class Trial:
     def _judged(self, student: Student, elsewhere: Mapping[str, str]) -> Verdict:
         return judge(self.assignment, self.question, student, self.notebook, elsewhere)
 
-    def _followed(self, verdict: Verdict, student: Reader) -> tuple[Verdict, list[Step]]:
+    def _followed(self, verdict: Verdict, student: Reader) -> tuple[Verdict, Helped]:
         """Judge again with right functions in place of those that have cost points before: one mistake costs once.
 
-        Returns the better verdict, and the statements that it was reached with.
+        Returns the better verdict, and the help that it was reached with.
         """
         if verdict.status not in {"graded", "timeout", "killed"} or verdict.points == verdict.max_points:
-            return verdict, []
+            return verdict, Helped()
         lost = [v for v in self.before if v.points is not None and v.points < v.max_points]
         wrong = [name for v in lost for name in self._names(v) if self._uses(name)]
         given = retrial.helpers(self.assignment, wrong)
         if not given:
-            return verdict, []
+            return verdict, Helped()
         own = (
             [statement.step for name in wrong for statement in self.notebook.definitions(name)] if self.notebook else []
         )
@@ -257,12 +265,12 @@ class Trial:
             again = self._judged(other, self._mistakes | dict.fromkeys(wrong, ""))
         gained = (again.points or 0.0) - (verdict.points or 0.0)
         if gained < 0 or not (gained or again.diagnoses):
-            return verdict, []
+            return verdict, Helped()
         # Beside the reference's source nothing may be said that the code could choose: not a line, a size, nor a sign.
         said = {test.id: test.message or _OTHERWISE for test in verdict.tests}
         tests = tuple(t if t.passed else t.model_copy(update={"message": said[t.id]}) for t in again.tests)
         # without a gain it only names the question's own mistake
-        return again.model_copy(update={"follow_through": gained > 0, "tests": tests}), given
+        return again.model_copy(update={"follow_through": gained > 0, "tests": tests}), Helped(given, own)
 
     def _uses(self, name: str) -> bool:
         """Whether what drives the answer has a name in it, or both the answer and the reference's rest on it.
@@ -278,7 +286,7 @@ class Trial:
             return True
         return any(re.search(rf"\b{name}\b", text) for text in self.sources)
 
-    def _by_hand(self, verdict: Verdict, student: Reader, given: Sequence[Step], policy: str) -> Verdict:
+    def _by_hand(self, verdict: Verdict, student: Reader, helped: Helped, policy: str) -> Verdict:
         """Say where a derivative was not written by hand; under the policy `require` it costs the points, too."""
         if not verdict.points or not _is_by_hand(self.assignment, self.question, current_seed()):
             return verdict
@@ -288,7 +296,8 @@ class Trial:
         elif self.sources is not None and by_hand.reaches_inside(self.sources):
             leans, kept = f"{names} reaches into torch's inner parts, and is asked for by hand", 0.0
         elif policy == "require" or self.sources is None or by_hand.may_lean(self.sources):
-            with student.given([*retrial.AUTOGRAD_OFF, *given], retrial.AUTOGRAD_ON) as other:
+            first = [*retrial.AUTOGRAD_OFF, *helped.given]
+            with student.given(first, retrial.AUTOGRAD_ON, helped.without) as other:
                 again = judge(self.assignment, self.question, other, self.notebook, name_mistakes=False)
             if again.points is not None and again.points >= verdict.points:
                 return verdict

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
+from autograder import release
 from autograder.course import Course
 from autograder.result import Result
 from tests.conftest import REPO, answering, autograder, command, copied_course, notebook_of
@@ -136,7 +137,7 @@ def test_grade_prints_every_result_as_json(tmp_path: Path, right: dict[str, str]
         folder.mkdir(parents=True)
         (folder / "mlp.ipynb").write_text(json.dumps(answering(right)), encoding="utf-8")
     unreleased = autograder("grade", "mlp", "--course", course.root)
-    autograder("release", "mlp", "--course", course.root)
+    release.generate(course, "mlp")
     first = autograder("grade", "mlp", "--json", "--course", course.root)
     again = autograder("grade", "mlp", "--json", "--course", course.root)
     results = TypeAdapter(list[Result]).validate_json(first.stdout)

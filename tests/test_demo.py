@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from autograder.course import Course
 from autograder.demo import made_up
-from tests.conftest import REPO, autograder, released
+from tests.conftest import REPO, autograder, copied_course, released
 
 pytestmark = pytest.mark.slow
 
@@ -59,12 +60,17 @@ def test_a_class_is_right_wrong_unfinished_and_broken(course: Course) -> None:
         assert word in stories
 
 
-def test_a_demo_replaces_only_what_a_demo_made(shown: tuple[str, Path], tmp_path: Path) -> None:
+def test_a_demo_replaces_only_what_a_demo_made(tmp_path: Path) -> None:
     """A second demo takes the first one's place; a folder with other files is left alone."""
-    again = autograder("demo", "--into", shown[1], "--course", REPO)
+    (tmp_path / "course").mkdir()
+    course = copied_course(tmp_path / "course")
+    for name in set(course.assignments) - {"mlp"}:  # one lesson shows it as well as six
+        shutil.rmtree(course.root / "source" / name)
+    first, again = (autograder("demo", "--into", tmp_path / "demo", "--course", course.root) for _ in range(2))
     (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
-    refused = autograder("demo", "--into", tmp_path, "--course", REPO)
+    refused = autograder("demo", "--into", tmp_path, "--course", course.root)
 
-    assert again.returncode == 0
+    assert first.returncode == again.returncode == 0
+    assert first.stdout == again.stdout
     assert refused.returncode == 2
     assert (tmp_path / "thesis.txt").read_text(encoding="utf-8") == "mine"

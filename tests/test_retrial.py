@@ -274,6 +274,11 @@ def test_a_helper_that_is_something_else_is_left_out(course: Course, jailer: Ope
 
     assert set(points(grader.grade(Notebook(filled(released, answers)), "made up").result)) == {"Module"}
 
+    answers["Module"] = "def Module(*given):\n    import os\n    return os"
+    result = grader.grade(Notebook(filled(released, answers)), "made up").result
+    assert set(points(result)) == {"Module"}
+    assert not [flag for flag in result.flags if "leans" in flag]
+
 
 @pytest.mark.parametrize("way", retrials.LEANING)
 def test_ways_around_the_policy_are_flagged(jailed: Grade, way: str) -> None:
