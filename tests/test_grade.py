@@ -102,6 +102,7 @@ def test_a_mistake_in_a_helper_is_traced_to_the_helper(course: Course, mlp: Assi
     assert [diagnosis.id for diagnosis in verdicts["backward_pass"].diagnoses] == [card.id]
 
 
+@pytest.mark.slow
 def test_an_unknown_mistake_is_not_given_a_name(graded: Grade, right: dict[str, str]) -> None:
     """A wrong answer that no card knows is described, not guessed at."""
     result = graded(answering(right, dloss="def dloss(v, t):\n    return 1.234 * (v - t)"))

@@ -38,7 +38,7 @@ def jailer() -> Iterator[Opener]:
         yield Jailer(jail)
 
 
-@pytest.fixture(params=["jailed", "trusted"])
+@pytest.fixture(params=[pytest.param("jailed", marks=pytest.mark.slow), "trusted"])
 def grade(request: pytest.FixtureRequest, course: Course, mlp: Assignment, right: Mapping[str, str]) -> Grade:
     """Grade the right answers with some of them replaced, in both ways to hold a student."""
     opener = request.getfixturevalue("jailer") if request.param == "jailed" else trusting
@@ -153,6 +153,7 @@ def test_what_is_not_by_hand_is_flagged(grade: Grade, form: str) -> None:
     assert points(strict)["dsigma"] == 1
 
 
+@pytest.mark.slow
 def test_right_forms_are_by_hand(
     course: Course, trusted_grade: Callable[[Assignment, Mapping[str, Any]], Result]
 ) -> None:
@@ -280,6 +281,7 @@ def test_a_helper_that_is_something_else_is_left_out(course: Course, jailer: Ope
     assert not [flag for flag in result.flags if "leans" in flag]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", retrials.LEANING)
 def test_ways_around_the_policy_are_flagged(jailed: Grade, way: str) -> None:
     """Torch's engine and formulas, other modes and threads, differences in other words: a person is asked."""
