@@ -21,13 +21,13 @@ from pathlib import Path
 import torch
 from pydantic import ValidationError
 
-from autograder import __version__
-from autograder.check import HOME
+from autograder import __version__, draws
 from autograder.course import Course
 from autograder.custody import held
 from autograder.errors import CannotGrade, KitError, UsageError
 from autograder.grade import Grader, Grading
 from autograder.gradebook import Book, MasterCell, Page, page
+from autograder.inputs import digest
 from autograder.jail.syscalls import control
 from autograder.notebook import LARGEST, UnreadableNotebook, contents
 from autograder.result import Record, Result
@@ -86,7 +86,7 @@ class Batch:
     ) -> None:
         self._course, self._force, self._workers, self._preview = course, force, workers, preview
         self._submissions = course.submissions(course.assignment(name).name, student)
-        self._job = Job(course, name, trust)
+        self._job = Job(course, name, draws.seed(course, name), trust)
         self._rules = _rules(course, name)
         self._stack = ExitStack()
         self._pool: ProcessPoolExecutor | None = None
@@ -168,7 +168,7 @@ class Batch:
     def _given_up(self, who: str) -> Page:
         message = "The process that graded this submission ended twice. A person will look at it; nothing is lost."
         assignment = self._course.assignment(self._job.name)
-        grader = Grader(assignment, self._course.seed(self._job.name))
+        grader = Grader(assignment, self._job.seed)
         return page(grader.failed(who, message), assignment, {})
 
     def _start(self) -> ProcessPoolExecutor:
@@ -183,8 +183,7 @@ class Batch:
         return pool
 
     def _still_holds(self, kept: Stored, made_from: str) -> bool:
-        seed = self._course.seed_digest(self._job.name)
-        now = (made_from, __version__, self._rules, seed)
+        now = (made_from, __version__, self._rules, digest(self._job.seed))
         return (kept.submission_sha256, kept.kit, kept.rules, kept.result.seed) == now
 
 
@@ -194,6 +193,7 @@ class Job:
 
     course: Course
     name: str
+    seed: str
     trust: bool
 
 
@@ -206,7 +206,7 @@ class Worker:
         self._assignment = job.course.assignment(job.name)
         self._stack = ExitStack()
         opener = self._stack.enter_context(held(job.course.settings, job.trust))
-        self._grader = Grader(self._assignment, job.course.seed(job.name), opener, job.course.settings)
+        self._grader = Grader(self._assignment, job.seed, opener, job.course.settings)
 
     def work(self, who: str, path: Path, master: Mapping[str, MasterCell]) -> Page:
         """Grade one submission; whatever goes wrong with it, the next one is graded."""
@@ -322,13 +322,9 @@ def _sha256(path: Path) -> str:
 
 def _rules(course: Course, name: str) -> str:
     """A digest of what an assignment is judged by: where it changes, everything is graded again."""
-    found = hashlib.sha256()
-    for path in [course.assignment(name).path, *sorted((HOME / name).glob("*.*"))]:
-        found.update(path.name.encode() + path.read_bytes())
     settings = course.settings
     values = {trait: getattr(settings, trait) for trait in settings.trait_names(config=True)}
-    found.update(repr(sorted(values.items())).encode())
-    return found.hexdigest()[:16]
+    return hashlib.sha256(f"{course.assignment(name).digest}{sorted(values.items())!r}".encode()).hexdigest()[:16]
 
 
 def _record(course: Course, name: str, student: str) -> Path:

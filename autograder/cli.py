@@ -150,14 +150,16 @@ def check(
     course: CourseOption = None,
 ) -> None:
     """Judge one notebook, wherever it came from. Writes to no gradebook."""
+    from autograder import draws
     from autograder.course import find
     from autograder.custody import held
     from autograder.grade import Grader
     from autograder.notebook import readable
 
     here = find(course)
-    asked, seed = here.assignment(assignment), here.seed(assignment)
+    asked = here.assignment(assignment)
     readable(notebook)
+    seed = draws.seed(here, assignment)
     with held(here.settings, trust) as opener:
         result = Grader(asked, seed, opener, here.settings).grade_file(notebook).result
     if as_json:

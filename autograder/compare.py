@@ -7,6 +7,7 @@ It never says a hidden value, nor a distance from one, nor any text that a stude
 from __future__ import annotations
 
 import builtins
+import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -40,8 +41,13 @@ EDGE = 10
 class Mismatch(AssertionError):  # noqa: N818 - it is a finding, not a fault
     """An answer that is not the right one; its text is a sentence for the student."""
 
-    near = False
-    """Whether it is so near the right one that rounding might have done it."""
+    share = math.inf
+    """How far its furthest value is from the right one, the tolerance being 1; infinite where it differs otherwise."""
+
+    @property
+    def near(self) -> bool:
+        """Whether it is so near the right one that rounding might have done it."""
+        return 0 < self.share <= EDGE
 
 
 _measured: ContextVar[list[float] | None] = ContextVar("measured", default=None)
@@ -69,9 +75,11 @@ def compare(got: Mapping[str, Value], want: Mapping[str, torch.Tensor], batch: i
         Mismatch: saying for each wrong name what can be said without giving the answer.
     """
     __tracebackhide__ = True
-    wrong = {name: text for name in want if (text := _difference(got.get(name), want[name], batch))}
+    shares = {name: _share(got.get(name), want[name]) for name in want}
     if (found := _measured.get()) is not None:
-        found += [share for name in want if (share := _share(got.get(name), want[name])) is not None]
+        found += [share for share in shares.values() if share is not None]
+    open_to_doubt = [name for name, share in shares.items() if share is None or not share < 1]
+    wrong = {name: text for name in open_to_doubt if (text := _difference(got.get(name), want[name], batch))}
     if not wrong:
         return
     alike: dict[str, list[str]] = {}
@@ -79,8 +87,7 @@ def compare(got: Mapping[str, Value], want: Mapping[str, torch.Tensor], batch: i
         alike.setdefault(text, []).append("it" if name == "answer" else name)
     told = "; ".join(f"{'each of ' * (len(names) > 1)}{_listed(names)} {text}" for text, names in alike.items())
     mismatch = Mismatch(_swapped(got, want, wrong) or told)
-    shares = [_share(got.get(name), want[name]) for name in wrong]
-    mismatch.near = all(share is not None and share <= EDGE for share in shares)
+    mismatch.share = max(math.inf if (share := shares[name]) is None else share for name in wrong)
     raise mismatch
 
 
@@ -118,7 +125,9 @@ def _share(got: Value, want: torch.Tensor) -> float | None:
     """The largest |got - want| / (RTOL |want| + ATOL max|want|): 1 is the edge; None where it can't be told."""
     if isinstance(got, float):
         got = torch.tensor(got, dtype=torch.float64)
-    if not isinstance(got, torch.Tensor) or got.is_complex() or got.numel() != want.numel() or not want.numel():
+    if not isinstance(got, torch.Tensor) or got.is_complex() or not want.numel():
+        return None
+    if _squeezed(got).shape != _squeezed(want).shape:
         return None
     got, want = got.double().flatten(), want.double().flatten()
     return float(((got - want).abs() / _bound(want)).max()) if bool(got.isfinite().all()) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -14,9 +15,8 @@ from traitlets.config import Config, Configurable
 from traitlets.config.loader import ConfigFileNotFound, PyFileConfigLoader
 
 from autograder import notebook
-from autograder.check import checks
+from autograder.check import checks, files
 from autograder.errors import CannotGrade, UsageError
-from autograder.inputs import digest
 
 CONFIG = "nbgrader_config.py"
 """The file that makes a folder a course."""
@@ -93,6 +93,14 @@ class Assignment:
     def names(self) -> tuple[str, ...]:
         """Every name that some question grades."""
         return tuple(name for question in self.questions for name in question.names)
+
+    @cached_property
+    def digest(self) -> str:
+        """A digest of what the assignment is judged by: its source notebook, its hidden tests and its bank."""
+        found = hashlib.sha256()
+        for path in (self.path, *files(self.name)):
+            found.update(path.name.encode() + path.read_bytes())
+        return found.hexdigest()
 
     @property
     def max_score(self) -> float:
@@ -190,7 +198,9 @@ class Course:
         return {name: _submitted(path, assignment) for name, path in found.items()}
 
     def seed(self, assignment: str) -> str:
-        """The seed of an assignment's hidden inputs: made from the course's secret, which is made on first use.
+        """The first seed of an assignment's hidden inputs: made from the course's secret, which is made on first use.
+
+        Which of its draws is used says :mod:`autograder.draws`.
 
         Raises:
             CannotGrade: if the secret can't be read or written.
@@ -206,10 +216,6 @@ class Course:
                 f"The course's secret {path} can't be used: {error.strerror}. "
                 "Make its folder writable, or set c.BackpropKit.secret_file to another place."
             ) from None
-
-    def seed_digest(self, assignment: str) -> str:
-        """What a record shows of the seed."""
-        return digest(self.seed(assignment))
 
 
 def find(folder: Path | None = None) -> Course:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import itertools
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -191,8 +191,7 @@ def diagnose(
     own = [card for card in cards if card.function in names]
     unjudged = [card for card in cards if card.function not in names and card.function not in elsewhere]
     for card in traced + own + unjudged:
-        known = mistaken_answers(assignment, card, checks)
-        if same_answers(found, known) and (_tells(found, right) or _same_words(found, known)):
+        if alike(found, mistaken_answers(assignment, card, checks), right):
             return [_named(card)]
     return [_named(card) for card in _two(assignment, names, checks, found, right)]
 
@@ -210,12 +209,12 @@ def _two(
         return {check.id: answered[check.id]} if check.id in answered else {}
 
     telling = next(check for check in checks if not same_answers(of(check, found), of(check, right)))
-    shape, values = _laid_out(of(telling, found))
+    shape, values = laid_out(of(telling, found))
     known = _pairs(assignment, names, telling, current_seed())
     if shape not in known or not len(values):
         return ()
-    pairs, laid_out = known[shape]
-    near = np.abs(laid_out - values) <= 1e-3 * (np.abs(values) + np.abs(values).max(initial=0.0))
+    pairs, rows = known[shape]
+    near = np.abs(rows - values) <= 1e-3 * (np.abs(values) + np.abs(values).max(initial=0.0))
     for place in np.flatnonzero(near.all(axis=1))[:TRIED]:
         one, other = pairs[place]
         both = mistaken(assignment, one.function, one.changes + other.changes)
@@ -246,17 +245,17 @@ def _pairs(
         except (CannotGrade, SyntaxError):  # one edit takes away what the other one changes
             continue
         with solution.given([Step(0, 1, source)]) as student:  # read only once: there are thousands of pairs
-            shape, values = _laid_out(answers(student, (check,)))
+            shape, values = laid_out(answers(student, (check,)))
         pairs, rows = found.setdefault(shape, ([], []))
         pairs.append((one, other))
         rows.append(values)
     return {shape: (pairs, np.stack(rows)) for shape, (pairs, rows) in found.items()}
 
 
-def _laid_out(answered: Answers) -> tuple[tuple[Any, ...], Numbers]:
+def laid_out(answered: Answers) -> tuple[tuple[Any, ...], Numbers]:
     """The numbers of some answers in one row, and everything else about them."""
     shape: list[Any] = []
-    values: list[Numbers] = []
+    values: list[torch.Tensor] = []
     for check, outcomes in answered.items():
         for outcome in outcomes:
             if not isinstance(outcome, Mapping):
@@ -266,9 +265,9 @@ def _laid_out(answered: Answers) -> tuple[tuple[Any, ...], Numbers]:
                 numbers = torch.as_tensor(value).squeeze() if isinstance(value, torch.Tensor | float) else None
                 shape.append((check, name, repr(value) if numbers is None else tuple(numbers.shape)))
                 if numbers is not None:
-                    given = np.nan_to_num(numbers.detach().to(torch.complex128).real.numpy().ravel())
-                    values.append(given.clip(-LARGE, LARGE))
-    return tuple(shape), np.concatenate([*values, np.zeros(0)])
+                    values.append((numbers.real if numbers.is_complex() else numbers).detach().double().flatten())
+    row = torch.cat(values).nan_to_num(0.0) if values else torch.zeros(0, dtype=torch.float64)
+    return tuple(shape), row.clamp(-LARGE, LARGE).numpy()
 
 
 def reference_answers(assignment: Assignment, checks: tuple[Check, ...]) -> Answers:
@@ -278,7 +277,15 @@ def reference_answers(assignment: Assignment, checks: tuple[Check, ...]) -> Answ
 
 def mistaken_answers(assignment: Assignment, card: Misconception, checks: tuple[Check, ...]) -> Answers:
     """What the reference with this mistake answers, kept for each seed."""
-    return _mistaken_answers(assignment, card, checks, current_seed())
+    return _mistaken_answers(assignment, card, checks, current_seed())[0]
+
+
+def distance(assignment: Assignment, card: Misconception, checks: tuple[Check, ...]) -> float:
+    """How far a mistake's answers are from right, the tolerance being 1; infinite where they differ by more than value.
+
+    0 if no check fails.
+    """
+    return _mistaken_answers(assignment, card, checks, current_seed())[1]
 
 
 @functools.lru_cache(maxsize=4096)
@@ -286,19 +293,35 @@ def _reference_answers(assignment: Assignment, checks: tuple[Check, ...], _seed:
     return answers(reference(assignment), checks)
 
 
-@functools.lru_cache(maxsize=65536)
-def _mistaken_answers(assignment: Assignment, card: Misconception, checks: tuple[Check, ...], _seed: str) -> Answers:
-    return answers(mistaken(assignment, card.function, card.changes), checks)
+@functools.lru_cache(maxsize=4096)
+def _mistaken_answers(
+    assignment: Assignment, card: Misconception, checks: tuple[Check, ...], _seed: str
+) -> tuple[Answers, float]:
+    return tried(mistaken(assignment, card.function, card.changes), checks)
 
 
 def answers(student: Student, checks: tuple[Check, ...]) -> Answers:
     """Run checks for their answers alone."""
-    recorder = Recorder(student)
+    return tried(student, checks)[0]
+
+
+def tried(student: Student, checks: tuple[Check, ...]) -> tuple[Answers, float]:
+    """Run checks for their answers, and for how far the furthest wrong one is from right: see :func:`distance`."""
+    recorder, furthest = Recorder(student), 0.0
     for check in checks:
         recorder.check = check.id
-        with contextlib.suppress(Mismatch, StudentError):
+        try:
             check.claim(recorder)
-    return recorder.answers
+        except Mismatch as mismatch:
+            furthest = max(furthest, mismatch.share)
+        except StudentError:
+            furthest = math.inf
+    return recorder.answers, furthest
+
+
+def alike(found: Answers, known: Answers, right: Answers) -> bool:
+    """Whether some wrong answers are those of a known mistake: equal in every run, and not in exceptions alone."""
+    return same_answers(found, known) and (_tells(found, right) or _same_words(found, known))
 
 
 def same_answers(left: Answers, right: Answers) -> bool:

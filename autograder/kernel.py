@@ -12,6 +12,7 @@ import textwrap
 from dataclasses import replace
 from typing import Any
 
+from autograder import draws
 from autograder.course import Assignment, Course, Question, find
 from autograder.errors import CannotJudge
 from autograder.grade import Trial, judge
@@ -34,7 +35,7 @@ def points(assignment: str, question: str, names: dict[str, Any]) -> float:
     asked = next(q for q in found.questions if q.id == question)
     student = LocalStudent(Session(names))
     trial = Trial(found, asked, (), sources=_sources(asked, names))
-    with seeded(course.seed(assignment)):
+    with seeded(draws.seed(course, assignment)):
         verdict = trial.judge(student, course.settings)
         if verdict.points is not None and verdict.points < verdict.max_points:
             before = found.questions[: found.questions.index(asked)]

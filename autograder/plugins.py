@@ -13,7 +13,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor, SaveAutoGrades
 
-from autograder import course, release
+from autograder import course, draws, release
 from autograder.batch import Job, Worker
 from autograder.gradebook import Book, Page
 
@@ -130,6 +130,7 @@ def _page(assignment: str, student: str) -> Page:
 @functools.lru_cache(maxsize=1)
 def _worker(assignment: str, root: str, source: int) -> Worker:
     """One jail for all submissions of a run; a server that lives long gets a new one when the assignment changes."""
-    worker = Worker(Job(course.find(Path(root)), assignment, trust=False))
+    here = course.find(Path(root))
+    worker = Worker(Job(here, assignment, draws.seed(here, assignment), trust=False))
     atexit.register(worker.close)
     return worker

@@ -15,7 +15,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from autograder import release
+from autograder import draws, release
 from autograder.check import checks, questions_with_checks
 from autograder.compare import Mismatch, measured
 from autograder.course import Assignment, Course, Question
@@ -28,9 +28,6 @@ from autograder.notebook import parse
 from autograder.reference import mistaken, reference, replaced, source_of
 from autograder.result import Question as Verdict
 from autograder.student import StudentError
-
-ROOM = 0.5
-"""How far from the right values a right variant may be, the tolerance being 1."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +116,10 @@ def vet(course: Course, name: str, with_release: bool = True, with_mutants: bool
         report.findings.append(Finding("the source notebook is in order", False, str(error), str(assignment.path)))
         return report
     report.tests = tuple(f"{q.id}.{check.id}" for q in questions for check in checks(name, q.id))
-    with seeded(course.seed(name)):
+    seed = draws.seed(course, name)
+    with seeded(seed):
         report.findings += _ids(assignment, questions)
+        report.findings += _draw(assignment, seed)
         report.findings += _reference(assignment)
         report.findings += _idle(assignment, questions)
         report.kills = [_kill(assignment, questions, card.id) for card in bank(name).misconception]
@@ -128,7 +127,7 @@ def vet(course: Course, name: str, with_release: bool = True, with_mutants: bool
         report.findings += _variants(assignment, report)
         if with_mutants:
             report.findings += _mutants(assignment, questions, report)
-    report.findings += _release(course, assignment, with_release)
+    report.findings += _release(course, assignment, seed, with_release)
     return report
 
 
@@ -189,6 +188,14 @@ def _ids(assignment: Assignment, questions: list[Question]) -> Iterator[Finding]
     yield Finding("every card has its sentence and its hint", not silent, ", ".join(silent), f"{folder}/bank.toml")
     empty = sorted(question.id for question in questions if not question.max_points > 0 or not question.names)
     yield Finding("every question has points and a function", not empty, ", ".join(empty), str(assignment.path))
+
+
+def _draw(assignment: Assignment, seed: str) -> Iterator[Finding]:
+    """The hidden inputs show what they have to: see :mod:`autograder.draws`."""
+    hidden = "; ".join(sorted(draws.hidden(assignment, seed)))
+    where = f"autograder/assignments/{assignment.name}"
+    mend = f"{where}/cases.py, or `equals` in {where}/bank.toml where two mistakes are one"
+    yield Finding("the hidden inputs tell known mistakes from right and from each other", not hidden, hidden, mend)
 
 
 def _reference(assignment: Assignment) -> Iterator[Finding]:
@@ -267,7 +274,7 @@ def _variants(assignment: Assignment, report: Report) -> Iterator[Finding]:
     yield Finding("every right variant keeps full marks", not lost, ", ".join(lost), where)
     report.spread = max(shares, default=0.0)
     what = "right variants stay within half of the tolerances"
-    yield Finding(what, report.spread <= ROOM, f"{report.spread:.2f} of the edge", "autograder/compare.py")
+    yield Finding(what, report.spread <= draws.ROOM, f"{report.spread:.2f} of the edge", "autograder/compare.py")
 
 
 def _mutants(assignment: Assignment, questions: list[Question], report: Report) -> Iterator[Finding]:
@@ -304,7 +311,7 @@ def _caught(assignment: Assignment, question: Question, mutant: Mutant) -> bool:
     return False
 
 
-def _release(course: Course, assignment: Assignment, with_release: bool) -> Iterator[Finding]:
+def _release(course: Course, assignment: Assignment, seed: str, with_release: bool) -> Iterator[Finding]:
     name = assignment.name
     mend = f"autograder release {name}"
     try:
@@ -320,7 +327,7 @@ def _release(course: Course, assignment: Assignment, with_release: bool) -> Iter
     yield Finding("the release holds no solution and no hidden test", not marks, ", ".join(marks), str(assignment.path))
     outputs = [cell for cell in json.loads(text)["cells"] if cell.get("outputs")]
     yield Finding("the release holds no outputs", not outputs, f"{len(outputs)} cells", str(assignment.path))
-    result = Grader(assignment, course.seed(name)).grade(parse(made, "release"), "release").result
+    result = Grader(assignment, seed).grade(parse(made, "release"), "release").result
     wrong = [q.id for q in result.questions if q.points or q.status not in {"no_answer", "manual"}]
     what = "the released stub scores 0, because nothing is written yet"
     yield Finding(what, not wrong, ", ".join(wrong), str(assignment.path))

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograder import release
+from autograder import draws, release
 from autograder.check import checks
 from autograder.course import CONFIG, Assignment, Course
 from autograder.demo import filled
@@ -188,6 +188,7 @@ def prepare(course: Course, root: Path, mistaken: int, otter: str) -> Classes:
     write(root / "kit" / "source" / NAME / f"{NAME}.ipynb", kit)
     shutil.copy(course.root / CONFIG, root / "kit")
     release.generate(Course(root / "kit"), NAME)
+    draws.seed(Course(root / "kit"), NAME)  # a release is vetted, and that chooses the hidden inputs
 
     stock = six(assignment)
     for cell in stock["cells"]:

@@ -23,7 +23,7 @@ import psutil
 import torch
 from baselines import NAME, SIX, Classes
 
-from autograder import notebook
+from autograder import draws, notebook
 from autograder.check import Claim, checks
 from autograder.compare import Mismatch
 from autograder.course import find
@@ -97,7 +97,7 @@ def forks(classes: Classes, at_once: int) -> tuple[float, float]:
         RuntimeError: if a child doesn't find what it should.
     """
     torch.set_num_threads(1)
-    seed = find(classes.root / "kit").seed(NAME)
+    seed = draws.seed(find(classes.root / "kit"), NAME)
     papers = sorted((classes.root / "kit-class").glob("*.ipynb"))
     sources = [[step.source for step in notebook.read(path).needed(SIX)] for path in papers]
     claims = [check.claim for name in SIX for check in checks(NAME, name)]

@@ -11,6 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from autograder import draws
 from autograder.course import find
 from autograder.custody import held
 from autograder.grade import Grader
@@ -40,7 +41,7 @@ def main() -> None:
         for paper in papers:
             print(paper.name)
             for name in course.assignments:
-                grader = Grader(course.assignment(name), course.seed(name), opener, course.settings)
+                grader = Grader(course.assignment(name), draws.seed(course, name), opener, course.settings)
                 result = grader.grade_file(paper).result
                 if result.status != "not_this_assignment":
                     print(f"  {name:9} {line(result)}")

@@ -134,7 +134,7 @@ def ward(request: pytest.FixtureRequest) -> Iterator[Ward]:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         listener.setblocking(False)
         course = baited(Path(folder))
-        worker = Worker(Job(course, "mlp", trust=False))
+        worker = Worker(Job(course, "mlp", course.seed("mlp"), trust=False))
         stack.callback(worker.close)
         yield Ward(course, worker, opened[0], listener)
 

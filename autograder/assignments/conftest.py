@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder import course, notebook
+from autograder import course, draws, notebook
 from autograder.inputs import seeded
 from autograder.reference import reference
 from autograder.student import Student, trusting
@@ -22,11 +22,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def student(request: pytest.FixtureRequest) -> Iterator[Student]:
-    """The notebook under test, with hidden inputs drawn from the course's seed."""
+    """The notebook under test, with hidden inputs drawn from the course's secret."""
     name = request.path.parent.name
     question = request.path.stem.removeprefix("test_")
     here = course.find(Path(str(request.config.rootpath)))
-    with seeded(here.seed(name)):
+    with seeded(draws.seed(here, name)):
         yield _student(here.root, name, question, request.config.getoption("--submission"))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import io
 import os
 import re
@@ -16,6 +17,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
 import torch
@@ -189,7 +191,7 @@ class Session:
         """Compile a source text of flows, once."""
         if flows not in self._flows:
             scope: dict[str, Any] = {"__name__": "flows"}
-            exec(compile(flows, "<flows>", "exec"), scope)  # noqa: S102 - the kit's own flows
+            exec(_compiled_flows(flows), scope)  # noqa: S102 - the kit's own flows
             self._flows[flows] = scope
         return self._flows[flows]
 
@@ -236,7 +238,14 @@ def quiet() -> Iterator[None]:
             os.close(copy)
 
 
-def _compiled(step: Step) -> Any:
-    """Compile a step so that a traceback names its cell and its line there."""
+@functools.lru_cache(maxsize=64)
+def _compiled_flows(flows: str) -> CodeType:
+    return compile(flows, "<flows>", "exec")
+
+
+@functools.lru_cache(maxsize=2048)
+def _compiled(step: Step) -> CodeType:
+    """Compile a step so that a traceback names its cell and its line there; a reference is read in again and again."""
     tree = ast.increment_lineno(ast.parse(step.source), step.line - 1)
-    return compile(tree, f"<cell {step.cell}>", "exec")
+    code: CodeType = compile(tree, f"<cell {step.cell}>", "exec")
+    return code
