@@ -170,10 +170,10 @@ class Classes:
         return [self.right[number % len(self.right)] for number in range(submissions)]
 
 
-def prepare(course: Course, root: Path, mistaken: int, otter: str) -> Classes:
+def prepare(course: Course, root: Path, mistaken: int, otter: str = "") -> Classes:
     """Write the class for all three graders; `mistaken` of ten students have one known mistake.
 
-    `otter` is the Python that has Otter.
+    `otter` is the Python that has Otter; without one, the class is written for the kit alone.
     """
     assignment = course.assignment(NAME)
     calls = count_calls(assignment)
@@ -190,6 +190,16 @@ def prepare(course: Course, root: Path, mistaken: int, otter: str) -> Classes:
     release.generate(Course(root / "kit"), NAME)
     draws.seed(Course(root / "kit"), NAME)  # a release is vetted, and that chooses the hidden inputs
 
+    def hand_in(tool: str) -> None:
+        released = json.loads((root / tool / "release" / NAME / f"{NAME}.ipynb").read_text(encoding="utf-8"))
+        for number, student in enumerate(students):
+            write(root / f"{tool}-class" / f"{number}.ipynb", filled(released, student))
+
+    hand_in("kit")
+    classes = Classes(root, calls, tuple(number < 10 - mistaken for number in range(10)))
+    if not otter:
+        return classes
+
     stock = six(assignment)
     for cell in stock["cells"]:
         if (name := cell["metadata"]["nbgrader"]["grade_id"]) in SIX:
@@ -199,10 +209,7 @@ def prepare(course: Course, root: Path, mistaken: int, otter: str) -> Classes:
     with release.tools_on_path():
         command = [sys.executable, "-m", "nbgrader", "generate_assignment", NAME]
         subprocess.run(command, cwd=root / "nbgrader", check=True, capture_output=True)
-    for tool in ("kit", "nbgrader"):
-        released = json.loads((root / tool / "release" / NAME / f"{NAME}.ipynb").read_text(encoding="utf-8"))
-        for number, student in enumerate(students):
-            write(root / f"{tool}-class" / f"{number}.ipynb", filled(released, student))
+    hand_in("nbgrader")
 
     for name in SIX:
         path = root / "otter" / "tests" / f"{name}.py"
@@ -212,7 +219,7 @@ def prepare(course: Course, root: Path, mistaken: int, otter: str) -> Classes:
     subprocess.run(command, cwd=root / "otter", check=True, capture_output=True)
     for number, student in enumerate(students):
         write(root / "otter-class" / f"{number}.ipynb", for_otter(filled(kit, student)))
-    return Classes(root, calls, tuple(number < 10 - mistaken for number in range(10)))
+    return classes
 
 
 def six(assignment: Assignment) -> dict[str, Any]:

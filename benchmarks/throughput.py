@@ -1,6 +1,8 @@
 """The same submissions through stock nbgrader, Otter and `autograder grade`, in turn, on one machine, in one run.
 
 `python benchmarks/throughput.py` prints a table; `--growth` adds runs of 100 and 1,000; `--out DIR` draws it.
+`--against CHECKOUT` takes another checkout of the kit in place of nbgrader and Otter, and prints how many times as long
+this one takes: the two in turn, a pair a round.
 
 What is timed: whole processes, from outside, from start to end; CPU seconds are user and system time of a process and
 all that it started; peak memory is that of all of them together, shared pages counted once (PSS), in a run apart.
@@ -94,28 +96,40 @@ def commands(tool: str, course: Path, otter: str, workers: int) -> list[list[str
     return [[*run, "--output-dir", str(path.parents[1]), str(path)] for path in papers]
 
 
-def graded(classes: Classes, tool: str, submissions: int, memory: bool, otter: str = "", workers: int = 1) -> Cost:
-    """Time a grader on a fresh folder, and see that it gave full marks to the right students."""
+def graded(
+    classes: Classes,
+    tool: str,
+    submissions: int,
+    memory: bool,
+    otter: str = "",
+    workers: int = 1,
+    checkout: Path | None = None,
+) -> Cost:
+    """Time a grader on a fresh folder, and see that it gave full marks to the right students.
+
+    `checkout` is where the kit itself is taken from.
+    """
     course = classes.course(tool, submissions)
+    environment = {**os.environ, "PYTHONPATH": str(checkout)} if checkout else None
     log = classes.root / "run.log"
     with log.open("w", encoding="utf-8") as out, watched(memory) as cost:
         for command in commands(tool, course, otter, workers):
-            if subprocess.run(command, cwd=course, stdout=out, stderr=out, check=False).returncode:
+            if subprocess.run(command, cwd=course, env=environment, stdout=out, stderr=out, check=False).returncode:
                 sys.exit(f"{' '.join(command)} failed:\n{log.read_text(encoding='utf-8')[-2000:]}")
     if full_marks(course) != classes.expected(submissions):
         sys.exit(f"{tool} gave full marks to others than those who are right: {full_marks(course)}")
     return cost()
 
 
-def take_turns(runs: list[Run], rounds: int) -> None:
-    """Run all in turn, so that a slow minute of the machine hits everyone, and once more for their memory.
+def take_turns(runs: list[Run], rounds: int, memory: bool = True) -> None:
+    """Run all in turn, so that a slow minute of the machine hits everyone, and, if asked, once more for their memory.
 
     Says on stderr how long it still takes.
     """
-    for turn in range(rounds + 1):
+    for turn in range(rounds + memory):
         for place, run in enumerate(runs):
             left = sum(later.seconds for later in runs[place:])
-            left += (rounds - turn) * sum(later.seconds for later in runs)
+            left += (rounds - 1 + memory - turn) * sum(later.seconds for later in runs)
             which = f"round {turn + 1} of {rounds}" if turn < rounds else "a look at memory"
             told = f"{which}: {run.grader}, {_count(run.submissions, 'submission')}"
             print(f"{told}; about {left / 60:.1f} minutes left", file=sys.stderr)
@@ -224,6 +238,9 @@ def main() -> None:
     parser.add_argument("--mistaken", type=int, default=3, help="of ten students, who have a mistake [%(default)s]")
     parser.add_argument("--growth", action="store_true", help="also 100 and 1,000 submissions")
     parser.add_argument("--otter-python", metavar="PATH", help="a Python that has Otter [its own, made on first use]")
+    parser.add_argument(
+        "--against", type=Path, metavar="CHECKOUT", help="another checkout of the kit, to be timed in turn"
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="where to draw throughput.svg and .png")
     asked = parser.parse_args()
     if not 2 <= asked.submissions < MANY or asked.rounds < 1 or not 0 <= asked.mistaken <= 9:
@@ -231,6 +248,11 @@ def main() -> None:
     adopt_orphans()
     if (busy := os.getloadavg()[0]) > 1:
         print(f"this machine is busy (load {busy:.1f}): wall times will be too long, trust CPU times", file=sys.stderr)
+    if asked.against:
+        with tempfile.TemporaryDirectory() as scratch:
+            classes = prepare(find(Path(__file__).parents[1]), Path(scratch).resolve(), asked.mistaken)
+            print(against(classes, asked.against, asked.rounds))
+        return
     otter = asked.otter_python or otter_python()
     with tempfile.TemporaryDirectory() as scratch:
         print("writing the class, three times", file=sys.stderr)
@@ -241,6 +263,34 @@ def main() -> None:
         print(notes(classes, otter, asked.mistaken))
     if asked.out:
         chart(rows, asked.out)
+
+
+def against(classes: Classes, other: Path, rounds: int) -> str:
+    """Time another checkout and this one in turn; a line a size: now by before, pair by pair."""
+    here = Path(__file__).resolve().parents[1]
+    lines = [
+        "| workers | submissions | before, s | now, s | now / before: median (least to most) |",
+        "|--:|--:|--:|--:|--:|",
+    ]
+    for workers, submissions in ((1, 10), (1, MANY), (2, 10), (2, MANY)):
+        pair = [
+            Run(
+                name,
+                submissions,
+                partial(graded, classes, "kit", submissions, workers=workers, checkout=checkout),
+                5 + 0.03 * submissions,
+            )
+            for name, checkout in (("before", other.resolve()), ("now", here))
+        ]
+        take_turns(pair, rounds, memory=False)
+        before, now = ([cost.wall for cost in run.costs] for run in pair)
+        ratios = sorted(new / old for old, new in zip(before, now, strict=True))
+        figures = f"{statistics.median(before):.2f} | {statistics.median(now):.2f}"
+        lines.append(
+            f"| {workers} | {submissions} | {figures} "
+            f"| {statistics.median(ratios):.3f} ({ratios[0]:.3f} to {ratios[-1]:.3f}) |"
+        )
+    return "\n".join(lines)
 
 
 def timed(classes: Classes, otter: str, n: int, rounds: int, growth: bool) -> tuple[list[Row], str]:
