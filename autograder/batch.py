@@ -88,6 +88,7 @@ class Batch:
         self._submissions = course.submissions(course.assignment(name).name, student)
         self._job = Job(course, name, trust)
         self._rules = _rules(course, name)
+        self._seed = course.seed_digest(name)  # what is wrong with the secret is told here, by one process
         self._stack = ExitStack()
         self._pool: ProcessPoolExecutor | None = None
         self._alone: Worker | None = None
@@ -183,8 +184,7 @@ class Batch:
         return pool
 
     def _still_holds(self, kept: Stored, made_from: str) -> bool:
-        seed = self._course.seed_digest(self._job.name)
-        now = (made_from, __version__, self._rules, seed)
+        now = (made_from, __version__, self._rules, self._seed)
         return (kept.submission_sha256, kept.kit, kept.rules, kept.result.seed) == now
 
 
