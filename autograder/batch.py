@@ -86,7 +86,8 @@ class Batch:
     ) -> None:
         self._course, self._force, self._workers, self._preview = course, force, workers, preview
         self._submissions = course.submissions(course.assignment(name).name, student)
-        self._job = Job(course, name, draws.seed(course, name), trust)
+        seed = draws.seed(course, name)  # what is wrong with the secret is told here, by one process
+        self._job = Job(course, name, seed, trust)
         self._rules = _rules(course, name)
         self._stack = ExitStack()
         self._pool: ProcessPoolExecutor | None = None

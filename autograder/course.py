@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import os
 import secrets
+import string
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +24,12 @@ from autograder.errors import CannotGrade, UsageError
 
 CONFIG = "nbgrader_config.py"
 """The file that makes a folder a course."""
+
+SHORTEST_SECRET = 16
+"""Characters that a secret must have, in printable ASCII; space around it doesn't count. The kit's own have 64."""
+
+LONGEST_SECRET = 4096
+"""Bytes that a secret may have."""
 
 
 class BackpropKit(Configurable):  # type: ignore[misc]  # traitlets is read without its types
@@ -52,7 +62,8 @@ class BackpropKit(Configurable):  # type: ignore[misc]  # traitlets is read with
     memory_mib = Integer(1024, help="Memory that a notebook may take, beyond its libraries.").tag(config=True)
     secret_file = Unicode(
         ".autograder/secret",
-        help="Where the secret is kept that hidden inputs are drawn from; made on first use, never to be published.",
+        help="Where the secret is kept that hidden inputs are drawn from; made on first use, never to be published. "
+        "A text of your own serves as well: 16 printable ASCII characters or more.",
     ).tag(config=True)
 
 
@@ -203,19 +214,15 @@ class Course:
         Which of its draws is used says :mod:`autograder.draws`.
 
         Raises:
-            CannotGrade: if the secret can't be read or written.
+            CannotGrade: if the secret can't be read or made, or is none: see :data:`SHORTEST_SECRET`.
         """
         path = self.root / self.settings.secret_file
         try:
-            if not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                _write_once(path, secrets.token_hex(32))
-            return f"{path.read_text(encoding='ascii').strip()}|{assignment}"
-        except OSError as error:
-            raise CannotGrade(
-                f"The course's secret {path} can't be used: {error.strerror}. "
-                "Make its folder writable, or set c.BackpropKit.secret_file to another place."
-            ) from None
+            secret = _secret(path)
+        except FileNotFoundError:
+            _make_secret(path)
+            secret = _secret(path)
+        return f"{secret}|{assignment}"
 
 
 def find(folder: Path | None = None) -> Course:
@@ -245,15 +252,60 @@ def _submitted(folder: Path, assignment: str) -> Path:
     return others[0] if not expected.exists() and len(others) == 1 else expected
 
 
-def _write_once(path: Path, text: str) -> None:
-    """Write a file that only its owner reads; if another process was quicker, its text stands."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(text + "\n")
+def _secret(path: Path) -> str:
+    """Read a course's secret, as it was written: by the kit, or by whoever gives the course.
+
+    Raises:
+        FileNotFoundError: if there is none yet.
+        CannotGrade: if it can't be read, or is none.
+    """
     try:
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
+        data = notebook.contents(path, LONGEST_SECRET)
+    except notebook.UnreadableNotebook:
+        raise _no_secret(path, f"has more than {LONGEST_SECRET} bytes") from None
+    except OSError as error:
+        if error.errno == errno.ENOENT and not path.is_symlink():
+            raise
+        if error.errno in {errno.ENOENT, errno.ELOOP}:
+            raise _no_secret(path, "is a link that leads nowhere") from None
+        raise CannotGrade(
+            f"The course's secret {path} can't be read: {error.strerror or error}. "
+            "Make it a file that you may read, or set c.BackpropKit.secret_file to another place."
+        ) from None
+    text = data.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n").strip()
+    if not text:
+        raise _no_secret(path, "is empty")
+    if not set(text) <= set(string.printable):
+        raise _no_secret(path, "is no plain text: other characters than printable ASCII are in it")
+    if len(text) < SHORTEST_SECRET:
+        raise _no_secret(path, f"is too short: it has {len(text)} of at least {SHORTEST_SECRET} characters")
+    return text
+
+
+def _no_secret(path: Path, why: str) -> CannotGrade:
+    return CannotGrade(
+        f"The course's secret {path} {why}. Put back the one that was there, or delete it: the next command makes "
+        "a new one, with other hidden inputs, so that every submission is graded again, and a score can change "
+        "where an answer is right for some inputs and wrong for others."
+    )
+
+
+def _make_secret(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_once(path, secrets.token_hex(32))
+    except OSError as error:
+        raise CannotGrade(
+            f"The course's secret {path} can't be made: {error.strerror or error}. "
+            "Make its folder writable, or set c.BackpropKit.secret_file to another place."
+        ) from None
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Write a file that only its owner reads, all of it or nothing; if another process was quicker, its text stands."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f"{path.name}.", encoding="ascii") as draft:
+        draft.write(text + "\n")
+        draft.flush()
+        os.fsync(draft.fileno())  # before it has its name: a machine that goes down leaves no empty secret
+        with contextlib.suppress(FileExistsError):
+            os.link(draft.name, path)

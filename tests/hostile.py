@@ -1,4 +1,7 @@
-"""Hostile cells, read from `hostile.txt`: each tries something that must not work, and sets `won` if it did."""
+"""Hostile cells, read from `hostile.txt`: each tries something that must not work, and sets `won` if it did.
+
+Relays take two: what one process keeps, another must not find.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,10 @@ from pathlib import Path
 _TEXT = Path(__file__).with_suffix(".txt").read_text("utf-8")
 _FOUND = dict(re.findall(r"^# %% (.+)\n((?:(?!# %%).*\n?)*)", _TEXT, re.MULTILINE))
 
-CELLS = {name: source for name, source in _FOUND.items() if name != "prelude"}
+RELAYS = {name.removeprefix("relay: "): source for name, source in _FOUND.items() if name.startswith("relay: ")}
+"""Each way from one process to another by its name: it defines `keep` and `kept`."""
+
+CELLS = {name: source for name, source in _FOUND.items() if name != "prelude" and not name.startswith("relay: ")}
 """Each attack by its name."""
 
 

@@ -30,7 +30,7 @@ def unlucky() -> str:
         with seeded(seed):
             return all((draw(spec)["v"] - draw(spec)["t"]).abs().argmax() == 0 for spec in PAIRS[:2])
 
-    return next(secret for secret in (f"unlucky {n}|mlp" for n in range(1000)) if largest_first(secret))
+    return next(secret for secret in (f"unlucky secret {n:03}|mlp" for n in range(1000)) if largest_first(secret))
 
 
 def test_a_draw_that_hides_a_difference_is_followed_by_another(mlp: Assignment) -> None:

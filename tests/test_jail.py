@@ -25,8 +25,8 @@ import torch
 from autograder.jail import host, layers, libraries, probe, seccomp, syscalls
 from autograder.jail.host import Inmate, Jail, JailUnavailable, Killed, Level, Limits, TimedOut
 from autograder.jail.session import Raised, Step
-from autograder.jail.wire import Foreign, WireError
-from tests.hostile import CELLS, prelude
+from autograder.jail.wire import Foreign, Value, WireError
+from tests.hostile import CELLS, RELAYS, prelude
 
 REPO = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow
@@ -64,6 +64,13 @@ def jail(request: pytest.FixtureRequest) -> Iterator[Jail]:
     with opened:
         yield opened
     del os.environ["CANARY"]
+
+
+@pytest.fixture(scope="module")
+def neighbour(jail: Jail) -> Iterator[Jail]:
+    """Another jail of the same layers, which lives at the same time."""
+    with Jail(jail.level, TIGHT) as other:
+        yield other
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +160,45 @@ def test_an_attack_is_contained(jail: Jail, name: str, secret: Path, port: int) 
         assert torch.equal(doubled(honest), torch.tensor([2.0, 4.0]))
     wait_until(lambda: processes(jail) == ALONE[jail.level])
     assert jail.process is zygote
+
+
+@pytest.mark.parametrize("name", RELAYS)
+def test_nothing_is_kept_for_the_next_process(jail: Jail, neighbour: Jail, name: str, secret: Path, port: int) -> None:
+    """What one notebook keeps is found neither by the one beside it, nor in another jail, nor by the one after it."""
+    relay = prelude(facts(secret, port)) + RELAYS[name]
+
+    def kept(other: Jail) -> dict[str, Value]:
+        with other.fork() as reader:
+            assert run(reader, relay) == []
+            assert run(reader, "won = kept()") == []
+            return reader.call(FLOWS, "won", {})
+
+    with jail.fork() as keeper:
+        assert run(keeper, relay + "\nkeep()") == []
+        assert [kept(jail), kept(neighbour)] == [{"won": 0.0}] * 2
+    assert kept(jail) == {"won": 0.0}
+
+
+OUTSIDE_TOO = set(RELAYS) - {"places in open files", "memory that is shared"}
+"""Relays that work wherever two processes share descriptors: /dev/null has no places, and Python no such memory."""
+
+
+@pytest.mark.parametrize("name", sorted(OUTSIDE_TOO))
+def test_something_is_kept_where_processes_share_their_descriptors(name: str, secret: Path, port: int) -> None:
+    """The relays do relay: without a jail, a process finds what another one, which lives, has kept."""
+    relay = prelude(facts(secret, port)) + RELAYS[name]
+    with Path(os.devnull).open("r+b") as shared:
+        ours, theirs = os.pipe()
+        keeping = [sys.executable, "-c", f"{relay}\nkeep()\nos.write({theirs}, b'1')\ntime.sleep(99)"]
+        with subprocess.Popen(keeping, stdin=shared, stdout=shared, pass_fds=[theirs]) as keeper:
+            os.close(theirs)
+            told = os.read(ours, 1)
+            os.close(ours)
+            reading = [sys.executable, "-c", f"{relay}\nos._exit(7 if kept() else 0)"]
+            found = subprocess.run(reading, stdin=shared, stdout=shared, check=False)
+            keeper.kill()
+    assert told == b"1"
+    assert found.returncode == 7
 
 
 HARMLESS_OUTSIDE = [
@@ -348,7 +394,7 @@ thread.start(); thread.join()
         assert inmate.execute(Step(0, 1, source)) == []
 
 
-def test_an_optimiser_can_be_made(jail: Jail) -> None:
+def test_an_optimiser_can_be_made(jail: Jail, monkeypatch: pytest.MonkeyPatch) -> None:
     """What torch loads when an optimiser is made wants a folder that exists; it is not the student's to miss."""
     lines = [
         "import torch",
@@ -357,8 +403,26 @@ def test_an_optimiser_can_be_made(jail: Jail) -> None:
         "torch.optim.SGD([weight], lr=0.5).step()",
         "assert weight.item() == 0.5",
     ]
+    monkeypatch.setattr(jail, "limits", Limits())  # loading it takes a second, where nothing else runs
     with jail.fork() as inmate:
         assert [inmate.execute(Step(0, 1, line)) for line in lines] == [[]] * len(lines)
+
+
+def test_locks_are_missing_as_on_some_file_systems(jail: Jail) -> None:
+    """Libraries that lock files know the error, and go on without, or say so at once; sqlite works in memory."""
+    source = """
+import errno, fcntl, sqlite3, torch
+for lock in (fcntl.flock, fcntl.lockf):
+    try:
+        lock(open(torch.__file__), fcntl.LOCK_SH)
+    except OSError as error:
+        assert error.errno == errno.ENOSYS
+    else:
+        raise AssertionError
+assert sqlite3.connect(":memory:").execute("select 1").fetchone() == (1,)
+"""
+    with jail.fork() as inmate:
+        assert run(inmate, source) == []
 
 
 def test_a_file_can_be_written_where_namespaces_are(jail: Jail) -> None:
@@ -603,8 +667,9 @@ def test_the_filter_lets_through_what_it_names_and_nothing_else(
         ("kill", (0xFFFFFFFF, 9), "refuse"),
         ("tgkill", (4321, 1, 9), "allow"),
         ("tgkill", (1, 1, 9), "refuse"),
-        ("fcntl", (0, 1), "allow"),
-        ("fcntl", (0, 8), "refuse"),
+        *(("fcntl", (0, command), "allow") for command in (0, 1, 2, 3, 4, 1030)),
+        *(("fcntl", (0, command), "refuse") for command in (*range(5, 17), *range(36, 39), *range(1024, 1030))),
+        *(("fcntl", (0, command), "refuse") for command in range(1031, 1045)),
         ("ioctl", (0, 0x5401), "allow"),
         ("ioctl", (0, 0x5412), "refuse"),
         ("prctl", (15,), "allow"),

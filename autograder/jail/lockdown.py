@@ -19,7 +19,7 @@ from autograder.jail import landlock, namespaces, seccomp
 from autograder.jail.syscalls import call, control
 
 WIRE = 3
-"""The one descriptor of a locked process beside the standard three, which lead nowhere."""
+"""The one descriptor of a locked process beside the standard three, which lead nowhere: none is another's, too."""
 
 _DEATH_SIGNAL, _DUMPABLE, _KEEP_CAPABILITIES, _NO_NEW_PRIVILEGES = 1, 4, 8, 38
 _CAPABILITY_VERSION = 0x20080522
@@ -129,6 +129,7 @@ class Lock:
             namespaces.private_home(self.plan.file)
             if "proc" not in self.off:
                 namespaces.mount_proc()
+        nowhere()
         control(_DEATH_SIGNAL, 9)
         control(_NO_NEW_PRIVILEGES, 1)
         if self._rules is not None:
@@ -175,6 +176,17 @@ class Lock:
             self._capabilities = _READ_ANYTHING
             self.off["file owners"] = "the interpreter sits in a folder that only its owner may enter"
         _hold(self._capabilities)
+
+
+def nowhere() -> None:
+    """Open the standard streams anew, on nothing.
+
+    Locks and flags belong to an open file: on one that is shared, they stay when the process that set them ends.
+    """
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    os.close(null)
 
 
 def _hold(capabilities: int) -> None:

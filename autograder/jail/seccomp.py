@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from autograder.jail.syscalls import MACHINE, NUMBERS, call
 
 ALLOWED = """
-read write readv writev pread64 pwrite64 preadv pwritev lseek close close_range dup dup2 dup3 pipe pipe2 flock
+read write readv writev pread64 pwrite64 preadv pwritev lseek close close_range dup dup2 dup3 pipe pipe2
 futex futex_waitv mmap munmap mremap mprotect madvise msync brk gettid getpid clock_gettime sched_yield
 open openat creat stat fstat lstat newfstatat statx statfs fstatfs access faccessat faccessat2 readlink readlinkat
 getdents getdents64 getcwd chdir fchdir umask mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat
@@ -32,7 +32,7 @@ ON_OWN_FILES = "chmod fchmod fchmodat utime utimes utimensat futimesat truncate"
 
 # Bits and commands of arguments that are judged one by one, from the kernel's headers.
 _THREAD = 0x3D0F00  # the flags of clone that glibc makes a thread with: anything else is a process or a namespace
-_FCNTL = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030)  # copies, flags, locks: not F_SETOWN, which sends signals to others
+_FCNTL = (0, 1, 2, 3, 4, 1030)  # copies and flags: not F_SETOWN, which sends signals to others, and no locks
 _IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # is it a terminal, its size, bytes waiting, close on exec
 _PRCTL = (15, 16, 0x53564D41)  # names of threads and of memory
 _O_TRUNC = 0x200
@@ -63,7 +63,9 @@ def program(own_files: bool, truncation_judged: bool = True) -> bytes:
         "clone3": [(_RETURN, 0, 0, _UNKNOWN)],  # its flags lie in memory, out of the filter's sight
         "kill": _among(low, [ANYONE]),
         "tgkill": _among(low, [ANYONE]),
-        "fcntl": _among(low + 8, _FCNTL),
+        # Another process sees a lock, whoever may read the file. Libraries take this as "no locks on this file system".
+        "fcntl": _among(low + 8, _FCNTL, _UNKNOWN),
+        "flock": [(_RETURN, 0, 0, _UNKNOWN)],
         "ioctl": _among(low + 8, _IOCTL),
         "prctl": _among(low, _PRCTL),
         "prlimit64": [*_must_be(low, 0), *_must_be(low + 16, 0), *_must_be(high + 16, 0), (_RETURN, 0, 0, _ALLOW)],
@@ -104,10 +106,10 @@ def install(filter_program: bytes) -> None:
     call("seccomp", 1, 0, ctypes.create_string_buffer(described, len(described)))
 
 
-def _among(offset: int, values: Sequence[int]) -> list[Instruction]:
+def _among(offset: int, values: Sequence[int], otherwise: int = _REFUSED) -> list[Instruction]:
     """Allow a call whose argument at `offset` is one of `values`, and refuse it otherwise."""
     tests = [(_EQUAL, len(values) - at, 0, value) for at, value in enumerate(values)]
-    return [(_LOAD, 0, 0, offset), *tests, (_RETURN, 0, 0, _REFUSED), (_RETURN, 0, 0, _ALLOW)]
+    return [(_LOAD, 0, 0, offset), *tests, (_RETURN, 0, 0, otherwise), (_RETURN, 0, 0, _ALLOW)]
 
 
 def _must_be(offset: int, value: int) -> list[Instruction]:

@@ -60,12 +60,12 @@ def main() -> None:
     kit = _Kit()
     sys.meta_path.insert(0, kit)
     try:
-        from autograder.jail.lockdown import Lock, Plan  # only findable now
+        from autograder.jail.lockdown import Lock, Plan, nowhere  # only findable now
 
         lock = Lock(Plan(**asked["plan"]))
         lock.enter()
         sys.path[:] = asked["path"]
-        from autograder.jail.zygote import Zygote, nowhere  # torch is loaded inside the jail
+        from autograder.jail.zygote import Zygote  # torch is loaded inside the jail
 
         _import_data(asked["data"])
         zygote = Zygote(control, lock, asked["frame_limit"])
@@ -77,6 +77,7 @@ def main() -> None:
         del sys.modules[name]
     kit.sources.clear()
     nowhere()
+    sys.argv = [""]
     control.send(json.dumps({"ready": lock.off}).encode())
     zygote.serve()
     os._exit(0)

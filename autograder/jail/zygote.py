@@ -13,7 +13,6 @@ import random
 import select
 import shutil
 import socket
-import sys
 import tempfile
 from typing import Any, NoReturn
 
@@ -203,12 +202,3 @@ def _warm_up() -> tuple[Session, Figures]:
     np.random.seed(0)  # the generator that notebooks use
     torch.manual_seed(0)
     return Session(shell.user_ns), figures
-
-
-def nowhere() -> None:
-    """Leave nothing to read on the standard streams, and nothing to see of what is written there."""
-    null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(null, descriptor)
-    os.close(null)
-    sys.argv = [""]
