@@ -15,6 +15,7 @@ import re
 import textwrap
 import tokenize
 import tomllib
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -25,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from autograder.check import HOME
 from autograder.course import Course
 from autograder.errors import CannotGrade
-from autograder.lines import Line, blocks, is_answer, lines_of, statements, wrapped
+from autograder.lines import Line, blocks, formulas, is_answer, lines_of, statements, wrapped, written_out
 from autograder.notebook import Cell, Notebook
 
 
@@ -128,10 +129,11 @@ def answers(course: Course) -> Answers:
     """All answers of a course, and whose they are: `lesson.function`."""
     found: dict[str, tuple[Line, dict[str, None]]] = {}
     for name in course.assignments:
-        for cell in course.assignment(name).source.cells:
-            if cell.kind == "code" and cell.nbgrader.get("solution"):
-                for owner, line in _solved(cell):
-                    found.setdefault(line.form, (line, {}))[1][f"{name}.{owner}"] = None
+        cells = [c for c in course.assignment(name).source.cells if c.kind == "code" and c.nbgrader.get("solution")]
+        short = {key: one for cell in cells if (tree := _python(cell.source)) for key, one in formulas(tree).items()}
+        for owner, line in (pair for cell in cells for pair in _solved(cell)):
+            for one in (line, written_out(line, short)):
+                found.setdefault(one.form, (one, {}))[1][f"{name}.{owner}"] = None
     return {line: tuple(owners) for line, owners in found.values()}
 
 
@@ -149,7 +151,7 @@ def _solved(cell: Cell) -> Iterator[tuple[str, Line]]:
             inside.add(number)
     if not any("BEGIN SOLUTION" in line for line in lines):
         inside = set(range(1, len(lines) + 1))
-    for top in ast.parse(cell.source).body if _is_python(cell.source) else []:
+    for top in getattr(_python(cell.source), "body", ()):
         owner = getattr(top, "name", "") or ast.unparse(top).split(" ")[0]
         for node in ast.walk(top):
             for body in blocks(node):
@@ -163,10 +165,10 @@ def _pieces(notebook: Notebook) -> Iterator[tuple[str, ast.Module]]:
     """Whatever is Python in a notebook's cells: code, its comments and texts; blocks and spans of code in prose."""
     for cell in notebook.cells:
         where = f"cell {cell.grade_id or cell.index + 1}"
-        if cell.kind == "code":
-            yield from ((where, tree) for tree in _shown(cell.source))
-        else:
+        if cell.kind == "markdown":
             yield from ((where, tree) for text in _spans(cell.source) for tree in _parsed(text))
+        else:
+            yield from ((where, tree) for tree in _shown(cell.source))
 
 
 def _lines_in(pieces: Iterable[tuple[str, ast.Module]]) -> Iterator[tuple[str, Line]]:
@@ -222,14 +224,15 @@ def _spans(prose: str) -> Iterator[str]:
 def _parsed(text: str) -> Iterator[ast.Module]:
     """A text as Python: all of it, or else those of its lines that are."""
     text = textwrap.dedent(text).strip()
-    for part in [text] if _is_python(text) else text.split("\n"):
-        if _is_python(part.strip()):
-            yield ast.parse(part.strip())
+    for part in [text] if _python(text) else text.split("\n"):
+        if tree := _python(part.strip()):
+            yield tree
 
 
-def _is_python(text: str) -> bool:
-    try:
-        ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
+def _python(text: str) -> ast.Module | None:
+    with warnings.catch_warnings():  # prose has backslashes
+        warnings.simplefilter("ignore")
+        try:
+            return ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None

@@ -76,6 +76,37 @@ def lines_of(tree: ast.AST, deep: bool) -> Iterator[Line]:
             yield from _enough(node, [(_term(node, {}), "")])
 
 
+Formulas = Mapping[str, tuple[tuple[str, ...], Term]]
+"""Functions that are one expression: name -> the names of its arguments, and what it computes of them."""
+
+
+def formulas(tree: ast.Module) -> Formulas:
+    """The functions of a piece of code that are one expression."""
+    return {
+        node.name: (tuple(argument.arg for argument in node.args.args), _term(own[0].value, {}))
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and len(own := statements(node.body)) == 1
+        if isinstance(own[0], ast.Return) and own[0].value is not None
+    }
+
+
+def written_out(line: Line, known: Formulas) -> Line:
+    """A line with formulas in the place of calls: `1 - tanh(x) ** 2` for `1 - sigma(x) ** 2`."""
+
+    def out(term: Term) -> Term:
+        term = (term[0], *(out(part) if isinstance(part, tuple) else part for part in term[1:]))
+        names, formula = known.get(term[0], ((), ()))
+        return _put(formula, dict(zip(names, term[1:], strict=True))) if names and len(names) + 1 == len(term) else term
+
+    return Line(line.text, out(line.term), line.effect)
+
+
+def _put(term: Term, held: Held) -> Term:
+    if term[0] == "v":
+        return held.get(term[1], term)
+    return (term[0], *(_put(part, held) if isinstance(part, tuple) else part for part in term[1:]))
+
+
 def _enough(node: ast.AST, found: Iterable[tuple[Term, str]]) -> Iterator[Line]:
     """The lines among these that are more than one operation; a whole function is an answer with a single one."""
     for term, effect in found:
@@ -393,6 +424,8 @@ def _call(called: ast.expr, given: list[Term], named: Sequence[ast.keyword], hel
             return _product([("sum", first), _inverse(_SIZE)])
         case ("clamp" | "clip", [], {"min": low}) | ("clamp_min" | "clamp" | "maximum", [low], {}) if _is_zero(low):
             return ("relu", first)
+        case ("masked_fill", [(">", one, other), filled], {}) if _is_zero(filled):
+            return _product([first, (">", other, one)])
         case ("where", [kept, other], {}) if _is_zero(other):
             return _product([kept, first])
         case ("addmm", [left, right], {}):

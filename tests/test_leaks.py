@@ -265,6 +265,8 @@ def test_a_definition_that_answers_is_tried_under_the_name_that_is_asked_for(
         "total += torch.outer(g, x)",
         "for step in reversed(steps):\n    step.backward()",
         "w.g = ((out.g @ v.T) * (l1 > 0)) @ w.T",
+        "steep = 1 - torch.tanh(s) ** 2",
+        "l1.g = l2.g.masked_fill(l1 <= 0, 0)",
         "steep = gate * (1 - sigma(torch.linspace(-1, 1, 5)) ** 2)",
     ],
 )
@@ -284,6 +286,7 @@ def test_a_line_of_an_answer_is_found_whatever_its_variables_are_called(line: st
         ("Try `w.g = inp.T @ out.g` here.", True),
         ("Try ``inp.T @ out.g`` here.", True),
         ("<details>\n<summary>Hint 5</summary>\n\n<code>inp.T @ out.g</code>\n\n</details>", True),
+        ("Through `\\s` and `w.g = inp.T @ out.g`.", True),
         ("~~~\nin words, then\nw.g = inp.T @ out.g\n~~~", True),
     ],
 )
