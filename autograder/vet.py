@@ -15,7 +15,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from autograder import draws, release
+from autograder import draws, leaks, release
 from autograder.check import checks, questions_with_checks
 from autograder.compare import Mismatch, measured
 from autograder.course import Assignment, Course, Question
@@ -24,7 +24,7 @@ from autograder.errors import CannotGrade, KitError
 from autograder.grade import Grader, judge, judge_all
 from autograder.inputs import seeded
 from autograder.mutate import Mutant, mutants, within
-from autograder.notebook import parse
+from autograder.notebook import Notebook, parse
 from autograder.reference import mistaken, reference, replaced, source_of
 from autograder.result import Question as Verdict
 from autograder.student import StudentError
@@ -327,10 +327,23 @@ def _release(course: Course, assignment: Assignment, seed: str, with_release: bo
     yield Finding("the release holds no solution and no hidden test", not marks, ", ".join(marks), str(assignment.path))
     outputs = [cell for cell in json.loads(text)["cells"] if cell.get("outputs")]
     yield Finding("the release holds no outputs", not outputs, f"{len(outputs)} cells", str(assignment.path))
-    result = Grader(assignment, seed).grade(parse(made, "release"), "release").result
+    notebook = parse(made, "release")
+    yield from _given_away(course, assignment, notebook)
+    result = Grader(assignment, seed).grade(notebook, "release").result
     wrong = [q.id for q in result.questions if q.points or q.status not in {"no_answer", "manual"}]
     what = "the released stub scores 0, because nothing is written yet"
     yield Finding(what, not wrong, ", ".join(wrong), str(assignment.path))
+
+
+def _given_away(course: Course, assignment: Assignment, made: Notebook) -> Iterator[Finding]:
+    """Students see no answer but those that are given with a reason."""
+    listed = leaks.given(assignment.name)
+    where = f"autograder/assignments/{assignment.name}/given.toml"
+    found = "; ".join(map(str, leaks.leaks(course, made, listed)))
+    mend = f"let numbers, autograd or the student's own function stand there, or list the line in {where} and say why"
+    yield Finding("students see no line of an answer, of this lesson or another", not found, found, mend)
+    idle = "; ".join(f"`{one.line}`" for one in leaks.idle(course, made, listed))
+    yield Finding("every line that is given is an answer, and students see it", not idle, idle, where)
 
 
 def _bytes(path: Path) -> bytes:

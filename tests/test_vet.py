@@ -166,6 +166,7 @@ def test_a_solution_left_in_the_release_is_found(tmp_path: Path, monkeypatch: py
     leaking = [finding for finding in vet._release(course, course.assignment("mlp"), False) if not finding.holds]
     assert [finding.what for finding in leaking] == [
         "the release holds no solution and no hidden test",
+        "students see no line of an answer, of this lesson or another",
         "the released stub scores 0, because nothing is written yet",
     ]
 
