@@ -1,3 +1,3 @@
 """Grade backpropagation that students write by hand: hidden tests, known mistakes, and words that help."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
