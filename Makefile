@@ -5,13 +5,16 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test quick lint training throughput clean
+.PHONY: demo test everything quick lint training throughput clean
 
 demo: $(READY)  ## release, submit, grade and report a class of made-up students
 	@$(BIN)/autograder demo
 
 test: lint  ## everything that CI runs: lint, types, imports, then all tests
 	@$(BIN)/python -m pytest --numprocesses 2
+
+everything: lint  ## before a release: whole ranges in place of samples, and the long tests; an hour or more
+	@$(BIN)/python -m pytest --numprocesses 2 --everything
 
 quick: $(READY)  ## the tests that start no kernel, jail or other process: under a minute
 	@$(BIN)/python -m pytest -m "not slow" -q

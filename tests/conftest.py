@@ -6,10 +6,12 @@ import contextlib
 import functools
 import io
 import json
+import random
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,54 @@ from autograder.reference import source_of
 from autograder.result import Result
 
 REPO = Path(__file__).parents[1]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--everything`, and `--day`, whose sample is taken without it."""
+    parser.addoption("--everything", action="store_true", help="run the long tests, and whole ranges for samples")
+    today = datetime.now(UTC).date().isoformat()
+    parser.addoption("--day", default=today, help="the day whose samples are taken [today]")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say which samples are taken: a test that fails names its own case, and this brings back all of them."""
+    if config.getoption("everything"):
+        return "everything: whole ranges in place of samples, and the long tests"
+    return f"samples of {config.getoption('day')} (--day); --everything takes the whole ranges and the long tests, too"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the long tests, and of each test that is marked `sample(n, by)` all but n values of one parameter.
+
+    Tests of one file that are sampled by the same parameter keep the same values of it.
+    """
+    if config.getoption("everything"):
+        return
+    chosen: dict[tuple[str, str], set[str]] = {}
+
+    def is_taken(item: pytest.Item) -> bool:
+        if item.get_closest_marker("everything"):
+            return False
+        mark = item.get_closest_marker("sample")
+        if mark is None:
+            return True
+        n, by = mark.args
+        at = str(item.path), by
+        if at not in chosen:
+            values = sorted({_value(other, by) for other in items if other.path == item.path} - {""})
+            numbers = random.Random(f"{config.getoption('day')} {item.path.name} {by}")
+            chosen[at] = set(numbers.sample(values, min(n, len(values))))
+        return _value(item, by) in chosen[at]
+
+    taken = [is_taken(item) for item in items]
+    config.hook.pytest_deselected(items=[item for item, stays in zip(items, taken, strict=True) if not stays])
+    items[:] = [item for item, stays in zip(items, taken, strict=True) if stays]
+
+
+def _value(item: pytest.Item, parameter: str) -> str:
+    """What a test's parameter is, as a text; empty if it has none of that name."""
+    call = getattr(item, "callspec", None)
+    return "" if call is None else str(call.params.get(parameter, ""))
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -54,10 +53,9 @@ def test_a_course_with_an_unlucky_secret_vets(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", Course(REPO).assignments)
-def test_any_secret_will_do(course: Course, name: str) -> None:
+def test_any_secret_will_do(request: pytest.FixtureRequest, course: Course, name: str) -> None:
     """With secrets that nobody chose, every lesson finds a draw that shows all of its known mistakes."""
-    today = datetime.now(UTC).date().isoformat()
-    numbers = random.Random(f"{today} {name}")  # others each day: what fails is printed, and fails all day
+    numbers = random.Random(f"{request.config.getoption('day')} {name}")  # others each day
     for secret in (f"{numbers.getrandbits(64):x}|{name}" for _ in range(SAMPLE)):
         assignment = course.assignment(name)
         chosen = draws.chosen(assignment, secret)
