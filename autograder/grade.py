@@ -6,7 +6,7 @@ import functools
 import logging
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -209,7 +209,7 @@ class Helped:
     """The statements that follow-through puts in place of others; none where it doesn't help."""
 
     given: Sequence[Step] = ()
-    without: Sequence[Step] = ()
+    without: Collection[Step] = ()
 
 
 @dataclass(frozen=True)
@@ -258,9 +258,8 @@ class Trial:
         given = retrial.helpers(self.assignment, wrong)
         if not given:
             return verdict, Helped()
-        own = (
-            [statement.step for name in wrong for statement in self.notebook.definitions(name)] if self.notebook else []
-        )
+        written = (statement for name in wrong if self.notebook for statement in self.notebook.definitions(name))
+        own = frozenset(statement.step for statement in written)
         with student.given(given, without=own) as other:
             again = self._judged(other, self._mistakes | dict.fromkeys(wrong, ""))
         gained = (again.points or 0.0) - (verdict.points or 0.0)
@@ -291,7 +290,9 @@ class Trial:
         if not verdict.points or not _is_by_hand(self.assignment, self.question, current_seed()):
             return verdict
         names = " and ".join(self.question.names)
-        if self.sources is not None and by_hand.differences(self.sources, self.assignment.names):
+        if self.sources is not None and (why := by_hand.unreadable(self.sources, self.assignment.names)):
+            leans, kept = f"{names} can't be read, and is asked for by hand: {why}", 0.0
+        elif self.sources is not None and by_hand.differences(self.sources, self.assignment.names):
             leans, kept = f"{names} takes differences of function values where a derivative is asked for", 0.0
         elif self.sources is not None and by_hand.reaches_inside(self.sources):
             leans, kept = f"{names} reaches into torch's inner parts, and is asked for by hand", 0.0
@@ -392,8 +393,11 @@ def _said(status: QuestionStatus, question: Question, found: Notebook | None) ->
     for name in question.names if found else ():
         assert found is not None
         if fault := found.broken_definition(name):
+            defines = f"Cell {fault.cell + 1}, which defines {name},"
+            if not fault.line:
+                return f"{defines} can't be read: {fault.message}. Then it can be graded."
             return (
-                f"Cell {fault.cell + 1}, which defines {name}, is not valid Python: "
+                f"{defines} is not valid Python: "
                 f"line {fault.line}, {fault.message}. Mend that line, and the cell can be graded."
             )
     return f"{names} is not written yet."

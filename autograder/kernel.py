@@ -19,6 +19,7 @@ from autograder.grade import Trial, judge
 from autograder.inputs import seeded
 from autograder.jail.session import Session
 from autograder.student import LocalStudent
+from autograder.text import Unreadable, taking_apart
 
 
 def points(assignment: str, question: str, names: dict[str, Any]) -> float:
@@ -55,12 +56,13 @@ def _sources(question: Question, names: dict[str, Any]) -> list[str] | None:
     found: dict[str, str] = {}
     waiting = list(question.names)
     try:
-        while waiting:
-            name = waiting.pop()
-            found[name] = text = _text(name, names[name])
-            read = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
-            waiting += [other for other in read & names.keys() if other not in found and _has_text(names[other])]
-    except (KeyError, OSError, TypeError, SyntaxError, RecursionError):
+        with taking_apart():
+            while waiting:
+                name = waiting.pop()
+                found[name] = text = _text(name, names[name])
+                read = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+                waiting += [other for other in read & names.keys() if other not in found and _has_text(names[other])]
+    except Unreadable:
         return None
     return list(found.values())
 

@@ -5,14 +5,14 @@ Nothing is run here. A notebook that is damaged is read as far as it goes, and w
 
 from __future__ import annotations
 
+import _symtable  # type: ignore[import-not-found]  # symtable itself looks through all functions for each name
 import ast
-import functools
+import copy
+import itertools
 import json
 import os
 import re
 import stat
-import symtable
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,22 +21,50 @@ from typing import Any
 
 from autograder.errors import CannotGrade, UsageError
 from autograder.jail.session import Step
+from autograder.text import Unreadable, kept
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of a notebook file that are read: one with every picture of a course in it is far smaller."""
 
+MOST_CELLS = 10_000
+"""Cells that a notebook may have: the longest that anybody hands in has two thousand."""
+
+MOST_TOKENS = 1 << 22
+"""Texts, opening brackets and commas of a notebook file: beside its length, each costs up to a hundred bytes."""
+
 LARGEST_CELL, LARGEST_CODE = 1 << 18, 1 << 20
 """Characters of code that are taken apart, in a cell and in all: more than any person writes in a lesson."""
 
-MAGICS = 40
-"""Magics and shell lines that one cell may have."""
+MOST_STATEMENTS = 10_000
+"""Statements of a notebook that are taken apart: an honest one has some hundreds, the longest a few thousand."""
+
+MOST_SCOPES = 500
+"""Functions, lambdas and comprehensions in one statement: each is shown every name of those around it."""
+
+MOST_PASSES = 1 << 18
+"""Characters that IPython goes through, in cells that are no plain Python: it starts anew after each magic."""
 
 _TIMED = re.compile(r"\s*%%(time|timeit|prun|capture|memit|mprun|lprun)\b[^\n]*")
 """A first line that runs the cell as it stands, and looks on."""
 
-_MAGIC = re.compile(r"^[ \t]*[%!?,;/]|=[ \t]*[%!]|\?[ \t]*$", re.MULTILINE)
-_TOO_LONG = "it is too long to have been written by hand"
-_TOO_DEEP = "it is nested too deeply, or has too many magics"
+_MAGIC = re.compile(r"^[ \t\f]*[%!?,;/]|=[ \t\f]*[%!]|\?[ \t\f]*$", re.MULTILINE)
+_PROMPTED = re.compile(r"\A\s|^[ \t]*(?:>>>|\.\.\.|In \[)", re.MULTILINE)
+_ASKS = re.compile(r"\?[ \t\f]*$", re.MULTILINE)
+_ASKING = 32
+"""Characters of a line that IPython passes over in the time of one, where a line asks for help."""
+
+_TOKEN = re.compile(r'[\[{,]|"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+
+_LONG_CELL = f"it has more than {LARGEST_CELL:,} characters; write it as several cells, or load long data from a file"
+_LONG_CODE = f"the notebook has more than {LARGEST_CODE:,} characters of code; take out what no question needs"
+_MANY_STATEMENTS = f"the notebook has more than {MOST_STATEMENTS:,} statements; take out what no question needs"
+_MANY_SCOPES = (
+    f"one statement has more than {MOST_SCOPES} functions, lambdas and comprehensions in it; write it as several"
+)
+_MANY_MAGICS = (
+    f"the cells that are no plain Python, times their magics and shell lines, have more than {MOST_PASSES:,} "
+    "characters; put magics and shell lines into short cells of their own"
+)
 
 
 class UnreadableNotebook(CannotGrade):
@@ -65,6 +93,12 @@ class Statement:
     loops: bool
     """Whether it is a loop: skipped where the names it binds are bound elsewhere too."""
     imports: bool
+    modules: tuple[str, ...]
+    """The modules that it imports by their full names."""
+    kind: str
+    """What it defines if it defines something: a function or a class."""
+    bases: tuple[str, ...]
+    """The classes that a class stands on, as they are written."""
     words: frozenset[str]
     """Identifiers that occur in it."""
 
@@ -92,11 +126,18 @@ class Cell:
 
 @dataclass(frozen=True)
 class SyntaxFault:
-    """A cell that is not Python: which line says so, and what Python says."""
+    """A cell that can't be taken apart: it is no Python, or more than is read."""
 
     cell: int
     line: int
+    """Which line says so; 0 if it is Python, but more than is read."""
     message: str
+    """What Python says, or the bound and what to do."""
+
+    @property
+    def reason(self) -> str:
+        """Why it can't run, as the end of a sentence."""
+        return f"line {self.line} is not valid Python ({self.message})" if self.line else self.message
 
 
 class Notebook:
@@ -154,7 +195,7 @@ class Notebook:
         near = [
             other
             for other, found in self._defining.items()
-            if _plain(other) == _plain(name) and not found[-1].stub and _form(found[-1]).kind == _form(model).kind
+            if _plain(other) == _plain(name) and not found[-1].stub and found[-1].kind == model.kind
         ]
         if len(near) != 1 or any(near[0] in s.reads for s in self._binding.get(name, [])):
             return None
@@ -165,12 +206,13 @@ class Notebook:
         added: list[Statement] = []
         for name, stand_in in names.items():
             written = self._defining[stand_in][-1]
-            text = f"{name} = {stand_in}"
-            alias = replace(_statement(ast.parse(text).body[0], [text]), defines=name)
+            (alias,) = _taken_apart(f"{name} = {stand_in}")
             place = len(self.statements) + len(added)
-            added.append(replace(alias, position=place, cell=written.cell, line=written.line))
-        notebook = Notebook(self.content, self.path)
+            added.append(replace(alias, defines=name, position=place, cell=written.cell, line=written.line))
+        notebook = copy.copy(self)
         notebook.statements += tuple(added)
+        for found in ("words", "_defining", "_binding", "_touching"):
+            notebook.__dict__.pop(found, None)
         return notebook
 
     def needed(
@@ -186,13 +228,18 @@ class Notebook:
         chosen: dict[int, Statement] = {}
         while waiting:
             name = waiting.pop()
-            for statement in self._behind(name, name in graded, before_cell, like):
+            found = self._behind(name, name in graded, before_cell, like)
+            if not found and "*" not in seen:  # it may come from any `from module import *`
+                seen.add("*")
+                found = self._binding.get("*", [])
+            for statement in found:
                 if statement.position in chosen:
                     continue
                 chosen[statement.position] = statement
-                for read in (statement.reads | statement.touches) - seen:
-                    seen.add(read)
-                    waiting.append(read)
+                for read in itertools.chain(statement.reads, statement.touches):
+                    if read not in seen:
+                        seen.add(read)
+                        waiting.append(read)
         return [chosen[position] for position in sorted(chosen)]
 
     def place(self, cell: int, line: int) -> str:
@@ -221,7 +268,7 @@ class Notebook:
             bound = [s for s in bound if before_cell is None or s.cell <= before_cell] or bound
             bound = [s for s in bound if not s.loops] or bound
         if not bound:
-            return self._binding.get("*", [])
+            return []
         touched = [s for s in self._touching.get(name, []) if not s.loops and s.position > bound[0].position]
         return bound + [s for s in touched if before_cell is None or s.cell <= before_cell]
 
@@ -241,21 +288,49 @@ class Notebook:
         return _index((s, s.touches) for s in self.statements)
 
     def _statements(self) -> Iterator[Statement]:
-        position, room = 0, LARGEST_CODE
+        room, position = _Room(), 0
         for cell in self.cells:
             if cell.kind != "code" or "skip-execution" in cell.tags:
                 continue
-            room -= len(cell.source)
-            if len(cell.source) > LARGEST_CELL or room < 0:
-                self.syntax_faults.append(SyntaxFault(cell.index, 1, _TOO_LONG))
-                continue
-            found = _parsed(cell.source)
-            if isinstance(found, SyntaxFault):
-                self.syntax_faults.append(replace(found, cell=cell.index))
+            try:
+                found = room.read(cell.source)
+            except Unreadable as error:
+                self.syntax_faults.append(SyntaxFault(cell.index, error.line, error.why))
                 continue
             for statement in found:
                 yield replace(statement, position=position, cell=cell.index)
                 position += 1
+
+
+class _Room:
+    """How much may still be taken apart of a notebook's code."""
+
+    def __init__(self) -> None:
+        self._characters, self._passes, self._statements = LARGEST_CODE, MOST_PASSES, MOST_STATEMENTS
+
+    def read(self, source: str) -> tuple[Statement, ...]:
+        """Take a cell apart.
+
+        Raises:
+            Unreadable: if it is no Python, or there is no room for it.
+        """
+        if len(source) > LARGEST_CELL:
+            raise Unreadable(_LONG_CELL)
+        self._characters -= len(source)
+        if self._characters < 0:
+            raise Unreadable(_LONG_CODE)
+        python = _plain_python(source)
+        found = _parsed(python)
+        if found is None:
+            passes = _passes(python)
+            self._passes -= passes
+            if self._passes < 0:
+                raise Unreadable(_MANY_MAGICS)
+            found = _transformed(python, passes > 0)
+        if len(found) > self._statements:
+            raise Unreadable(_MANY_STATEMENTS)
+        self._statements -= len(found)
+        return found
 
 
 def read(path: Path) -> Notebook:
@@ -314,7 +389,13 @@ def parse(data: bytes, path: str = "") -> Notebook:
     if not data.strip():
         raise UnreadableNotebook(f"{path} is empty. Save the notebook again and hand in the new file.")
     try:
-        content = json.loads(_decoded(data))
+        text = _decoded(data)
+        if _tokens_exceed(text, MOST_TOKENS):
+            raise UnreadableNotebook(
+                f"{path} has more than {MOST_TOKENS:,} values, and notebooks are read up to that many. "
+                "Clear its outputs and save it again."
+            )
+        content = json.loads(text)
     except (ValueError, RecursionError) as error:
         place = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
         raise UnreadableNotebook(
@@ -325,12 +406,24 @@ def parse(data: bytes, path: str = "") -> Notebook:
         raise UnreadableNotebook(f"{path} is JSON, but not a notebook: it has no cells. Hand in the .ipynb file.")
     if "cells" not in content:
         content = _upgraded(content, path)
+    if isinstance(content["cells"], list) and len(content["cells"]) > MOST_CELLS:
+        raise UnreadableNotebook(
+            f"{path} has {len(content['cells']):,} cells, and notebooks are read up to {MOST_CELLS:,}. "
+            "Take out the cells that no question needs, and hand it in again."
+        )
     try:
         return Notebook(content, path)
     except (TypeError, ValueError, AttributeError, KeyError, RecursionError, MemoryError) as error:
         raise UnreadableNotebook(
             f"{path} is a damaged notebook ({type(error).__name__}). Open it in Jupyter, save it, and hand that in."
         ) from None
+
+
+def _tokens_exceed(text: str, most: int) -> bool:
+    """Whether JSON has more texts, opening brackets and commas than that, those inside of texts not counted."""
+    if len(text) <= most or sum(map(text.count, '",[{')) <= most:  # pictures are few texts
+        return False
+    return next(itertools.islice(_TOKEN.finditer(text), most, None), None) is not None
 
 
 def steps(statements: Sequence[Statement]) -> list[Step]:
@@ -375,40 +468,106 @@ def _cells(content: dict[str, Any]) -> Iterator[Cell]:
         )
 
 
-def _python(source: str) -> str:
-    """Turn a cell into Python: magics and shell lines become calls of get_ipython(), `%%time` and its kind go."""
+def _plain_python(source: str) -> str:
+    """A cell without the first line that only looks on, its lines ended as Python ends them."""
+    if "\r" in source:
+        source = source.replace("\r\n", "\n").replace("\r", "\n")
     if timed := _TIMED.match(source):
         source = "\n" * timed[0].count("\n") + source[timed.end() :]
-    try:
-        ast.parse(source)
-    except SyntaxError:
-        from IPython.core.inputtransformer2 import TransformerManager
-
-        if len(_MAGIC.findall(source)) > MAGICS:  # each would be a pass over the whole cell
-            raise RuntimeError("too many magics") from None
-        return str(TransformerManager().transform_cell(source))
     return source
 
 
-@functools.lru_cache(maxsize=1024)
-def _parsed(source: str) -> tuple[Statement, ...] | SyntaxFault:
-    """The statements of a cell's text; kept, because most cells of a class's notebooks are the same locked ones."""
+def _passes(source: str) -> int:
+    """Characters that IPython goes through until no magic is left; where a line asks for help, it looks further.
+
+    None if there is nothing for it to change.
+    """
+    lines = source.splitlines()
+    text = "\n".join(lines)
+    magics = len(_MAGIC.findall(text))
+    if not (magics or _PROMPTED.search(text)):
+        return 0
+    asked = max(map(len, lines)) if _ASKS.search(text) else 0
+    return (1 + magics) * len(source) * (1 + asked // _ASKING)
+
+
+@kept(1 << 18)
+def _parsed(source: str) -> tuple[Statement, ...] | None:
+    """The statements of a cell's text, most cells of a class's notebooks being the same; None if it is no Python.
+
+    Raises:
+        Unreadable: if it can't be taken apart.
+    """
     try:
-        with warnings.catch_warnings():  # about the student's code: they would be printed here
-            warnings.simplefilter("ignore")
-            python = _python(source)
-            lines = python.split("\n")
-            return tuple(_statement(node, lines) for node in ast.parse(python).body)
-    except (RuntimeError, MemoryError):  # RecursionError among them
-        return SyntaxFault(0, 1, _TOO_DEEP)
-    except (SyntaxError, ValueError) as error:
-        return SyntaxFault(0, getattr(error, "lineno", None) or 1, str(getattr(error, "msg", error))[:200])
+        tree = ast.parse(source)
+    except SyntaxError:
+        return None
+    return _of_tree(tree, source)
 
 
-def _statement(node: ast.stmt, lines: Sequence[str]) -> Statement:
-    text, line = _text(node, lines)
+@kept(1 << 16)
+def _transformed(source: str, by_ipython: bool) -> tuple[Statement, ...]:
+    """The statements of a cell that IPython makes Python of: magics and shell lines are calls of get_ipython().
+
+    Raises:
+        Unreadable: if it can't be taken apart, or is no Python even then.
+    """
+    if by_ipython:
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        source = str(TransformerManager().transform_cell(source))
+    return _taken_apart(source)
+
+
+def _taken_apart(python: str) -> tuple[Statement, ...]:
+    return _of_tree(ast.parse(python), python)
+
+
+def _of_tree(tree: ast.Module, python: str) -> tuple[Statement, ...]:
+    if len(tree.body) > MOST_STATEMENTS:
+        raise Unreadable(_MANY_STATEMENTS)
+    lines = _Lines(python)
+    return tuple(_statement(node, lines) for node in tree.body)
+
+
+class _Lines:
+    """A text that pieces are cut out of by the places that syntax trees name: line, and bytes in that line."""
+
+    _REST = re.compile(rb"[ \t\f]*(?:;[ \t\f]*)?(?:#[^\n]*)?(?:\n|\Z)")
+
+    def __init__(self, text: str) -> None:
+        self._bytes = text.encode()
+        self._starts = [0, *(end.end() for end in re.finditer(b"\n", self._bytes)), len(self._bytes) + 1]
+
+    def cut(self, node: ast.stmt | ast.expr) -> str:
+        """The text of a node alone."""
+        return self._between(self._starts[node.lineno - 1] + node.col_offset, self._end(node))
+
+    def statement(self, node: ast.stmt) -> tuple[str, int]:
+        """A statement's own lines, with its decorators and comments, and which is the first; less if it shares one."""
+        marks = getattr(node, "decorator_list", [])
+        first = min([node.lineno, *(mark.lineno for mark in marks)])
+        if (node.col_offset and not marks) or not self._REST.match(self._bytes, self._end(node)):
+            return self.cut(node), first
+        return self._between(self._starts[first - 1], self._starts[node.end_lineno or node.lineno] - 1), first
+
+    def _end(self, node: ast.stmt | ast.expr) -> int:
+        return self._starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
+
+    def _between(self, start: int, end: int) -> str:
+        return self._bytes[start:end].decode()
+
+
+def _statement(node: ast.stmt, lines: _Lines) -> Statement:
+    text, line = lines.statement(node)
+    parts = list(ast.walk(node))
+    if sum(isinstance(part, _SCOPES) for part in parts) > MOST_SCOPES:
+        raise Unreadable(_MANY_SCOPES)
+    words = frozenset(_words(parts))
     binds, reads = _names(text)
-    defines = _defines(node)
+    if "*" in words:
+        binds |= {"*"}
+    bases = [lines.cut(base) for base in node.bases] if isinstance(node, ast.ClassDef) else []
     return Statement(
         position=0,
         cell=0,
@@ -417,46 +576,50 @@ def _statement(node: ast.stmt, lines: Sequence[str]) -> Statement:
         binds=binds,
         reads=reads,
         touches=frozenset(_touched(node)) - binds,
-        defines=defines,
+        defines=_defines(node),
         stub=isinstance(node, ast.FunctionDef | ast.ClassDef) and _is_stub(node),
         loops=isinstance(node, ast.For | ast.While | ast.AsyncFor),
         imports=isinstance(node, ast.Import | ast.ImportFrom),
-        words=frozenset(_words(node)),
+        modules=tuple(_modules(node)),
+        kind="class" if isinstance(node, ast.ClassDef) else "function",
+        bases=tuple(base for base in bases if base != "object"),
+        words=words,
     )
 
 
-def _text(node: ast.stmt, lines: Sequence[str]) -> tuple[str, int]:
-    """A statement's own source and its first line, decorators included."""
-    first = min([node.lineno, *(mark.lineno for mark in getattr(node, "decorator_list", []))])
-    block = "\n".join(lines[first - 1 : node.end_lineno])
-    try:
-        if len(ast.parse(block).body) == 1:
-            return block, first
-    except SyntaxError:
-        pass
-    return ast.unparse(node), first  # it shares its line with another statement
+_SCOPES = (
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda),
+    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+)
 
 
 def _names(text: str) -> tuple[frozenset[str], frozenset[str]]:
     """Names that a statement binds at the top level, and global names that it reads at any depth."""
     try:
-        table = symtable.symtable(text, "<cell>", "exec")
-    except (SyntaxError, RecursionError):  # such as `return` outside a function: it can't run either
+        table = _symtable.symtable(text, "<cell>", "exec")
+    except (SyntaxError, RecursionError):  # such as `nonlocal` outside a function: it can't run either
         return frozenset(), frozenset()
-    binds = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
-    if "import *" in text:
-        binds.add("*")
-    reads = {s.get_name() for s in table.get_symbols() if s.is_referenced()}
-    scopes = list(table.get_children())
+    local, used = _symtable.DEF_LOCAL, _symtable.USE
+    binds = {name for name, flags in table.symbols.items() if flags & (local | _symtable.DEF_IMPORT)}
+    reads = {name for name, flags in table.symbols.items() if flags & used}
+    used_as = {_symtable.GLOBAL_IMPLICIT: used, _symtable.GLOBAL_EXPLICIT: used | local}
+    scopes = list(table.children)
     while scopes:
         scope = scopes.pop()
-        scopes.extend(scope.get_children())
-        for symbol in scope.get_symbols():
-            if symbol.is_global() and symbol.is_referenced():
-                reads.add(symbol.get_name())
-            if symbol.is_declared_global() and symbol.is_assigned():
-                reads.add(symbol.get_name())
+        scopes.extend(scope.children)
+        for name, flags in scope.symbols.items():
+            kind = flags >> _symtable.SCOPE_OFF & _symtable.SCOPE_MASK
+            if flags & used_as.get(kind, 0):
+                reads.add(name)
     return frozenset(binds), frozenset(reads)
+
+
+def _modules(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        return [node.module]
+    return []
 
 
 def _index(named: Iterable[tuple[Statement, Iterable[str]]]) -> dict[str, list[Statement]]:
@@ -468,8 +631,8 @@ def _index(named: Iterable[tuple[Statement, Iterable[str]]]) -> dict[str, list[S
     return found
 
 
-def _words(node: ast.stmt) -> Iterator[str]:
-    for part in ast.walk(node):
+def _words(parts: Iterable[ast.AST]) -> Iterator[str]:
+    for part in parts:
         for name in ("id", "attr", "name", "arg"):
             word = getattr(part, name, None)
             if isinstance(word, str):
@@ -504,35 +667,13 @@ def _defines(node: ast.stmt) -> str | None:
     return None
 
 
-@dataclass(frozen=True)
-class _Form:
-    """How a name is defined: as a function or a class, and on which bases."""
-
-    kind: str
-    bases: tuple[str, ...]
-
-
-def _form(statement: Statement) -> _Form:
-    return _form_of(statement.source)
-
-
-@functools.lru_cache(maxsize=1024)
-def _form_of(source: str) -> _Form:
-    node = ast.parse(source).body[0]
-    if not isinstance(node, ast.ClassDef):
-        return _Form("function", ())
-    bases = (ast.unparse(base) for base in node.bases)
-    return _Form("class", tuple(base for base in bases if base != "object"))
-
-
 def _resemblance(statement: Statement, model: Statement) -> int:
     """How near a definition's form is to the model's: its bases count, `torch.nn.Module` and `nn.Module` being near."""
-    form, wanted = _form(statement), _form(model)
-    if form.kind != wanted.kind:
+    if statement.kind != model.kind:
         return 0
-    if form.bases == wanted.bases:
+    if statement.bases == model.bases:
         return 3
-    return 1 + (bool(form.bases) and _dotted(form.bases) == _dotted(wanted.bases))
+    return 1 + (bool(statement.bases) and _dotted(statement.bases) == _dotted(model.bases))
 
 
 def _dotted(bases: tuple[str, ...]) -> list[tuple[bool, str]]:

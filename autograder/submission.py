@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import ast
+import functools
 import importlib.util
 import itertools
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 from autograder import notebook
@@ -16,6 +17,9 @@ from autograder.student import Opener, Output, Reader
 
 FLAGS = 50
 """Things that are told of one notebook: who reads more of them?"""
+
+NAME = 100
+"""Characters of a name that are told."""
 
 
 class Submission:
@@ -90,7 +94,7 @@ class Submission:
             several = self.notebook.definitions(name)
             taken = self.notebook.definition(name, self._graded_cells.get(question.id), self._assignment.source)
             if taken is not None and (stand_in := self._stand_ins.get(name)):
-                told.append(f"there is no {name}; {stand_in} in cell {taken.cell + 1} was graded in its place")
+                told.append(f"there is no {name}; {_cut(stand_in)} in cell {taken.cell + 1} was graded in its place")
             if len(several) > 1 and taken is not None:
                 told.append(f"{name} is defined {len(several)} times; the one in cell {taken.cell + 1} was graded")
         return "; ".join(told)
@@ -127,8 +131,12 @@ class Submission:
 
     def _spoilt(self, needed: list[Statement]) -> bool:
         own = {statement.position for statement in needed}
-        last = {name: s.position for s in self._together for name in s.binds}
-        return any(last[name] not in own for statement in needed for name in statement.binds)
+        return any(self._last[name] not in own for statement in needed for name in statement.binds)
+
+    @cached_property
+    def _last(self) -> dict[str, int]:
+        """Name -> the position of the last statement that binds it, of all that are run together."""
+        return {name: s.position for s in self._together for name in s.binds}
 
     def _read(self, statements: list[Statement]) -> Reader:
         student = self._opener.open()
@@ -150,31 +158,27 @@ def _not_run(found: Notebook) -> Iterator[str]:
     """Name the cells that can't run on this machine, once each; it is not held against anybody."""
     absent: dict[str, str] = {}
     told: set[int] = set()
+    installed = functools.cache(_installed)
     for statement in found.statements:
         reason = ""
-        missing = [module for module in _modules(statement) if not _installed(module)]
+        missing = next((module for module in statement.modules if not installed(module)), None)
         if missing:
-            absent |= dict.fromkeys(statement.binds, missing[0])
-            reason = f"there is no module {missing[0]}"
-        elif not statement.defines and (needs := sorted(statement.reads & absent.keys() - statement.binds)):
-            absent |= dict.fromkeys(statement.binds, absent[needs[0]])
-            reason = f"it needs {needs[0]}, which comes from the module {absent[needs[0]]}"
+            absent |= dict.fromkeys(statement.binds, missing)
+            reason = f"there is no module {_cut(missing)}"
+        elif not statement.defines and (needs := {n for n in statement.reads - statement.binds if n in absent}):
+            need = min(needs)
+            absent |= dict.fromkeys(statement.binds, absent[need])
+            reason = f"it needs {_cut(need)}, which comes from the module {_cut(absent[need])}"
         if reason and statement.cell not in told:
             told.add(statement.cell)
             yield f"cell {statement.cell + 1} can't run here: {reason}"
     for fault in found.syntax_faults:
-        yield f"cell {fault.cell + 1} can't run: line {fault.line} is not valid Python ({fault.message})"
+        yield f"cell {fault.cell + 1} can't run: {fault.reason}"
 
 
-def _modules(statement: Statement) -> list[str]:
-    if not statement.imports:
-        return []
-    node = ast.parse(statement.source).body[0]
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-        return [node.module]
-    return []
+def _cut(name: str) -> str:
+    """A name as it is told: its beginning, if it is longer than any sentence."""
+    return name if len(name) <= NAME else f"{name[:NAME]}..."
 
 
 def _installed(module: str) -> bool:
