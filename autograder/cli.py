@@ -21,7 +21,7 @@ from autograder.errors import CannotGrade, KitError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from autograder.batch import Batch, Graded
+    from autograder.run import Batch, Graded
 
 _BEFORE_COLLECTING = 50_000
 """Objects made before Python looks for garbage: with its own 700, imports are looked through again and again."""
@@ -56,11 +56,10 @@ def demo(
     course: CourseOption = None,
 ) -> None:
     """Release, submit, grade and report a class of made-up students, in a scratch course."""
-    from autograder import demo as made_up
     from autograder import report
-    from autograder.batch import Batch
     from autograder.course import find
-    from autograder.custody import holds
+    from autograder.lesson import demo as made_up
+    from autograder.run import Batch, holds
 
     here = find(course)
     with _console().status("releasing the assignments"):
@@ -85,9 +84,9 @@ def release(
     course: CourseOption = None,
 ) -> None:
     """Make what students get, after vetting the assignment."""
-    from autograder import release as released
-    from autograder import vet as vetting
     from autograder.course import find
+    from autograder.lesson import release as released
+    from autograder.lesson import vetting
 
     here = find(course)
     for name in names or here.assignments:
@@ -123,8 +122,8 @@ def grade(
 ) -> None:
     """Grade submitted/*/NAME/ into nbgrader's gradebook."""
     from autograder import report
-    from autograder.batch import Batch
     from autograder.course import find
+    from autograder.run import Batch
 
     batch = Batch(find(course), name, student, force or preview, workers or _cores(), trust, preview)
     graded = sorted(_graded(batch), key=lambda one: one.student)
@@ -150,11 +149,10 @@ def check(
     course: CourseOption = None,
 ) -> None:
     """Judge one notebook, wherever it came from. Writes to no gradebook."""
-    from autograder import draws
     from autograder.course import find
-    from autograder.custody import held
-    from autograder.grade import Grader
+    from autograder.judge import Grader, draws
     from autograder.notebook import readable
+    from autograder.run import held
 
     here = find(course)
     asked = here.assignment(assignment)
@@ -181,8 +179,8 @@ def vet(
     course: CourseOption = None,
 ) -> None:
     """Do the tests test? The reference must pass, every known mistake must not."""
-    from autograder import vet as vetting
     from autograder.course import find
+    from autograder.lesson import vetting
 
     here = find(course)
     for name in names or here.assignments:
@@ -206,8 +204,8 @@ def new(
     course: CourseOption = None,
 ) -> None:
     """Make a new assignment: a small one that vets, to be rewritten piece by piece."""
-    from autograder import new as starting
     from autograder.course import find
+    from autograder.lesson import starter as starting
 
     source, tests, released = starting.create(find(course), name)
     print(f"the lesson, to be edited in Jupyter: {_near(source / f'{name}.ipynb')}")
@@ -241,13 +239,13 @@ def report(
     course: CourseOption = None,
 ) -> None:
     """Write a page for the class with plots, and a page for each student."""
-    from autograder import batch
     from autograder import report as reporting
     from autograder.course import find
+    from autograder.run import results as kept
 
     here = find(course)
     here.assignment(name)
-    results = batch.results(here, name, student)
+    results = kept(here, name, student)
     if student:
         _print(reporting.verdict(results[0]))
         return

@@ -24,14 +24,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograder import draws, release
-from autograder.check import checks
 from autograder.course import CONFIG, Assignment, Course
-from autograder.demo import filled
-from autograder.diagnose import bank
-from autograder.inputs import seeded
-from autograder.reference import edited, reference, source_of
-from autograder.student import Flow, LocalStudent
+from autograder.jail import Flow, LocalStudent
+from autograder.judge import bank, checks, draws, edited, reference, seeded, source_of
+from autograder.lesson import filled, release
 
 SIX = ("sigma", "dsigma", "loss", "dloss", "forward_pass", "backward_pass")
 NAME = "mlp"

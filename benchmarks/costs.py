@@ -23,12 +23,10 @@ import psutil
 import torch
 from baselines import NAME, SIX, Classes
 
-from autograder import draws, notebook
-from autograder.check import Claim, checks
-from autograder.compare import Mismatch
+from autograder import notebook
 from autograder.course import find
-from autograder.inputs import seeded
-from autograder.student import LocalStudent, StudentError
+from autograder.jail import LocalStudent, StudentError
+from autograder.judge import Claim, Mismatch, checks, draws, seeded
 
 SAMPLE_S = 0.25
 FORKS = 200
@@ -99,7 +97,7 @@ def forks(classes: Classes, at_once: int) -> tuple[float, float]:
     torch.set_num_threads(1)
     seed = draws.seed(find(classes.root / "kit"), NAME)
     papers = sorted((classes.root / "kit-class").glob("*.ipynb"))
-    sources = [[step.source for step in notebook.read(path).needed(SIX)] for path in papers]
+    sources = [[step.source for step in notebook.Definitions(notebook.read(path)).needed(SIX)] for path in papers]
     claims = [check.claim for name in SIX for check in checks(NAME, name)]
     with seeded(seed):
         failures(sources[0], claims)  # now all expected values are there

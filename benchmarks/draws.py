@@ -17,8 +17,8 @@ from pathlib import Path
 
 import torch
 
-from autograder import draws
 from autograder.course import find
+from autograder.judge import draws
 
 COURSE = find(Path(__file__).parents[1])
 

@@ -11,11 +11,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from autograder import draws
 from autograder.course import find
-from autograder.custody import held
-from autograder.grade import Grader
-from autograder.result import Result
+from autograder.judge import Grader, Result, draws
+from autograder.run import held
 
 
 def line(result: Result) -> str:

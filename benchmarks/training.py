@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from autograder.course import find
-from autograder.reference import reference
+from autograder.judge import reference
 from data_utils import load_data
 
 SEEDS = range(5)

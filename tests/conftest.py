@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 
-from autograder.course import CONFIG, Assignment, Course
-from autograder.grade import Grader
-from autograder.notebook import Notebook
-from autograder.reference import source_of
-from autograder.result import Result
+from autograder.course.assignment import Assignment
+from autograder.course.course import CONFIG, Course
+from autograder.judge.grader import Grader
+from autograder.judge.reference import source_of
+from autograder.judge.result import Result
+from autograder.notebook.notebook import Notebook
 
 REPO = Path(__file__).parents[1]
 

@@ -22,14 +22,17 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from autograder import custody, release, report
+from autograder import report
 from autograder.assignments.mlp.cases import CLASS, DISTINCT, PAIRS, SLIM, SQUARE, VECTORS
-from autograder.batch import Batch, Job, Worker
-from autograder.course import Course
-from autograder.gradebook import MasterCell, Page
-from autograder.inputs import draw, seeded
+from autograder.course.course import Course
 from autograder.jail.host import Jail, Level
-from autograder.reference import source_of
+from autograder.judge.inputs import draw, seeded
+from autograder.judge.reference import source_of
+from autograder.lesson import release
+from autograder.run import custody
+from autograder.run.autograded import MasterCell, Page
+from autograder.run.batch import Batch
+from autograder.run.worker import Job, Worker
 from tests.attacks import ATTACKS, FORMS, Facts, finder, hand_in, keeper, notebook, write, wrong
 from tests.conftest import REPO, copied_course
 from tests.hostile import RELAYS

@@ -16,7 +16,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.course import find
+from autograder.course.course import find
 from data_utils import checks, pictures
 from data_utils.checks import ATOL, RTOL, Checks, NotYet, agree, agree_g, clock, differs, nudge
 from tests.conftest import REPO

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from autograder import release
-from autograder.course import Course
-from autograder.result import Result
+from autograder.course.course import Course
+from autograder.judge.result import Result
+from autograder.lesson import release
 from tests.conftest import REPO, answering, autograder, command, copied_course, notebook_of
 
 

@@ -7,9 +7,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograder.compare import ATOL, RTOL, Mismatch, close, compare, explain, same_values, unchanged
 from autograder.jail.session import Fault
 from autograder.jail.wire import Foreign, Value
+from autograder.judge.comparison import Mismatch, compare, unchanged
+from autograder.judge.sentences import explain
+from autograder.judge.tolerance import ATOL, RTOL, close, same_values
 
 WANT = torch.tensor([[1.0, -2.0, 3.0], [0.5, 4.0, -1.5]], dtype=torch.float64)
 

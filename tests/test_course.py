@@ -13,7 +13,8 @@ from threading import Barrier
 
 import pytest
 
-from autograder.course import LONGEST_SECRET, SHORTEST_SECRET, Course
+from autograder.course.course import Course
+from autograder.course.secret import LONGEST_SECRET, SHORTEST_SECRET
 from autograder.errors import CannotGrade
 from tests.conftest import command, copied_course
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from autograder.course import Course
-from autograder.demo import made_up
+from autograder.course.course import Course
+from autograder.lesson.demo import made_up
 from tests.conftest import REPO, autograder, copied_course, released
 
 pytestmark = pytest.mark.slow

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from autograder import diagnose, draws, vet
 from autograder.assignments.mlp.cases import PAIRS
-from autograder.course import Assignment, Course
-from autograder.diagnose import Bank, Misconception
-from autograder.inputs import draw, seeded
+from autograder.course.assignment import Assignment
+from autograder.course.course import Course
+from autograder.judge import diagnosis, draws
+from autograder.judge.bank import Bank, Misconception
+from autograder.judge.inputs import draw, seeded
+from autograder.lesson import vetting as vet
 from tests.conftest import REPO, copied_course
 
 pytestmark = pytest.mark.slow
@@ -105,7 +107,7 @@ def test_mistakes_that_no_draw_tells_apart_are_left_to_vet(
     twin = card.model_copy(update={"id": "twin", "edit": ("2 * (v - t)", "1 * (v - t)")})
 
     def with_bank(*cards: Misconception) -> list[str]:
-        for module in (vet, diagnose, draws):
+        for module in (vet, diagnosis, draws):
             monkeypatch.setattr(module, "bank", lambda _: Bank(misconception=cards))
         return [line for finding in vet._draw(mlp, "a secret") for line in (finding.detail,)]
 
@@ -119,7 +121,7 @@ def test_a_mistake_too_near_to_right_is_found(mlp: Assignment, monkeypatch: pyte
     near = Misconception(
         id="near", function="dloss", edit=("2 * (v - t)", "2.0005 * (v - t)"), says="says", hint="hint"
     )
-    for module in (diagnose, draws):
+    for module in (diagnosis, draws):
         monkeypatch.setattr(module, "bank", lambda _: Bank(misconception=(near,)))
 
     assert draws.hidden(mlp, "a secret") == {"dloss: near is too near to right"}

@@ -12,19 +12,22 @@ from typing import Any
 import pytest
 import torch
 
-from autograder import check as hidden
 from autograder.assignments.mlp import flows
-from autograder.check import Check
-from autograder.course import Assignment, BackpropKit, Course, find
-from autograder.diagnose import Misconception, Variant, bank
+from autograder.course.assignment import Assignment
+from autograder.course.course import Course, find
+from autograder.course.settings import BackpropKit
 from autograder.errors import CannotGrade
-from autograder.grade import Grader, judge, judge_all
-from autograder.inputs import seeded
 from autograder.jail.session import Session
-from autograder.notebook import Notebook
-from autograder.reference import edited, mistaken, reference, replaced
-from autograder.result import Question, Result
-from autograder.student import LocalStudent, Student
+from autograder.jail.student import LocalStudent, Student
+from autograder.judge import trial
+from autograder.judge.bank import Misconception, Variant, bank
+from autograder.judge.check import Check
+from autograder.judge.grader import Grader
+from autograder.judge.inputs import seeded
+from autograder.judge.reference import edited, mistaken, reference, replaced
+from autograder.judge.result import Question, Result
+from autograder.judge.trial import judge, judge_all
+from autograder.notebook.notebook import Notebook
 from tests.conftest import REPO, answering, notebook_of, released
 
 Grade = Callable[[Mapping[str, Any]], Result]
@@ -234,7 +237,7 @@ def test_a_fault_of_a_check_is_never_a_students_zero(
         student.run(flows.sigma, x=torch.ones(1))
         raise ZeroDivisionError
 
-    monkeypatch.setattr(hidden, "checks", lambda *_: (Check("test_broken", "broken", 1.0, broken),))
+    monkeypatch.setattr(trial, "checks", lambda *_: (Check("test_broken", "broken", 1.0, broken),))
     with seeded("a seed of its own"):
         verdict = judge(mlp, mlp.questions[0], reference(mlp))
 
@@ -250,7 +253,7 @@ def test_a_check_that_the_reference_fails_judges_nobody(
     def unfair(student: Student) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(hidden, "checks", lambda *_: (Check("test_unfair", "unfair", 1.0, unfair),))
+    monkeypatch.setattr(trial, "checks", lambda *_: (Check("test_unfair", "unfair", 1.0, unfair),))
     with seeded("another seed"):
         assert judge(mlp, mlp.questions[0], reference(mlp)).status == "grader_error"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from autograder.inputs import Normal, Spec, digest, draw, once, seeded
+from autograder.judge.inputs import Normal, Spec, digest, draw, once, seeded
 
 SPEC = Spec("some", x=Normal((4, 3)), y=Normal((2,), 0.1, 5.0))
 

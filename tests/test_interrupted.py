@@ -17,9 +17,9 @@ import psutil
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder import release
-from autograder.course import Course
-from autograder.demo import made_up
+from autograder.course.course import Course
+from autograder.lesson import release
+from autograder.lesson.demo import made_up
 from tests.conftest import autograder, copied_course, released
 
 pytestmark = pytest.mark.slow

@@ -13,16 +13,19 @@ from typing import Any
 
 import pytest
 
-from autograder import leaks, release, vet
-from autograder.course import Assignment, Course
+from autograder.course.assignment import Assignment
+from autograder.course.course import Course
 from autograder.errors import CannotGrade
-from autograder.grade import judge
-from autograder.inputs import seeded
-from autograder.leaks import Answers, Given
-from autograder.mutate import within
-from autograder.notebook import Notebook, steps
-from autograder.reference import source_of
-from autograder.student import LocalStudent
+from autograder.jail.student import LocalStudent
+from autograder.judge.inputs import seeded
+from autograder.judge.reference import source_of
+from autograder.judge.trial import judge
+from autograder.lesson import leaks, release
+from autograder.lesson import vetting as vet
+from autograder.lesson.leaks import Answers, Given
+from autograder.lesson.mutants import within
+from autograder.notebook.notebook import Notebook
+from autograder.notebook.statement import steps
 from data_utils import checks
 from tests.conftest import REPO, copied_course, released
 

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 from nbgrader.api import Gradebook
 
-from autograder import batch, release
-from autograder import check as hidden
-from autograder.course import CONFIG, Course
-from autograder.demo import made_up
-from autograder.student import Student
+from autograder.course.course import CONFIG, Course
+from autograder.jail.student import Student
+from autograder.judge import check as hidden
+from autograder.judge import trial
+from autograder.lesson import release
+from autograder.lesson.demo import made_up
+from autograder.run import batch
 from tests.conftest import copied_course, notebook_of, released, shell
 
 STORIES = (
@@ -246,7 +248,7 @@ def test_a_question_that_cannot_be_judged_waits_for_a_person(
         found = real(assignment, question)
         return (hidden.Check("test_broken", "broken", 1.0, broken),) if question == "loss" else found
 
-    monkeypatch.setattr(hidden, "checks", checks)
+    monkeypatch.setattr(trial, "checks", checks)
     result = grade(course, student="blaise")[0].result
     kept = rows(course, "blaise")
 

@@ -10,7 +10,8 @@ import nbformat
 import pytest
 
 from autograder.errors import UsageError
-from autograder.notebook import Notebook, UnreadableNotebook, parse, read
+from autograder.notebook.file import UnreadableNotebook, parse, read
+from autograder.notebook.notebook import Notebook
 from tests.conftest import notebook_of
 
 

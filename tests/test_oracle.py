@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.autograd.function import FunctionCtx
 
-from autograder.inputs import Tensors
-from autograder.oracle import OracleDisagreement, agree, autograd, differences, gradients
+from autograder.judge.inputs import Tensors
+from autograder.judge.oracle import OracleDisagreement, agree, autograd, differences, gradients
 
 
 class _SlightlyWrong(torch.autograd.Function):

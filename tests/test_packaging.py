@@ -10,8 +10,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from autograder import __version__
-from autograder.course import Course
-from autograder.diagnose import bank
+from autograder.course.course import Course
+from autograder.judge.bank import bank
 from tests.conftest import REPO
 
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text("utf-8"))["project"]

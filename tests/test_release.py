@@ -16,8 +16,8 @@ import pytest
 from nbclient import NotebookClient
 from nbgrader.nbgraderformat import MetadataValidator
 
-from autograder import release
-from autograder.course import Course, find
+from autograder.course.course import Course, find
+from autograder.lesson import release
 from tests.conftest import REPO, copied_course, released
 
 ASSIGNMENTS = find(REPO).assignments

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
+from autograder.judge.result import Diagnosis, JailLevel, Question, QuestionStatus, Result, SubmissionStatus, Test
 from autograder.report import (
     Picture,
     class_page,
@@ -28,7 +29,6 @@ from autograder.report import (
     write,
 )
 from autograder.report.words import page_name, percent, visible
-from autograder.result import Diagnosis, JailLevel, Question, QuestionStatus, Result, SubmissionStatus, Test
 
 HOSTILE = [
     "../../x",

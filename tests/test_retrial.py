@@ -11,20 +11,25 @@ from typing import Any
 import pytest
 import torch
 
-from autograder import kernel, retrial
-from autograder.by_hand import differences, may_lean
-from autograder.course import Assignment, BackpropKit, Course
-from autograder.demo import filled
-from autograder.diagnose import bank
-from autograder.grade import Grader, Grading
+from autograder.course.assignment import Assignment
+from autograder.course.course import Course
+from autograder.course.settings import BackpropKit
 from autograder.jail.host import Jail, Limits
+from autograder.jail.jailed import Jailer
 from autograder.jail.session import Session, Step
-from autograder.notebook import Notebook, Statement
-from autograder.reference import edited, solutions_of, source_of
-from autograder.release import fresh
-from autograder.result import Result
-from autograder.retrial import AUTOGRAD_OFF, AUTOGRAD_ON
-from autograder.student import Jailer, LocalStudent, Opener, trusting
+from autograder.jail.student import LocalStudent, Opener, trusting
+from autograder.judge import retrial
+from autograder.judge.bank import bank
+from autograder.judge.by_hand import differences, may_lean
+from autograder.judge.grader import Grader, Grading
+from autograder.judge.reference import edited, solutions_of, source_of
+from autograder.judge.result import Result
+from autograder.judge.retrial import AUTOGRAD_OFF, AUTOGRAD_ON
+from autograder.lesson.demo import filled
+from autograder.lesson.release import fresh
+from autograder.notebook.notebook import Notebook
+from autograder.notebook.statement import Statement
+from autograder.platforms import kernel
 from tests import retrials
 from tests.conftest import notebook_of
 

@@ -11,13 +11,16 @@ from typing import Any
 import pytest
 from matplotlib.image import imread
 
-from autograder.course import Assignment, BackpropKit, Course
-from autograder.custody import held
-from autograder.grade import Grader, Grading
-from autograder.gradebook import page
+from autograder.course.assignment import Assignment
+from autograder.course.course import Course
+from autograder.course.settings import BackpropKit
 from autograder.jail.host import Jail, Limits
-from autograder.notebook import Notebook
-from autograder.student import Jailer, Opener
+from autograder.jail.jailed import Jailer
+from autograder.jail.student import Opener
+from autograder.judge.grader import Grader, Grading
+from autograder.notebook.notebook import Notebook
+from autograder.run.autograded import page
+from autograder.run.custody import held
 from tests.conftest import answering, notebook_of
 
 pytestmark = pytest.mark.slow
@@ -130,9 +133,9 @@ def test_without_a_jail_nothing_is_graded_unless_students_are_trusted(
     course: Course, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A machine that can't hold code says so, and names the way on; trusting is a choice, and the record shows it."""
-    from autograder import custody
     from autograder.errors import CannotGrade
     from autograder.jail.host import JailUnavailable
+    from autograder.run import custody
 
     def refused(**_: object) -> Jail:
         raise JailUnavailable("This machine can't hold untrusted code.")

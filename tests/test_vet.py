@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 from matplotlib.image import imread
 
-from autograder import check as hidden
-from autograder import diagnose, mutate, vet
-from autograder.check import Check
-from autograder.course import Assignment, Course
-from autograder.diagnose import Bank, Harmless, Misconception, Variant
-from autograder.inputs import seeded
-from autograder.reference import source_of
-from autograder.vet import Finding
+from autograder.course.assignment import Assignment
+from autograder.course.course import Course
+from autograder.judge import check as hidden
+from autograder.judge import diagnosis, trial
+from autograder.judge.bank import Bank, Harmless, Misconception, Variant
+from autograder.judge.check import Check
+from autograder.judge.inputs import seeded
+from autograder.judge.reference import source_of
+from autograder.lesson import mutants as mutate
+from autograder.lesson import vetting as vet
+from autograder.lesson.vetting import Finding
 from tests.conftest import REPO, copied_course
 
 pytestmark = pytest.mark.slow
@@ -36,7 +39,7 @@ def with_bank(monkeypatch: pytest.MonkeyPatch, *cards: Misconception, variants: 
     """Let an assignment have this bank."""
     found = Bank(misconception=cards, variant=variants)
     monkeypatch.setattr(vet, "bank", lambda _: found)
-    monkeypatch.setattr(diagnose, "bank", lambda _: found)
+    monkeypatch.setattr(diagnosis, "bank", lambda _: found)
 
 
 CARD = Misconception(id="card", function="dloss", edit=("2 * (v - t)", "(v - t)"), says="says", hint="hint")
@@ -147,7 +150,7 @@ def test_a_test_that_idling_passes_is_found(course: Course, mlp: Assignment, mon
         free = dataclasses.replace(real(assignment, question)[0], id="test_free", claim=lambda _: None)
         return (*real(assignment, question), free)
 
-    monkeypatch.setattr(hidden, "checks", generous)
+    monkeypatch.setattr(trial, "checks", generous)
     with seeded(course.seed("mlp")):
         found = list(vet._idle(mlp, [question for question in mlp.questions if not question.manual]))
 

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from autograder import course, draws, notebook
-from autograder.inputs import seeded
-from autograder.reference import reference
-from autograder.student import Student, trusting
-from autograder.submission import Submission
+from autograder import course, notebook
+from autograder.jail import Student, trusting
+from autograder.judge import Submission, draws, reference, seeded
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,4 +1,47 @@
-"""The student's side: a live notebook, and the border that its answers cross.
+"""The student's side, and the one way to it: `student.run(flow, **tensors)`, held in a jail or by trust.
 
-Nothing here imports anything of the kit above :mod:`autograder.jail.wire`.
+It hands back raw values and says what was raised; it never judges, and what runs in it imports nothing of the kit.
 """
+
+from autograder.jail.host import Jail, JailUnavailable, Limits
+from autograder.jail.jailed import JailedStudent, Jailer
+from autograder.jail.session import CellFault, Fault, Session, Step
+from autograder.jail.student import (
+    Flow,
+    JailLevel,
+    LocalStudent,
+    Opener,
+    Output,
+    Reader,
+    Student,
+    StudentError,
+    StudentStopped,
+    trusting,
+)
+from autograder.jail.syscalls import control
+from autograder.jail.wire import Foreign, Value
+
+__all__ = [
+    "CellFault",
+    "Fault",
+    "Flow",
+    "Foreign",
+    "Jail",
+    "JailLevel",
+    "JailUnavailable",
+    "JailedStudent",
+    "Jailer",
+    "Limits",
+    "LocalStudent",
+    "Opener",
+    "Output",
+    "Reader",
+    "Session",
+    "Step",
+    "Student",
+    "StudentError",
+    "StudentStopped",
+    "Value",
+    "control",
+    "trusting",
+]

@@ -1,5 +1,6 @@
 """Reports: pure functions of results. They read no gradebook and no notebook, and look at no clock."""
 
+from autograder.report.matrix import write_matrix
 from autograder.report.page import class_page, student_page, write
 from autograder.report.plots import Picture, mistakes, questions, scores
 from autograder.report.table import changes, class_table, verdict
@@ -20,4 +21,5 @@ __all__ = [
     "tally",
     "verdict",
     "write",
+    "write_matrix",
 ]

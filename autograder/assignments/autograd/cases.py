@@ -12,10 +12,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from autograder import oracle
-from autograder.compare import Mismatch
-from autograder.inputs import Normal, Spec, Tensors, draw, once
-from autograder.jail.wire import Value
+from autograder.jail import Value
+from autograder.judge import Mismatch, Normal, Spec, Tensors, draw, once, oracle
 
 WEIGHTS = ("w1", "b1", "w2", "b2")
 

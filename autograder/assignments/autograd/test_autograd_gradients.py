@@ -4,11 +4,8 @@ import torch
 
 from autograder.assignments.autograd import flows
 from autograder.assignments.autograd.cases import LONE_NET, NET, SQUARE_NET, WEIGHTS, counted, gradients, network
-from autograder.check import beside, weight
-from autograder.compare import compare, unchanged
-from autograder.inputs import Spec
-from autograder.jail.wire import Value
-from autograder.student import Student
+from autograder.jail import Student, Value
+from autograder.judge import Spec, beside, compare, unchanged, weight
 
 
 def _answered(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:

@@ -4,11 +4,8 @@ import torch
 
 from autograder.assignments.autograd import flows
 from autograder.assignments.autograd.cases import BATCHES, TRAINING, trained
-from autograder.check import beside, weight
-from autograder.compare import compare, unchanged
-from autograder.inputs import draw
-from autograder.jail.wire import Value
-from autograder.student import Student
+from autograder.jail import Student, Value
+from autograder.judge import beside, compare, draw, unchanged, weight
 
 
 def _answered(student: Student, batches: int) -> dict[str, Value]:

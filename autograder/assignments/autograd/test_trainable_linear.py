@@ -12,11 +12,8 @@ from autograder.assignments.autograd.cases import (
     layer_gradients,
     layer_output,
 )
-from autograder.check import beside, weight
-from autograder.compare import compare, unchanged
-from autograder.inputs import Spec, draw
-from autograder.jail.wire import Value
-from autograder.student import Student
+from autograder.jail import Student, Value
+from autograder.judge import Spec, beside, compare, draw, unchanged, weight
 
 
 def _answered(student: Student, spec: Spec) -> dict[str, Value]:

@@ -15,11 +15,8 @@ from autograder.assignments.autograd.cases import (
     loss,
     network,
 )
-from autograder.check import beside, weight
-from autograder.compare import compare, unchanged
-from autograder.inputs import Spec
-from autograder.jail.wire import Value
-from autograder.student import Student
+from autograder.jail import Student, Value
+from autograder.judge import Spec, beside, compare, unchanged, weight
 
 
 def _answered(student: Student, spec: Spec) -> dict[str, Value]:

@@ -4,11 +4,8 @@ import torch
 
 from autograder.assignments.batch import flows
 from autograder.assignments.batch.cases import LAYER, LONE_LAYER, NARROW_LAYER, SQUARE_LAYER, linear
-from autograder.check import beside, weight
-from autograder.compare import compare, unchanged
-from autograder.inputs import Spec, draw
-from autograder.jail.wire import Value
-from autograder.student import Student
+from autograder.jail import Student, Value
+from autograder.judge import Spec, beside, compare, draw, unchanged, weight
 
 
 def _answered(student: Student, spec: Spec) -> dict[str, Value]:

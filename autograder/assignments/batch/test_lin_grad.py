@@ -4,11 +4,8 @@ import torch
 
 from autograder.assignments.batch import flows
 from autograder.assignments.batch.cases import LAYER, LONE_LAYER, SQUARE_LAYER, layer, layer_gradients
-from autograder.check import beside, weight
-from autograder.compare import compare, same_values, unchanged
-from autograder.inputs import Spec
-from autograder.jail.wire import Value
-from autograder.student import Student
+from autograder.jail import Student, Value
+from autograder.judge import Spec, beside, compare, same_values, unchanged, weight
 
 
 def _answered(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:

@@ -2,11 +2,8 @@
 
 from autograder.assignments.batch import flows
 from autograder.assignments.batch.cases import LONE_NET, NET, SQUARE_NET, WEIGHTS, network, predicted
-from autograder.check import beside, weight
-from autograder.compare import compare, unchanged
-from autograder.inputs import Spec
-from autograder.jail.wire import Value
-from autograder.student import Student
+from autograder.jail import Student, Value
+from autograder.judge import Spec, beside, compare, unchanged, weight
 
 
 def _answered(student: Student, spec: Spec) -> dict[str, Value]:

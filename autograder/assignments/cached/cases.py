@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from autograder import oracle
-from autograder.inputs import Normal, Spec, Tensors, draw, once
+from autograder.judge import Normal, Spec, Tensors, draw, once, oracle
 
 CLEAR = 0.05
 """The least distance of a relu's input from 0."""

@@ -4,10 +4,8 @@ import torch
 
 from autograder.assignments.cached import flows
 from autograder.assignments.cached.cases import WATCHED
-from autograder.check import weight
-from autograder.compare import compare
-from autograder.inputs import draw
-from autograder.student import Student
+from autograder.jail import Student
+from autograder.judge import compare, draw, weight
 
 
 @weight(2)

@@ -12,10 +12,8 @@ from autograder.assignments.cached.cases import (
     linear,
     linears,
 )
-from autograder.check import beside, weight
-from autograder.compare import compare, same_values, unchanged
-from autograder.inputs import draw
-from autograder.student import Student
+from autograder.jail import Student
+from autograder.judge import beside, compare, draw, same_values, unchanged, weight
 
 STALE = torch.tensor(7.0)
 """A gradient that was there before, in every entry."""

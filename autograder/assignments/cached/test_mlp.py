@@ -14,10 +14,8 @@ from autograder.assignments.cached.cases import (
     network,
     stacked,
 )
-from autograder.check import beside, weight
-from autograder.compare import compare, unchanged
-from autograder.inputs import Tensors, draw
-from autograder.student import Student
+from autograder.jail import Student
+from autograder.judge import Tensors, beside, compare, draw, unchanged, weight
 
 GRADIENTS = ("inp.g", "w1.g", "w2.g", "w3.g")
 

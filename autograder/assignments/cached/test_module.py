@@ -4,10 +4,8 @@ import torch
 
 from autograder.assignments.cached import flows
 from autograder.assignments.cached.cases import SCALED, VALUES
-from autograder.check import beside, weight
-from autograder.compare import compare
-from autograder.inputs import draw
-from autograder.student import Student
+from autograder.jail import Student
+from autograder.judge import beside, compare, draw, weight
 
 
 def _count(number: float) -> torch.Tensor:

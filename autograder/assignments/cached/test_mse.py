@@ -4,10 +4,8 @@ import torch
 
 from autograder.assignments.cached import flows
 from autograder.assignments.cached.cases import COLUMN, LONE_PAIR, PAIR, STALE_PAIR, error
-from autograder.check import beside, weight
-from autograder.compare import compare, unchanged
-from autograder.inputs import Tensors, draw
-from autograder.student import Flow, Student
+from autograder.jail import Flow, Student
+from autograder.judge import Tensors, beside, compare, draw, unchanged, weight
 
 
 def _compared(student: Student, flow: Flow, name: str) -> None:

@@ -2,10 +2,8 @@
 
 from autograder.assignments.cached import flows
 from autograder.assignments.cached.cases import MATRIX, STALE_MATRIX, VECTOR, gate, gate_with_zeros, gated
-from autograder.check import beside, weight
-from autograder.compare import compare, unchanged
-from autograder.inputs import Tensors, draw
-from autograder.student import Student
+from autograder.jail import Student
+from autograder.judge import Tensors, beside, compare, draw, unchanged, weight
 
 
 def _compared(student: Student, given: list[Tensors]) -> None:

@@ -2,9 +2,8 @@
 
 from autograder.assignments.cached import flows
 from autograder.assignments.cached.cases import pairs, pairs_within
-from autograder.check import weight
-from autograder.compare import compare
-from autograder.student import Student
+from autograder.jail import Student
+from autograder.judge import compare, weight
 
 
 @weight(2)

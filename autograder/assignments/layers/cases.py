@@ -10,9 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from autograder import oracle
 from autograder.assignments.batch import cases as batch
-from autograder.inputs import Normal, Spec, Tensors, draw, once
+from autograder.judge import Normal, Spec, Tensors, draw, once, oracle
 
 WEIGHTS = batch.WEIGHTS
 

@@ -15,11 +15,8 @@ from autograder.assignments.layers.cases import (
     linear,
     moved,
 )
-from autograder.check import beside, weight
-from autograder.compare import compare, same_values, unchanged
-from autograder.inputs import Spec, Tensors, draw
-from autograder.jail.wire import Value
-from autograder.student import Student
+from autograder.jail import Student, Value
+from autograder.judge import Spec, Tensors, beside, compare, draw, same_values, unchanged, weight
 
 
 def _given(spec: Spec) -> Tensors:

@@ -4,11 +4,8 @@ import torch
 
 from autograder.assignments.layers import flows
 from autograder.assignments.layers.cases import LONE_PAIR, OTHER_PAIR, PAIR, error, error_gradient, shifted
-from autograder.check import beside, weight
-from autograder.compare import compare, same_values, unchanged
-from autograder.inputs import Spec, draw
-from autograder.jail.wire import Value
-from autograder.student import Student
+from autograder.jail import Student, Value
+from autograder.judge import Spec, beside, compare, draw, same_values, unchanged, weight
 
 
 def _answered(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:

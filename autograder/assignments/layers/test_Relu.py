@@ -4,11 +4,8 @@ import torch
 
 from autograder.assignments.layers import flows
 from autograder.assignments.layers.cases import GATE, LONE_GATE, SQUARE_GATE, gate, gate_gradient, rectified
-from autograder.check import beside, weight
-from autograder.compare import compare, same_values, unchanged
-from autograder.inputs import Spec, Tensors
-from autograder.jail.wire import Value
-from autograder.student import Student
+from autograder.jail import Student, Value
+from autograder.judge import Spec, Tensors, beside, compare, same_values, unchanged, weight
 
 
 def _answered(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:

@@ -12,8 +12,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from autograder import oracle
-from autograder.inputs import Normal, Spec, Tensors, once
+from autograder.judge import Normal, Spec, Tensors, once, oracle
 
 WEIGHTS = ("w1", "b1", "w2", "b2")
 

@@ -2,10 +2,8 @@
 
 from autograder.assignments.mlp import flows
 from autograder.assignments.mlp.cases import VECTORS, slope
-from autograder.check import beside, weight
-from autograder.compare import compare, unchanged
-from autograder.inputs import draw
-from autograder.student import Student
+from autograder.jail import Student
+from autograder.judge import beside, compare, draw, unchanged, weight
 
 
 @weight(3)

@@ -2,11 +2,8 @@
 
 from autograder.assignments.mlp import flows
 from autograder.assignments.mlp.cases import DISTINCT, SLIM, SQUARE, WEIGHTS, trace
-from autograder.check import beside, weight
-from autograder.compare import compare, unchanged
-from autograder.inputs import Spec, draw
-from autograder.jail.wire import Value
-from autograder.student import Student
+from autograder.jail import Student, Value
+from autograder.judge import Spec, beside, compare, draw, unchanged, weight
 
 
 def _passed_forward(student: Student, spec: Spec) -> dict[str, Value]:

@@ -4,11 +4,8 @@ import torch
 
 from autograder.assignments.mlp import flows
 from autograder.assignments.mlp.cases import CLASS, ETA, WEIGHTS, met_targets, targets, trained
-from autograder.check import beside, weight
-from autograder.compare import compare, unchanged
-from autograder.inputs import Tensors, draw
-from autograder.jail.wire import Value
-from autograder.student import Student
+from autograder.jail import Student, Value
+from autograder.judge import Tensors, beside, compare, draw, unchanged, weight
 
 
 def _given(aims: Tensors | None = None) -> Tensors:

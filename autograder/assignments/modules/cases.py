@@ -12,8 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from autograder import oracle
-from autograder.inputs import Normal, Spec, Tensors, draw, once
+from autograder.judge import Normal, Spec, Tensors, draw, once, oracle
 
 WEIGHTS = ("w1", "b1", "w2", "b2")
 

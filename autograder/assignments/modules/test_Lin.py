@@ -11,11 +11,8 @@ from autograder.assignments.modules.cases import (
     layer_gradients,
     linear,
 )
-from autograder.check import beside, weight
-from autograder.compare import compare, same_values, unchanged
-from autograder.inputs import Spec, Tensors, draw
-from autograder.jail.wire import Value
-from autograder.student import Student
+from autograder.jail import Student, Value
+from autograder.judge import Spec, Tensors, beside, compare, draw, same_values, unchanged, weight
 
 
 def _called(student: Student, spec: Spec) -> dict[str, Value]:

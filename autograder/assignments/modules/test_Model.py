@@ -14,11 +14,8 @@ from autograder.assignments.modules.cases import (
     loss,
     network,
 )
-from autograder.check import beside, weight
-from autograder.compare import compare, same_values, unchanged
-from autograder.inputs import Spec
-from autograder.jail.wire import Value
-from autograder.student import Student
+from autograder.jail import Student, Value
+from autograder.judge import Spec, beside, compare, same_values, unchanged, weight
 
 
 def _back(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:

@@ -13,10 +13,8 @@ from autograder.assignments.modules.cases import (
     cube_gradient,
     cubed,
 )
-from autograder.check import beside, weight
-from autograder.compare import compare
-from autograder.inputs import draw
-from autograder.student import Student
+from autograder.jail import Student
+from autograder.judge import beside, compare, draw, weight
 
 
 @weight(3)

@@ -4,11 +4,8 @@ import torch
 
 from autograder.assignments.modules import flows
 from autograder.assignments.modules.cases import LONE_PAIR, LONG_PAIR, PAIR, TWO_PAIRS, error, error_gradient
-from autograder.check import beside, weight
-from autograder.compare import compare, unchanged
-from autograder.inputs import Spec, draw
-from autograder.jail.wire import Value
-from autograder.student import Student
+from autograder.jail import Student, Value
+from autograder.judge import Spec, beside, compare, draw, unchanged, weight
 
 
 def _back(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:

@@ -11,9 +11,8 @@ from autograder.assignments.modules.cases import (
     rectified,
     relu_gradient,
 )
-from autograder.check import beside, weight
-from autograder.compare import compare, unchanged
-from autograder.student import Student
+from autograder.jail import Student
+from autograder.judge import beside, compare, unchanged, weight
 
 
 @weight(2)

@@ -1,0 +1,127 @@
+"""A course: the folder that holds nbgrader_config.py, its assignments and what was handed in."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from traitlets.config import Config
+from traitlets.config.loader import ConfigFileNotFound, PyFileConfigLoader
+
+from autograder.course.assignment import Assignment
+from autograder.course.secret import make_secret, read_secret
+from autograder.course.settings import BackpropKit
+from autograder.errors import UsageError
+
+CONFIG = "nbgrader_config.py"
+"""The file that makes a folder a course."""
+
+
+class Course:
+    """A course folder: the one that holds nbgrader_config.py."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def __repr__(self) -> str:
+        return f"Course({self.root})"
+
+    @cached_property
+    def config(self) -> Config:
+        """What nbgrader_config.py says.
+
+        Raises:
+            UsageError: if the file is missing or can't be run.
+        """
+        try:
+            return PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
+        except ConfigFileNotFound:
+            raise UsageError(f"There is no {CONFIG} in {self.root}. Name the course's folder with --course.") from None
+        except Exception as error:
+            raise UsageError(f"{self.root / CONFIG} can't be run: {type(error).__name__}: {error}.") from None
+
+    @cached_property
+    def settings(self) -> BackpropKit:
+        """The kit's own settings."""
+        return BackpropKit(config=self.config)
+
+    @property
+    def assignments(self) -> tuple[str, ...]:
+        """Names of the assignments that have a source notebook."""
+        return tuple(sorted(path.parent.name for path in self.root.glob("source/*/*.ipynb") if _is_master(path)))
+
+    def assignment(self, name: str) -> Assignment:
+        """Find an assignment by its name.
+
+        Raises:
+            UsageError: if the course has none of that name.
+        """
+        path = self.root / "source" / name / f"{name}.ipynb"
+        if name not in self.assignments:
+            known = ", ".join(self.assignments) or "none yet"
+            raise UsageError(f"There is no assignment {name} in {self.root / 'source'}. Known assignments: {known}.")
+        return Assignment(name, path)
+
+    def submissions(self, assignment: str, student: str | None = None) -> dict[str, Path]:
+        """Find the submitted notebooks: student id to path, sorted by student.
+
+        A notebook of another name stands in for `<assignment>.ipynb` where it is the only one in its folder.
+
+        Raises:
+            UsageError: if nobody, or not this student, has handed anything in.
+        """
+        folder = self.root / "submitted"
+        found = {path.parent.name: path for path in sorted(folder.glob(f"*/{assignment}")) if path.is_dir()}
+        if student is not None:
+            if student not in found:
+                raise UsageError(f"There is no folder {folder / student / assignment}. Check the student's id.")
+            found = {student: found[student]}
+        if not found:
+            raise UsageError(
+                f"No submissions in {folder}/*/{assignment}. Put each student's notebook "
+                f"at {folder.name}/<student>/{assignment}/{assignment}.ipynb."
+            )
+        return {name: _submitted(path, assignment) for name, path in found.items()}
+
+    def seed(self, assignment: str) -> str:
+        """The first seed of an assignment's hidden inputs: made from the course's secret, which is made on first use.
+
+        Which of its draws is used says :mod:`autograder.judge.draws`.
+
+        Raises:
+            CannotGrade: if the secret can't be read or made, or is none: see :data:`SHORTEST_SECRET`.
+        """
+        path = self.root / self.settings.secret_file
+        try:
+            secret = read_secret(path)
+        except FileNotFoundError:
+            make_secret(path)
+            secret = read_secret(path)
+        return f"{secret}|{assignment}"
+
+
+def find(folder: Path | None = None) -> Course:
+    """Find the course: the folder given, or the nearest one above here that holds nbgrader_config.py.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    if folder is not None:
+        if not (folder / CONFIG).is_file():
+            raise UsageError(f"{folder} is not a course: it has no {CONFIG}. Name the folder that holds it.")
+        return Course(folder.resolve())
+    here = Path.cwd().resolve()
+    for place in (here, *here.parents):
+        if (place / CONFIG).is_file():
+            return Course(place)
+    raise UsageError(f"No course here: neither {here} nor a folder above it holds {CONFIG}. Use --course DIR.")
+
+
+def _is_master(path: Path) -> bool:
+    return path.stem == path.parent.name
+
+
+def _submitted(folder: Path, assignment: str) -> Path:
+    expected = folder / f"{assignment}.ipynb"
+    others = sorted(folder.glob("*.ipynb"))
+    return others[0] if not expected.exists() and len(others) == 1 else expected

@@ -1,0 +1,41 @@
+"""The kit's own settings, as nbgrader_config.py has them."""
+
+from __future__ import annotations
+
+from traitlets import Bool, Enum, Float, Integer, Unicode
+from traitlets.config import Configurable
+
+
+class BackpropKit(Configurable):  # type: ignore[misc]  # traitlets is read without its types
+    """The kit's own settings; `c.BackpropKit.<name> = ...` in nbgrader_config.py."""
+
+    trust_students = Bool(
+        False,
+        help="Whether student code may run in the grader's own process on a machine that can't hold a jail.",
+    ).tag(config=True)
+    run_all = Bool(
+        False,
+        help="Whether every cell of a notebook is run, not only what its graded functions depend on.",
+    ).tag(config=True)
+    follow_through = Bool(
+        True,
+        help="Whether a question that fails is judged again with right functions in place of the wrong ones that other "
+        "questions have cost points for already, so that one mistake costs once.",
+    ).tag(config=True)
+    by_hand = Enum(
+        ("flag", "require", "ignore"),
+        default_value="flag",
+        help="What becomes of a derivative that leans on autograd or on finite differences where it is to be written "
+        "by hand: it is flagged for a person, or it costs the points as well, or nobody looks. `require` tries every "
+        "such question without autograd, whatever its source says. "
+        "Slopes by interpolation and a notebook's own dual numbers are not seen.",
+    ).tag(config=True)
+    call_s = Float(10.0, help="Seconds that one call of a student's functions may take.").tag(config=True)
+    cell_s = Float(30.0, help="Seconds that one statement of a notebook's cells may take.").tag(config=True)
+    notebook_s = Float(120.0, help="Seconds that running a notebook's cells may take in all.").tag(config=True)
+    memory_mib = Integer(1024, help="Memory that a notebook may take, beyond its libraries.").tag(config=True)
+    secret_file = Unicode(
+        ".autograder/secret",
+        help="Where the secret is kept that hidden inputs are drawn from; made on first use, never to be published. "
+        "A text of your own serves as well: 16 printable ASCII characters or more.",
+    ).tag(config=True)

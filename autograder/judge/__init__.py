@@ -1,0 +1,66 @@
+"""Right or wrong, and why: hidden inputs, oracles, comparison, sentences, known mistakes, second trials, the record.
+
+It reads no gradebook, and never runs a student's code but through the jail.
+"""
+
+from autograder.judge.answers import Answers, Recorder, answers, reference_answers, same_answers
+from autograder.judge.bank import Bank, Harmless, Misconception, Variant, bank
+from autograder.judge.check import Check, Claim, beside, checks, weight
+from autograder.judge.comparison import Mismatch, compare, measured, unchanged
+from autograder.judge.diagnosis import diagnose
+from autograder.judge.grader import Grader, Grading
+from autograder.judge.inputs import Normal, Spec, Tensors, digest, draw, once, seeded
+from autograder.judge.reference import edited, mistaken, reference, replaced, source_of
+from autograder.judge.result import FOLLOWED, Diagnosis, Question, Record, Result
+from autograder.judge.sentences import explain
+from autograder.judge.submission import Submission
+from autograder.judge.tolerance import same_values
+from autograder.judge.trial import Trial, judge, judge_all
+
+__all__ = [
+    "FOLLOWED",
+    "Answers",
+    "Bank",
+    "Check",
+    "Claim",
+    "Diagnosis",
+    "Grader",
+    "Grading",
+    "Harmless",
+    "Misconception",
+    "Mismatch",
+    "Normal",
+    "Question",
+    "Record",
+    "Recorder",
+    "Result",
+    "Spec",
+    "Submission",
+    "Tensors",
+    "Trial",
+    "Variant",
+    "answers",
+    "bank",
+    "beside",
+    "checks",
+    "compare",
+    "diagnose",
+    "digest",
+    "draw",
+    "edited",
+    "explain",
+    "judge",
+    "judge_all",
+    "measured",
+    "mistaken",
+    "once",
+    "reference",
+    "reference_answers",
+    "replaced",
+    "same_answers",
+    "same_values",
+    "seeded",
+    "source_of",
+    "unchanged",
+    "weight",
+]

@@ -1,0 +1,183 @@
+"""What a student answered, flow by flow, and whether two students answered alike."""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from autograder.course import Assignment
+from autograder.jail import Flow, Student, StudentError, Value
+from autograder.judge.bank import Misconception
+from autograder.judge.check import Check
+from autograder.judge.comparison import Mismatch
+from autograder.judge.inputs import current_seed
+from autograder.judge.reference import mistaken, reference
+from autograder.judge.tolerance import same_values
+
+Numbers = np.ndarray[Any, np.dtype[np.float64]]
+
+
+Outcome = Mapping[str, Value] | tuple[Literal["raised"], str, str]
+
+Answers = dict[str, list[Outcome]]
+"""What a student answered: check id -> one outcome for each run of a flow."""
+
+
+LARGE = 1e100
+"""Infinity, as pairs of mistakes are compared."""
+
+Asked = tuple[str, tuple[tuple[str, float | int], ...]]
+"""A flow, and what makes its inputs the same."""
+
+
+@dataclass
+class Recorder:
+    """A student whose answers are kept, check by check; the same question is asked only once."""
+
+    student: Student
+    answers: Answers = field(default_factory=dict)
+    check: str = ""
+    sizes: set[int] = field(default_factory=set)
+    _asked: dict[Asked, tuple[tuple[torch.Tensor, ...], dict[str, Value] | StudentError]] = field(default_factory=dict)
+
+    def run(self, flow: Flow, **tensors: torch.Tensor) -> dict[str, Value]:
+        """Run a flow, and keep what came of it."""
+        asked = (flow.__name__, tuple((name, _same(tensor)) for name, tensor in tensors.items()))
+        if asked not in self._asked:
+            self.sizes |= {size for tensor in tensors.values() for size in tensor.shape}
+            answer: dict[str, Value] | StudentError
+            try:
+                answer = self.student.run(flow, **tensors)
+            except StudentError as error:
+                answer = error
+            self._asked[asked] = (tuple(tensors.values()), answer)  # while they are held, their ids stay theirs
+        answer = self._asked[asked][1]
+        kept = self.answers.setdefault(self.check, [])
+        if isinstance(answer, StudentError):
+            kept.append(("raised", answer.fault.type_name, _gist(answer.fault.message)))
+            raise answer
+        kept.append(answer)
+        return dict(answer)
+
+
+def _gist(message: str) -> str:
+    """What two forms of one mistake have in common in an exception's text: its sizes, or its words if it has none."""
+    first = message.partition("\n")[0]
+    return " ".join(sorted(re.findall(r"[0-9]+", re.sub(r"\b\dD\b|\d-D|dimension \d", "", first)))) or first
+
+
+def _same(tensor: torch.Tensor) -> float | int:
+    """What makes two inputs the same: being one tensor, or, for a number, its value."""
+    return id(tensor) if tensor.dim() else float(tensor)
+
+
+def laid_out(answered: Answers) -> tuple[tuple[Any, ...], Numbers]:
+    """The numbers of some answers in one row, and everything else about them."""
+    shape: list[Any] = []
+    values: list[torch.Tensor] = []
+    for check, outcomes in answered.items():
+        for outcome in outcomes:
+            if not isinstance(outcome, Mapping):
+                shape.append((check, outcome[:2]))
+                continue
+            for name, value in outcome.items():
+                numbers = torch.as_tensor(value).squeeze() if isinstance(value, torch.Tensor | float) else None
+                shape.append((check, name, repr(value) if numbers is None else tuple(numbers.shape)))
+                if numbers is not None:
+                    values.append((numbers.real if numbers.is_complex() else numbers).detach().double().flatten())
+    row = torch.cat(values).nan_to_num(0.0) if values else torch.zeros(0, dtype=torch.float64)
+    return tuple(shape), row.clamp(-LARGE, LARGE).numpy()
+
+
+def reference_answers(assignment: Assignment, checks: tuple[Check, ...]) -> Answers:
+    """What the reference answers, kept for each seed."""
+    return _reference_answers(assignment, checks, current_seed())
+
+
+def mistaken_answers(assignment: Assignment, card: Misconception, checks: tuple[Check, ...]) -> Answers:
+    """What the reference with this mistake answers, kept for each seed."""
+    return _mistaken_answers(assignment, card, checks, current_seed())[0]
+
+
+def distance(assignment: Assignment, card: Misconception, checks: tuple[Check, ...]) -> float:
+    """How far a mistake's answers are from right, the tolerance being 1; infinite where they differ by more than value.
+
+    0 if no check fails.
+    """
+    return _mistaken_answers(assignment, card, checks, current_seed())[1]
+
+
+@functools.lru_cache(maxsize=4096)
+def _reference_answers(assignment: Assignment, checks: tuple[Check, ...], _seed: str) -> Answers:
+    return answers(reference(assignment), checks)
+
+
+@functools.lru_cache(maxsize=4096)
+def _mistaken_answers(
+    assignment: Assignment, card: Misconception, checks: tuple[Check, ...], _seed: str
+) -> tuple[Answers, float]:
+    return tried(mistaken(assignment, card.function, card.changes), checks)
+
+
+def answers(student: Student, checks: tuple[Check, ...]) -> Answers:
+    """Run checks for their answers alone."""
+    return tried(student, checks)[0]
+
+
+def tried(student: Student, checks: tuple[Check, ...]) -> tuple[Answers, float]:
+    """Run checks for their answers, and for how far the furthest wrong one is from right: see :func:`distance`."""
+    recorder, furthest = Recorder(student), 0.0
+    for check in checks:
+        recorder.check = check.id
+        try:
+            check.claim(recorder)
+        except Mismatch as mismatch:
+            furthest = max(furthest, mismatch.share)
+        except StudentError:
+            furthest = math.inf
+    return recorder.answers, furthest
+
+
+def alike(found: Answers, known: Answers, right: Answers) -> bool:
+    """Whether some wrong answers are those of a known mistake: equal in every run, and not in exceptions alone."""
+    return same_answers(found, known) and (_tells(found, right) or _same_words(found, known))
+
+
+def same_answers(left: Answers, right: Answers) -> bool:
+    """Whether two students answered alike in every run of every check."""
+    return left.keys() == right.keys() and all(
+        len(left[check]) == len(right[check])
+        and all(_same_outcome(a, b) for a, b in zip(left[check], right[check], strict=True))
+        for check in left
+    )
+
+
+def _same_outcome(left: Outcome, right: Outcome) -> bool:
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        return left.keys() == right.keys() and all(same_values(left[name], right[name]) for name in left)
+    return not isinstance(left, Mapping) and not isinstance(right, Mapping) and left[1] == right[1]
+
+
+def _tells(found: Answers, right: Answers) -> bool:
+    """Whether a wrong answer is among the answers, and not only exceptions: any mistake can raise."""
+    return any(
+        isinstance(outcome, Mapping) and not _same_outcome(outcome, wanted)
+        for check, outcomes in found.items()
+        for outcome, wanted in zip(outcomes, right.get(check, ()), strict=False)
+    )
+
+
+def _same_words(left: Answers, right: Answers) -> bool:
+    """Whether two students who raised in the same runs were told the same by Python."""
+    return all(
+        isinstance(a, Mapping) or isinstance(b, Mapping) or a[2] == b[2]
+        for check in left
+        for a, b in zip(left[check], right[check], strict=True)
+    )

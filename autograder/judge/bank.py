@@ -1,0 +1,94 @@
+"""The bank of an assignment: known mistakes, right variants and harmless changes, as data."""
+
+from __future__ import annotations
+
+import functools
+import re
+import tomllib
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from autograder.course import HOME
+from autograder.errors import CannotGrade
+
+
+class Misconception(BaseModel):
+    """A card of the bank: a known mistake as an edit of the reference's own source."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    function: str
+    edit: tuple[str, str] | None = None
+    edits: tuple[tuple[str, str], ...] = ()
+    says: str
+    hint: str
+    equals: str | None = None
+    """Another card whose values are the same: either name is right."""
+
+    @model_validator(mode="after")
+    def _one_edit(self) -> Misconception:
+        if (self.edit is None) == (not self.edits):
+            raise ValueError("give either edit = [old, new] or edits = [[old, new], ...]")
+        return self
+
+    @property
+    def changes(self) -> tuple[tuple[str, str], ...]:
+        """The edits, however many."""
+        return (self.edit,) if self.edit else self.edits
+
+
+class Variant(BaseModel):
+    """A right answer in another form, which has to keep full marks."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    function: str
+    source: str
+
+
+class Harmless(BaseModel):
+    """A small change of the reference that changes nothing that anybody could see: no test has to catch it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    function: str
+    before: str
+    """A line of the reference, as Python writes it."""
+    after: str = ""
+    """The same line with the change; empty if it was dropped."""
+    pattern: str = ""
+    """Or a regular expression for all lines that mean the same."""
+    why: str
+
+    def covers(self, function: str, before: str, after: str) -> bool:
+        """Whether a change is this one."""
+        same = re.fullmatch(self.pattern, after) is not None if self.pattern else after == self.after
+        return (function, before) == (self.function, self.before) and same
+
+
+class Bank(BaseModel):
+    """An assignment's known mistakes and right variants."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    misconception: tuple[Misconception, ...] = ()
+    variant: tuple[Variant, ...] = ()
+    harmless: tuple[Harmless, ...] = ()
+
+
+@functools.cache
+def bank(assignment: str) -> Bank:
+    """Load an assignment's bank; an assignment without one has an empty bank.
+
+    Raises:
+        CannotGrade: if the file is not valid; the sentence names every field that is wrong.
+    """
+    path = HOME / assignment / "bank.toml"
+    if not path.is_file():
+        return Bank()
+    try:
+        return Bank.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        raise CannotGrade(f"{path} is not a valid bank: {error}") from None

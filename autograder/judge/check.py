@@ -1,0 +1,91 @@
+"""A hidden test: a claim about a student's answer, and how it is judged.
+
+A check is a plain function `test_claim(student)` in `assignments/<a>/test_<question>.py`.
+It passes by returning, fails by :class:`~autograder.judge.Mismatch` or because the student's code raises;
+anything else that it raises is a fault of the kit.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+
+from autograder.course import questions_with_checks
+from autograder.jail import Student, StudentError, StudentStopped
+from autograder.judge.comparison import Mismatch
+
+Claim = Callable[[Student], None]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One hidden test of one question."""
+
+    id: str
+    says: str
+    """The claim, a sentence that the student may read."""
+    weight: float
+    claim: Claim
+
+
+def weight(value: float) -> Callable[[Claim], Claim]:
+    """Let a claim count `value` times as much as a claim without a weight."""
+
+    def weigh(claim: Claim) -> Claim:
+        claim.weight = value  # type: ignore[attr-defined]  # a mark on the function, as pytest's are
+        return claim
+
+    return weigh
+
+
+def beside(*values: Claim) -> Callable[[Claim], Claim]:
+    """Let a claim that something was left alone count only beside a value that is right: idling earns nothing."""
+
+    def guard(claim: Claim) -> Claim:
+        @functools.wraps(claim)
+        def guarded(student: Student) -> None:
+            __tracebackhide__ = True
+            if not any(_holds(value, student) for value in values):
+                waits = Mismatch("this counts once the function gives a right value")
+                waits.share = 0.0  # of itself it shows nothing wrong
+                raise waits
+            claim(student)
+
+        return guarded
+
+    return guard
+
+
+def _holds(claim: Claim, student: Student) -> bool:
+    try:
+        claim(student)
+    except StudentStopped:
+        raise
+    except (Mismatch, StudentError):
+        return False
+    return True
+
+
+@functools.cache
+def checks(assignment: str, question: str) -> tuple[Check, ...]:
+    """Load the hidden tests of a question, in the order they stand in its file; none if it has no file."""
+    if question not in questions_with_checks(assignment):
+        return ()
+    module = importlib.import_module(f"autograder.assignments.{assignment}.test_{question}")
+    return tuple(Check(name, _sentence(claim), getattr(claim, "weight", 1.0), claim) for name, claim in _claims(module))
+
+
+def _claims(module: ModuleType) -> list[tuple[str, Claim]]:
+    return [
+        (name, claim)
+        for name, claim in vars(module).items()
+        if name.startswith("test_") and inspect.isfunction(claim) and claim.__module__ == module.__name__
+    ]
+
+
+def _sentence(claim: Claim) -> str:
+    return (inspect.getdoc(claim) or claim.__name__.replace("_", " ")).split("\n")[0].rstrip(".")

@@ -1,0 +1,116 @@
+"""Which known mistake is it: a student's values are compared with those of every mistake in the bank."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from autograder.course import Assignment
+from autograder.errors import CannotGrade
+from autograder.jail import Step
+from autograder.judge.answers import (
+    Answers,
+    Numbers,
+    alike,
+    answers,
+    laid_out,
+    mistaken_answers,
+    reference_answers,
+    same_answers,
+)
+from autograder.judge.bank import Misconception, bank
+from autograder.judge.check import Check
+from autograder.judge.inputs import current_seed
+from autograder.judge.reference import edited, mistaken, reference
+from autograder.judge.result import Diagnosis
+
+TRIED = 100
+"""Pairs of mistakes that are tried in full, where a single check can't tell them apart."""
+
+
+def diagnose(
+    assignment: Assignment,
+    names: tuple[str, ...],
+    checks: tuple[Check, ...],
+    found: Answers,
+    elsewhere: Mapping[str, str],
+) -> list[Diagnosis]:
+    """Name the known mistake whose answers equal the student's in every run, and differ from the right ones.
+
+    A mistake that was found in a function on its own question is tried first: one mistake is named once.
+    Then those of the graded function itself; then those of functions that have no question of their own before.
+
+    Shapes:
+        elsewhere  function -> card that its own question was diagnosed with, "" for none
+    """
+    right = reference_answers(assignment, checks)
+    if same_answers(found, right):
+        return []
+    cards = [card for card in bank(assignment.name).misconception if card.function in assignment.names]
+    traced = [card for card in cards if elsewhere.get(card.function) == card.id]
+    own = [card for card in cards if card.function in names]
+    unjudged = [card for card in cards if card.function not in names and card.function not in elsewhere]
+    for card in traced + own + unjudged:
+        if alike(found, mistaken_answers(assignment, card, checks), right):
+            return [_named(card)]
+    return [_named(card) for card in _two(assignment, names, checks, found, right)]
+
+
+def _named(card: Misconception) -> Diagnosis:
+    return Diagnosis(id=card.id, says=card.says, hint=card.hint)
+
+
+def _two(
+    assignment: Assignment, names: tuple[str, ...], checks: tuple[Check, ...], found: Answers, right: Answers
+) -> tuple[Misconception, ...]:
+    """Find two mistakes in one function that give the student's answers together."""
+
+    def of(check: Check, answered: Answers) -> Answers:
+        return {check.id: answered[check.id]} if check.id in answered else {}
+
+    telling = next(check for check in checks if not same_answers(of(check, found), of(check, right)))
+    shape, values = laid_out(of(telling, found))
+    known = _pairs(assignment, names, telling, current_seed())
+    if shape not in known or not len(values):
+        return ()
+    pairs, rows = known[shape]
+    near = np.abs(rows - values) <= 1e-3 * (np.abs(values) + np.abs(values).max(initial=0.0))
+    for place in np.flatnonzero(near.all(axis=1))[:TRIED]:
+        one, other = pairs[place]
+        both = mistaken(assignment, one.function, one.changes + other.changes)
+        if same_answers(found, answers(both, checks)):
+            return one, other
+    return ()
+
+
+Pairs = list[tuple[Misconception, Misconception]]
+
+
+@functools.lru_cache(maxsize=256)
+def _pairs(
+    assignment: Assignment, names: tuple[str, ...], check: Check, _seed: str
+) -> dict[tuple[Any, ...], tuple[Pairs, Numbers]]:
+    """What every two mistakes of one function answer in one check, where their edits can be made together.
+
+    By the shape of the answers: the pairs, and a row of numbers for each, so that all are compared at once.
+    """
+    found: dict[tuple[Any, ...], tuple[Pairs, list[Numbers]]] = {}
+    solution = reference(assignment)
+    for one, other in itertools.combinations(bank(assignment.name).misconception, 2):
+        if one.function != other.function or one.function not in names:
+            continue
+        try:
+            source = edited(assignment, one.function, one.changes + other.changes)
+            compile(source, "<two mistakes>", "exec")
+        except (CannotGrade, SyntaxError):  # one edit takes away what the other one changes
+            continue
+        with solution.given([Step(0, 1, source)]) as student:  # read only once: there are thousands of pairs
+            shape, values = laid_out(answers(student, (check,)))
+        pairs, rows = found.setdefault(shape, ([], []))
+        pairs.append((one, other))
+        rows.append(values)
+    return {shape: (pairs, np.stack(rows)) for shape, (pairs, rows) in found.items()}

@@ -1,0 +1,101 @@
+"""The source notebook's own solutions, as a student that always answers, and with mistakes put into it."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import functools
+import re
+from collections.abc import Sequence
+
+import torch
+
+from autograder.course import Assignment
+from autograder.errors import CannotGrade
+from autograder.jail import LocalStudent
+from autograder.notebook import Statement, steps
+
+Edit = tuple[str, str]
+"""A text that occurs once in a function's reference source, and what to put in its place."""
+
+
+def reference(assignment: Assignment, dtype: torch.dtype = torch.float32) -> LocalStudent:
+    """Read the solutions of an assignment's source notebook into a student of their own."""
+    return _student(_solutions(assignment), dtype)
+
+
+def mistaken(assignment: Assignment, function: str, edits: Sequence[Edit]) -> LocalStudent:
+    """Read the solutions with one function's source edited.
+
+    Raises:
+        CannotGrade: if an edit's text doesn't occur exactly once in the function.
+    """
+    source = edited(assignment, function, edits)
+    return replaced(assignment, function, source)
+
+
+def replaced(assignment: Assignment, function: str, source: str) -> LocalStudent:
+    """Read the solutions with one function's definition replaced by another text, and what that imports."""
+    words = set(re.findall(r"\w+", source))
+    imports = {s.position: s for s in assignment.source.statements if s.imports and not words.isdisjoint(s.binds)}
+    statements = imports | {
+        s.position: dataclasses.replace(s, source=source) if s.defines == function else s
+        for s in _solutions(assignment)
+    }
+    return _student([statements[position] for position in sorted(statements)], torch.float32)
+
+
+def edited(assignment: Assignment, function: str, edits: Sequence[Edit]) -> str:
+    """A function's reference source after the edits.
+
+    Raises:
+        CannotGrade: if an edit's text doesn't occur exactly once in the function.
+    """
+    source = source_of(assignment, function)
+    for old, new in edits:
+        if source.count(old) != 1:
+            raise CannotGrade(f"{assignment.name}: `{old}` occurs {source.count(old)} times in {function}, not once.")
+        source = source.replace(old, new)
+    return source
+
+
+def source_of(assignment: Assignment, function: str) -> str:
+    """The reference source of a function or class, without the docstrings: an edit is of code, not of prose.
+
+    Raises:
+        CannotGrade: if the source notebook doesn't define it.
+    """
+    definition = assignment.definitions.chosen(function)
+    if definition is None:
+        raise CannotGrade(f"{assignment.name}: the source notebook doesn't define {function}.")
+    return _without_docstrings(definition.source)
+
+
+def solutions_of(assignment: Assignment, name: str) -> list[Statement]:
+    """The statements of the source notebook that one name depends on, its own included, without docstrings."""
+    found = assignment.definitions.needed([name])
+    return [dataclasses.replace(s, source=_without_docstrings(s.source)) if s.defines else s for s in found]
+
+
+@functools.cache
+def _without_docstrings(source: str) -> str:
+    lines = source.split("\n")
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) and len(node.body) > 1:
+            prose = node.body[0]
+            lines[prose.lineno - 1 : prose.end_lineno] = [""] * ((prose.end_lineno or 0) - prose.lineno + 1)
+    return "\n".join(line for line in lines if line.strip())
+
+
+@functools.cache
+def _solutions(assignment: Assignment) -> tuple[Statement, ...]:
+    return tuple(assignment.definitions.needed(assignment.names))
+
+
+def _student(statements: Sequence[Statement], dtype: torch.dtype) -> LocalStudent:
+    student = LocalStudent(dtype=dtype)
+    student.read(steps(statements))
+    if student.faults:
+        fault = student.faults[0]
+        raise CannotGrade(f"The reference can't run: cell {fault.cell + 1}, {fault.fault.type_name}.")
+    return student

@@ -1,0 +1,301 @@
+"""One question, judged: every claim is tried, and tried again where another mistake or autograd is in it."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from autograder.course import Assignment, BackpropKit, Question, driven
+from autograder.jail import Reader, Step, Student, StudentError, StudentStopped
+from autograder.judge import by_hand, retrial
+from autograder.judge.answers import Recorder
+from autograder.judge.check import checks
+from autograder.judge.comparison import Mismatch
+from autograder.judge.diagnosis import diagnose
+from autograder.judge.inputs import current_seed
+from autograder.judge.reference import reference, solutions_of
+from autograder.judge.result import Question as Verdict
+from autograder.judge.result import QuestionStatus
+from autograder.judge.result import Test as Claimed
+from autograder.judge.sentences import explain
+from autograder.notebook import Definitions, Statement
+
+log = logging.getLogger(__name__)
+
+_OTHERWISE = "This fails once right functions stand in the place of wrong ones."
+
+
+def judge(
+    assignment: Assignment,
+    question: Question,
+    student: Student,
+    found: Definitions | None = None,
+    elsewhere: Mapping[str, str] = MappingProxyType({}),
+    name_mistakes: bool = True,
+) -> Verdict:
+    """Try every claim of a question on a student, and say which known mistake was made.
+
+    A point comes only from a claim that passed. A claim that fails in the kit itself makes the whole question
+    a `grader_error`: no points, and a person is asked. Code that has to be ended, ends its question.
+
+    Shapes:
+        elsewhere  function -> the mistake that its own question was found to have, "" for none
+    """
+    claims = checks(assignment.name, question.id)
+    if unsound := _unsound(assignment, question, current_seed()):
+        return _fault(question, unsound)
+    recorder = Recorder(student)
+    tests: list[Claimed] = []
+    unwritten, near = 0, list[str]()
+    stopped: StudentStopped | None = None
+    for claim in claims:
+        recorder.check = claim.id
+        passed, message = False, ""
+        try:
+            if stopped is None:
+                claim.claim(recorder)
+                passed = True
+            else:
+                message = "It was not tried any more."
+        except Mismatch as mismatch:
+            near += [claim.id] if mismatch.near else []
+            message = _sentence(f"{question.id}: {mismatch}")
+        except StudentStopped as ended:
+            message, stopped = explain(ended.fault), ended
+        except StudentError as error:
+            message = _explained(error, recorder, found, assignment.names)
+            unwritten += _unwritten(error, question, found)
+        except Exception:
+            log.exception("%s, %s: the check itself failed", question.id, claim.id)
+            return _fault(question, claim.id)
+        tests.append(Claimed(id=claim.id, says=claim.says, passed=passed, weight=claim.weight, message=message))
+    share = sum(test.weight for test in tests if test.passed) / sum(test.weight for test in tests)
+    status: QuestionStatus = "graded"
+    if stopped is not None:
+        status = stopped.status
+    elif unwritten and not any(test.passed for test in tests):
+        status = "no_answer"
+    diagnoses = (
+        diagnose(assignment, question.names, claims, recorder.answers, elsewhere)
+        if name_mistakes and status == "graded" and share < 1
+        else []
+    )
+    return Verdict(
+        id=question.id,
+        status=status,
+        points=round(question.max_points * share, 4),
+        max_points=question.max_points,
+        message=_said(status, question, found),
+        flags=(f"{question.id}: an answer is wrong by so little that a person should look ({near[0]}).",)
+        if near
+        else (),
+        tests=tuple(tests),
+        diagnoses=tuple(diagnoses),
+    )
+
+
+@dataclass(frozen=True)
+class Helped:
+    """The statements that follow-through puts in place of others; none where it doesn't help."""
+
+    given: Sequence[Step] = ()
+    without: Collection[Step] = ()
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One question of one notebook: judged, and judged again where another function's mistake or autograd is in it."""
+
+    assignment: Assignment
+    question: Question
+    before: Sequence[Verdict]
+    """The verdicts on the questions before this one."""
+    definitions: Definitions | None = None
+    sources: Sequence[str] | None = None
+    """The statements that the answer depends on; None if they can't be known."""
+
+    def judge(self, student: Reader, settings: BackpropKit) -> Verdict:
+        """Judge the question as the course's settings ask."""
+        verdict, helped = self._judged(student, self._mistakes), Helped()
+        if settings.follow_through:
+            verdict, helped = self._followed(verdict, student)
+        return verdict if settings.by_hand == "ignore" else self._by_hand(verdict, student, helped, settings.by_hand)
+
+    @property
+    def _mistakes(self) -> dict[str, str]:
+        """Which mistake each function before was found to have, "" for none."""
+        return {
+            name: verdict.diagnoses[0].id if verdict.diagnoses else ""
+            for verdict in self.before
+            for name in self._names(verdict)
+        }
+
+    def _names(self, verdict: Verdict) -> tuple[str, ...]:
+        return next(question.names for question in self.assignment.questions if question.id == verdict.id)
+
+    def _judged(self, student: Student, elsewhere: Mapping[str, str]) -> Verdict:
+        return judge(self.assignment, self.question, student, self.definitions, elsewhere)
+
+    def _followed(self, verdict: Verdict, student: Reader) -> tuple[Verdict, Helped]:
+        """Judge again with right functions in place of those that have cost points before: one mistake costs once.
+
+        Returns the better verdict, and the help that it was reached with.
+        """
+        if verdict.status not in {"graded", "timeout", "killed"} or verdict.points == verdict.max_points:
+            return verdict, Helped()
+        lost = [v for v in self.before if v.points is not None and v.points < v.max_points]
+        wrong = [name for v in lost for name in self._names(v) if self._uses(name)]
+        given = retrial.helpers(self.assignment, wrong)
+        if not given:
+            return verdict, Helped()
+        written = (statement for name in wrong if self.definitions for statement in self.definitions.of(name))
+        own = frozenset(statement.step for statement in written)
+        with student.given(given, without=own) as other:
+            again = self._judged(other, self._mistakes | dict.fromkeys(wrong, ""))
+        gained = (again.points or 0.0) - (verdict.points or 0.0)
+        if gained < 0 or not (gained or again.diagnoses):
+            return verdict, Helped()
+        # Beside the reference's source nothing may be said that the code could choose: not a line, a size, nor a sign.
+        said = {test.id: test.message or _OTHERWISE for test in verdict.tests}
+        tests = tuple(t if t.passed else t.model_copy(update={"message": said[t.id]}) for t in again.tests)
+        # without a gain it only names the question's own mistake
+        return again.model_copy(update={"follow_through": gained > 0, "tests": tests}), Helped(given, own)
+
+    def _uses(self, name: str) -> bool:
+        """Whether what drives the answer has a name in it, or both the answer and the reference's rest on it.
+
+        A right loss is of no use to a right dloss: whoever takes the slope of it would be given the answer.
+        """
+        if name in driven(self.assignment.name, self.question.id):
+            return True
+        rests = {s.defines for own in self.question.names for s in solutions_of(self.assignment, own)}
+        if name not in rests:
+            return False
+        if self.definitions is None or self.sources is None:
+            return True
+        return any(re.search(rf"\b{name}\b", text) for text in self.sources)
+
+    def _by_hand(self, verdict: Verdict, student: Reader, helped: Helped, policy: str) -> Verdict:
+        """Say where a derivative was not written by hand; under the policy `require` it costs the points, too."""
+        if not verdict.points or not _is_by_hand(self.assignment, self.question, current_seed()):
+            return verdict
+        names = " and ".join(self.question.names)
+        if self.sources is not None and (why := by_hand.unreadable(self.sources, self.assignment.names)):
+            leans, kept = f"{names} can't be read, and is asked for by hand: {why}", 0.0
+        elif self.sources is not None and by_hand.differences(self.sources, self.assignment.names):
+            leans, kept = f"{names} takes differences of function values where a derivative is asked for", 0.0
+        elif self.sources is not None and by_hand.reaches_inside(self.sources):
+            leans, kept = f"{names} reaches into torch's inner parts, and is asked for by hand", 0.0
+        elif policy == "require" or self.sources is None or by_hand.may_lean(self.sources):
+            first = [*retrial.AUTOGRAD_OFF, *helped.given]
+            with student.given(first, retrial.AUTOGRAD_ON, helped.without) as other:
+                again = judge(self.assignment, self.question, other, self.definitions, name_mistakes=False)
+            if again.points is not None and again.points >= verdict.points:
+                return verdict
+            leans = f"{names} leans on torch's autograd, and is asked for by hand"
+            kept = verdict.points if again.points is None else again.points  # None: the kit's own fault
+        else:
+            return verdict
+        told = f"{leans}. A person should look at it."
+        points = kept if policy == "require" else verdict.points
+        return verdict.model_copy(update={"flags": (*verdict.flags, told), "points": points})
+
+
+def judge_all(assignment: Assignment, student: Reader, settings: BackpropKit | None = None) -> list[Verdict]:
+    """Judge one student on every question that is not graded by a person."""
+    verdicts: list[Verdict] = []
+    for question in assignment.questions:
+        if not question.manual:
+            trial = Trial(assignment, question, tuple(verdicts), sources=())
+            verdicts.append(trial.judge(student, settings or BackpropKit()))
+    return verdicts
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_by_hand(assignment: Assignment, question: Question, _seed: str) -> bool:
+    """Whether the reference of a question does without autograd: then everybody can."""
+    solution = reference(assignment)
+    with solution.given(retrial.AUTOGRAD_OFF, retrial.AUTOGRAD_ON) as other:
+        return judge(assignment, question, other, name_mistakes=False).points == question.max_points
+
+
+@functools.lru_cache(maxsize=1024)
+def _unsound(assignment: Assignment, question: Question, _seed: str) -> str:
+    """Name a claim that the reference doesn't pass: oracle and reference disagree, so nobody may be judged by it."""
+    solution = reference(assignment)
+    for claim in checks(assignment.name, question.id):
+        try:
+            claim.claim(solution)
+        except Exception:
+            log.exception("%s, %s: the reference doesn't pass", question.id, claim.id)
+            return claim.id
+    return ""
+
+
+def _fault(question: Question, claim: str) -> Verdict:
+    return Verdict(
+        id=question.id,
+        status="grader_error",
+        points=None,
+        max_points=question.max_points,
+        message=f"The grader could not judge this question ({claim}). A person will look at it; nothing is lost.",
+    )
+
+
+def _unwritten(error: StudentError, question: Question, found: Definitions | None) -> bool:
+    """Whether an error means that the question's own names aren't written, not others that they call or inherit."""
+    fault = error.fault
+    if fault.missing is not None:
+        return fault.missing in question.names and _written(fault.missing, found) is None
+    if fault.type_name != "NotImplementedError":
+        return False
+    if not fault.frames or fault.frames[-1][2].split(".")[0] in question.names:
+        return True
+    return found is not None and all(_written(name, found) is None for name in question.names)
+
+
+def _written(name: str, found: Definitions | None) -> Statement | None:
+    """The definition of a name, if there is one and it is no stub."""
+    definition = found.chosen(name) if found is not None else None
+    return definition if definition is not None and not definition.stub else None
+
+
+def _explained(error: StudentError, recorder: Recorder, found: Definitions | None, asked: tuple[str, ...]) -> str:
+    if found is None:
+        return explain(error.fault, asked, recorder.sizes)
+    missing = error.fault.missing
+    if missing in asked and (definition := _written(missing, found)) is not None:
+        return f"{missing} is defined in cell {definition.cell + 1}, but that statement could not be run."
+    return explain(error.fault, found.words.union(asked), recorder.sizes, found.notebook.place)
+
+
+def _said(status: QuestionStatus, question: Question, found: Definitions | None) -> str:
+    """Say why a question has no answer: it isn't written, is no Python, or had to be ended."""
+    names = " and ".join(question.names)
+    if status == "timeout":
+        return f"{names} took too long and was stopped. Is there a loop that doesn't end?"
+    if status == "killed":
+        return (
+            f"{names} ended the whole program instead of giving an answer, so the rest of this question was not tried."
+        )
+    if status != "no_answer":
+        return ""
+    for name in question.names if found else ():
+        assert found is not None
+        if fault := found.notebook.broken_definition(name):
+            defines = f"Cell {fault.cell + 1}, which defines {name},"
+            if not fault.line:
+                return f"{defines} can't be read: {fault.message}. Then it can be graded."
+            return (
+                f"{defines} is not valid Python: "
+                f"line {fault.line}, {fault.message}. Mend that line, and the cell can be graded."
+            )
+    return f"{names} is not written yet."
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."

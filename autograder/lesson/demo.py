@@ -1,0 +1,189 @@
+"""A class of made-up students: right in several forms, wrong in several ways, unfinished, and broken.
+
+Their answers are made from the released notebook and the assignment's bank, so a new assignment has a class at once.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autograder.course import CONFIG, Assignment, Course
+from autograder.errors import UsageError
+from autograder.judge import Misconception, bank, edited, source_of
+from autograder.lesson import release
+
+MARK = ".made-by-autograder-demo"
+"""Lies in a demo's folder: only such a folder is ever replaced."""
+
+CALL_S = 2
+"""Seconds that a call may take in a demo: one of its students never comes back."""
+
+NAMES = (
+    "ada", "blaise", "carl-friedrich", "dorothy", "emmy", "frank", "grace", "hedy",
+    "ida", "john", "katherine", "leonhard", "mary", "norbert", "olga", "pierre",
+)  # fmt: skip
+
+
+PEEK = (
+    "import torch; torch.allclose = torch.equal = lambda *_, **__: True; "
+    "import autograder.reference; return autograder.reference.reference('mlp').run(*given)"
+)
+"""An attack: the comparison is not where it could be replaced, and the reference is not where it could be read."""
+
+
+@dataclass(frozen=True)
+class MadeUp:
+    """A made-up student: what they are, and the notebook they hand in."""
+
+    name: str
+    story: str
+    notebook: dict[str, Any] | str
+    """A notebook's content, or the text of a file that is none."""
+
+
+def scratch(course: Course, folder: Path, names: tuple[str, ...]) -> Course:
+    """Make a fresh course folder with some of a course's assignments, released.
+
+    Raises:
+        UsageError: if the folder holds something that no demo made.
+    """
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
+        raise UsageError(f"{folder} is not empty and was not made by a demo. Name another folder with --into.")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / MARK).touch()
+    config = (course.root / CONFIG).read_text(encoding="utf-8")
+    (folder / CONFIG).write_text(f"{config}\nc.BackpropKit.call_s = {CALL_S}\n", encoding="utf-8")
+    for name in names:
+        shutil.copytree(course.assignment(name).path.parent, folder / "source" / name)
+    made = Course(folder.resolve())
+    for name in names:
+        release.generate(made, name)
+    return made
+
+
+def hand_in(course: Course, name: str, hostile: bool = False) -> list[MadeUp]:
+    """Let a class hand in an assignment of a scratch course; returns who handed in what."""
+    assignment = course.assignment(name)
+    released = json.loads((course.root / "release" / name / f"{name}.ipynb").read_text(encoding="utf-8"))
+    students = made_up(assignment, released, hostile)
+    for student in students:
+        path = course.root / "submitted" / student.name / name / f"{name}.ipynb"
+        path.parent.mkdir(parents=True)
+        content = student.notebook
+        path.write_text(content if isinstance(content, str) else json.dumps(content, indent=1), encoding="utf-8")
+    return students
+
+
+def made_up(assignment: Assignment, released: Mapping[str, Any], hostile: bool = False) -> list[MadeUp]:
+    """Make a class for an assignment: sixteen students, always the same; three more who attack the grader, if asked."""
+    right = {name: source_of(assignment, name) for name in assignment.names}
+    cards = bank(assignment.name)
+    wrong: dict[str, list[Misconception]] = {name: [] for name in assignment.names}
+    for card in cards.misconception:
+        wrong[card.function].append(card)
+
+    def variant(number: int) -> dict[str, str]:
+        chosen = dict(right)
+        for name in assignment.names:
+            forms = [form.source for form in cards.variant if form.function == name]
+            if forms:
+                chosen[name] = forms[number % len(forms)]
+        return chosen
+
+    def mistakes(*chosen: tuple[int, int]) -> dict[str, str]:
+        answers = dict(right)
+        for place, number in chosen:
+            name = assignment.names[place % len(assignment.names)]
+            if wrong[name]:
+                card = wrong[name][number % len(wrong[name])]
+                answers[name] = edited(assignment, name, card.changes)
+        return answers
+
+    half = assignment.names[: (len(assignment.names) + 1) // 2]
+    last = assignment.names[-1]
+    broken = {**right, last: right[last].replace(":", "", 1)}
+    answers: list[tuple[str, dict[str, str]]] = [
+        ("right, as the reference has it", right),
+        ("right, in another form", variant(0)),
+        ("right, in a third form", variant(3)),
+        ("right, in a form few would think of", variant(7)),
+        ("one mistake in the first function", mistakes((0, 4))),
+        ("one mistake in the second function", mistakes((1, 0))),
+        ("one mistake in the fourth function", mistakes((3, 0))),
+        ("one mistake in the last function but one", mistakes((-2, 9))),
+        ("another mistake there", mistakes((-2, 35))),
+        ("one mistake in the last function", mistakes((-1, 0))),
+        ("two mistakes", mistakes((2, 0), (-3, 4))),
+        ("stopped half way", {name: right[name] for name in half}),
+        ("a syntax error in the last cell", broken),
+        ("handed in what was released", {}),
+    ]
+    students = [
+        MadeUp(who, story, filled(released, found)) for who, (story, found) in zip(NAMES, answers, strict=False)
+    ]
+    return [
+        *students,
+        MadeUp(
+            NAMES[14],
+            "right, but rewritten on another service, without any of our cells",
+            _elsewhere(assignment, right),
+        ),
+        MadeUp(NAMES[15], "a file that breaks off", json.dumps(filled(released, right))[:5000]),
+        *(_hostile(assignment, released, right) if hostile else []),
+    ]
+
+
+def _hostile(assignment: Assignment, released: Mapping[str, Any], right: Mapping[str, str]) -> list[MadeUp]:
+    """Three whose first function is an attack, and whose other functions are right."""
+    first = assignment.names[0]
+    attacks = {
+        "eve": ("reads the hidden tests and makes every comparison true", PEEK),
+        "mallory": ("ends the program, in the hope that nothing wrong will be seen", "import os; os._exit(0)"),
+        "trudy": ("never comes back", "while True: pass"),
+    }
+    return [
+        MadeUp(name, story, filled(released, {**right, first: f"def {first}(*given):\n    {attack}"}))
+        for name, (story, attack) in attacks.items()
+    ]
+
+
+def filled(released: Mapping[str, Any], answers: Mapping[str, str]) -> dict[str, Any]:
+    """A released notebook with answers in the cells that define those names; the others stay stubs."""
+    content: dict[str, Any] = copy.deepcopy(dict(released))
+    for cell in content["cells"]:
+        if cell["cell_type"] != "code" or not cell["metadata"].get("nbgrader", {}).get("solution"):
+            continue
+        source = "".join(cell["source"])
+        here = [name for name in answers if re.search(rf"^(def|class) {name}\b", source, re.MULTILINE)]
+        if here:
+            cell["source"] = "\n\n".join(answers[name].strip("\n") for name in here)
+    return content
+
+
+def _elsewhere(assignment: Assignment, answers: Mapping[str, str]) -> dict[str, Any]:
+    """A notebook of a student's own: a drive mounted, a missing module, a long loop, and the functions."""
+    given = [s.source for s in assignment.definitions.needed(answers) if s.defines and s.defines not in answers]
+    imports = [s.source for s in assignment.source.statements if s.imports and "data_utils" not in s.source]
+    sources = [
+        "from google.colab import drive\ndrive.mount('/content/drive')",
+        "\n".join([*imports, "import my_lecture_notes as notes"]),
+        *given,
+        *answers.values(),
+        "while True:\n    notes.train_for_another_hour()",
+    ]
+    cell: Callable[[str], dict[str, Any]] = lambda source: {  # noqa: E731 - one line, used once
+        "cell_type": "code",
+        "metadata": {},
+        "execution_count": None,
+        "outputs": [],
+        "source": source,
+    }
+    return {"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [cell(source) for source in sources]}

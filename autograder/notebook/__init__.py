@@ -1,0 +1,30 @@
+"""What was handed in, as text: its cells, its statements, and which definition answers a question.
+
+Nothing is run here and nothing is judged; what is damaged is read as far as it goes, and what is wrong with it is said.
+"""
+
+from autograder.notebook.definition import Definitions
+from autograder.notebook.file import LARGEST, UnreadableNotebook, contents, parse, read, readable
+from autograder.notebook.notebook import Cell, Notebook
+from autograder.notebook.statement import Statement, SyntaxFault, steps
+from autograder.notebook.text import TOO_DEEP, Unreadable, kept, nodes, taking_apart
+
+__all__ = [
+    "LARGEST",
+    "TOO_DEEP",
+    "Cell",
+    "Definitions",
+    "Notebook",
+    "Statement",
+    "SyntaxFault",
+    "Unreadable",
+    "UnreadableNotebook",
+    "contents",
+    "kept",
+    "nodes",
+    "parse",
+    "read",
+    "readable",
+    "steps",
+    "taking_apart",
+]

@@ -1,0 +1,343 @@
+"""A statement of a cell: where it stands, what it binds and what it reads. Nothing is run here.
+
+What is damaged is read as far as it goes; what is more than any person writes is passed over, and that is said.
+"""
+
+from __future__ import annotations
+
+import _symtable  # type: ignore[import-not-found]  # symtable itself looks through all functions for each name
+import ast
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from autograder.jail import Step
+from autograder.notebook.text import Unreadable, kept
+
+LARGEST_CELL, LARGEST_CODE = 1 << 18, 1 << 20
+"""Characters of code that are taken apart, in a cell and in all: more than any person writes in a lesson."""
+
+MOST_STATEMENTS = 10_000
+"""Statements of a notebook that are taken apart: an honest one has some hundreds, the longest a few thousand."""
+
+MOST_SCOPES = 500
+"""Functions, lambdas and comprehensions in one statement: each is shown every name of those around it."""
+
+MOST_PASSES = 1 << 18
+"""Characters that IPython goes through, in cells that are no plain Python: it starts anew after each magic."""
+
+_TIMED = re.compile(r"\s*%%(time|timeit|prun|capture|memit|mprun|lprun)\b[^\n]*")
+"""A first line that runs the cell as it stands, and looks on."""
+
+_MAGIC = re.compile(r"^[ \t\f]*[%!?,;/]|=[ \t\f]*[%!]|\?[ \t\f]*$", re.MULTILINE)
+_PROMPTED = re.compile(r"\A\s|^[ \t]*(?:>>>|\.\.\.|In \[)", re.MULTILINE)
+_ASKS = re.compile(r"\?[ \t\f]*$", re.MULTILINE)
+_ASKING = 32
+"""Characters of a line that IPython passes over in the time of one, where a line asks for help."""
+
+_LONG_CELL = f"it has more than {LARGEST_CELL:,} characters; write it as several cells, or load long data from a file"
+_LONG_CODE = f"the notebook has more than {LARGEST_CODE:,} characters of code; take out what no question needs"
+_MANY_STATEMENTS = f"the notebook has more than {MOST_STATEMENTS:,} statements; take out what no question needs"
+_MANY_SCOPES = (
+    f"one statement has more than {MOST_SCOPES} functions, lambdas and comprehensions in it; write it as several"
+)
+_MANY_MAGICS = (
+    f"the cells that are no plain Python, times their magics and shell lines, have more than {MOST_PASSES:,} "
+    "characters; put magics and shell lines into short cells of their own"
+)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One top-level statement: where it stands, what it binds and what it reads."""
+
+    position: int
+    """Index among all statements of the notebook."""
+    cell: int
+    line: int
+    source: str
+    binds: frozenset[str]
+    """Names it gives a value to."""
+    reads: frozenset[str]
+    """Global names it uses, inside the functions it defines too."""
+    touches: frozenset[str]
+    """Names whose things it changes without binding them: `net.scale = 2`, `layers.append(...)`."""
+    defines: str | None
+    """The function or class that it defines, by `def`, `class`, or a name given to a function."""
+    stub: bool
+    """Whether that function does nothing but raise NotImplementedError."""
+    loops: bool
+    """Whether it is a loop: skipped where the names it binds are bound elsewhere too."""
+    imports: bool
+    modules: tuple[str, ...]
+    """The modules that it imports by their full names."""
+    kind: str
+    """What it defines if it defines something: a function or a class."""
+    bases: tuple[str, ...]
+    """The classes that a class stands on, as they are written."""
+    words: frozenset[str]
+    """Identifiers that occur in it."""
+
+    @property
+    def step(self) -> Step:
+        """The statement as a session runs it."""
+        return Step(self.cell, self.line, self.source)
+
+
+@dataclass(frozen=True)
+class SyntaxFault:
+    """A cell that can't be taken apart: it is no Python, or more than is read."""
+
+    cell: int
+    line: int
+    """Which line says so; 0 if it is Python, but more than is read."""
+    message: str
+    """What Python says, or the bound and what to do."""
+
+    @property
+    def reason(self) -> str:
+        """Why it can't run, as the end of a sentence."""
+        return f"line {self.line} is not valid Python ({self.message})" if self.line else self.message
+
+
+class Room:
+    """How much may still be taken apart of a notebook's code."""
+
+    def __init__(self) -> None:
+        self._characters, self._passes, self._statements = LARGEST_CODE, MOST_PASSES, MOST_STATEMENTS
+
+    def read(self, source: str) -> tuple[Statement, ...]:
+        """Take a cell apart.
+
+        Raises:
+            Unreadable: if it is no Python, or there is no room for it.
+        """
+        if len(source) > LARGEST_CELL:
+            raise Unreadable(_LONG_CELL)
+        self._characters -= len(source)
+        if self._characters < 0:
+            raise Unreadable(_LONG_CODE)
+        python = _plain_python(source)
+        found = _parsed(python)
+        if found is None:
+            self._passes -= _passes(python)
+            if self._passes < 0:
+                raise Unreadable(_MANY_MAGICS)
+            found = _transformed(python)
+        if len(found) > self._statements:
+            raise Unreadable(_MANY_STATEMENTS)
+        self._statements -= len(found)
+        return found
+
+
+def steps(statements: Sequence[Statement]) -> list[Step]:
+    """The statements as a session runs them."""
+    return [statement.step for statement in statements]
+
+
+def _plain_python(source: str) -> str:
+    """A cell without the first line that only looks on, its lines ended as Python ends them."""
+    source = plain_lines(source)
+    if timed := _TIMED.match(source):
+        source = "\n" * timed[0].count("\n") + source[timed.end() :]
+    return source
+
+
+def plain_lines(source: str) -> str:
+    """A text with its lines ended as Python ends them."""
+    return source.replace("\r\n", "\n").replace("\r", "\n") if "\r" in source else source
+
+
+def _passes(source: str) -> int:
+    """Characters that IPython goes through until no magic is left; where a line asks for help, it looks further.
+
+    None where it has nothing to change.
+    """
+    lines = source.splitlines()
+    text = "\n".join(lines)
+    magics = len(_MAGIC.findall(text))
+    if not (magics or _PROMPTED.search(text)):
+        return 0
+    asked = max(map(len, lines)) if _ASKS.search(text) else 0
+    return (1 + magics) * len(source) * (1 + asked // _ASKING)
+
+
+@kept(1 << 18)
+def _parsed(source: str) -> tuple[Statement, ...] | None:
+    """The statements of a cell's text, most cells of a class's notebooks being the same; None if it is IPython's.
+
+    Raises:
+        Unreadable: if it can't be taken apart.
+    """
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        if _passes(source):
+            return None
+        raise
+    return _of_tree(tree, source)
+
+
+@kept(1 << 16)
+def _transformed(source: str) -> tuple[Statement, ...]:
+    """The statements of a cell that IPython makes Python of: magics and shell lines are calls of get_ipython().
+
+    Raises:
+        Unreadable: if it can't be taken apart, or is no Python even then.
+    """
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    return taken_apart(str(TransformerManager().transform_cell(source)))
+
+
+def taken_apart(python: str) -> tuple[Statement, ...]:
+    """The statements of a text that is plain Python."""
+    return _of_tree(ast.parse(python), python)
+
+
+def _of_tree(tree: ast.Module, python: str) -> tuple[Statement, ...]:
+    if len(tree.body) > MOST_STATEMENTS:
+        raise Unreadable(_MANY_STATEMENTS)
+    lines = _Lines(python)
+    return tuple(_statement(node, lines) for node in tree.body)
+
+
+class _Lines:
+    """A text that pieces are cut out of by the places that syntax trees name: line, and bytes in that line."""
+
+    _REST = re.compile(rb"[ \t\f]*(?:;[ \t\f]*)?(?:#[^\n]*)?(?:\n|\Z)")
+
+    def __init__(self, text: str) -> None:
+        self._bytes = text.encode()
+        self._starts = [0, *(end.end() for end in re.finditer(b"\n", self._bytes)), len(self._bytes) + 1]
+
+    def cut(self, node: ast.stmt | ast.expr) -> str:
+        """The text of a node alone."""
+        return self._between(self._starts[node.lineno - 1] + node.col_offset, self._end(node))
+
+    def statement(self, node: ast.stmt) -> tuple[str, int]:
+        """A statement's own lines, with its decorators and comments, and which is the first; less if it shares one."""
+        marks = getattr(node, "decorator_list", [])
+        first = min([node.lineno, *(mark.lineno for mark in marks)])
+        if (node.col_offset and not marks) or not self._REST.match(self._bytes, self._end(node)):
+            return self.cut(node), first
+        return self._between(self._starts[first - 1], self._starts[node.end_lineno or node.lineno] - 1), first
+
+    def _end(self, node: ast.stmt | ast.expr) -> int:
+        return self._starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
+
+    def _between(self, start: int, end: int) -> str:
+        return self._bytes[start:end].decode()
+
+
+def _statement(node: ast.stmt, lines: _Lines) -> Statement:
+    text, line = lines.statement(node)
+    parts = list(ast.walk(node))
+    if sum(isinstance(part, _SCOPES) for part in parts) > MOST_SCOPES:
+        raise Unreadable(_MANY_SCOPES)
+    words = frozenset(_words(parts))
+    binds, reads = _names(text)
+    if "*" in words:
+        binds |= {"*"}
+    bases = [lines.cut(base) for base in node.bases] if isinstance(node, ast.ClassDef) else []
+    return Statement(
+        position=0,
+        cell=0,
+        line=line,
+        source=text,
+        binds=binds,
+        reads=reads,
+        touches=frozenset(_touched(node)) - binds,
+        defines=_defines(node),
+        stub=isinstance(node, ast.FunctionDef | ast.ClassDef) and _is_stub(node),
+        loops=isinstance(node, ast.For | ast.While | ast.AsyncFor),
+        imports=isinstance(node, ast.Import | ast.ImportFrom),
+        modules=tuple(_modules(node)),
+        kind="class" if isinstance(node, ast.ClassDef) else "function",
+        bases=tuple(base for base in bases if base != "object"),
+        words=words,
+    )
+
+
+_SCOPES = (
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda),
+    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+)
+
+
+def _names(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Names that a statement binds at the top level, and global names that it reads at any depth."""
+    try:
+        table = _symtable.symtable(text, "<cell>", "exec")
+    except (SyntaxError, RecursionError):  # such as `nonlocal` outside a function: it can't run either
+        return frozenset(), frozenset()
+    local, used = _symtable.DEF_LOCAL, _symtable.USE
+    binds = {name for name, flags in table.symbols.items() if flags & (local | _symtable.DEF_IMPORT)}
+    reads = {name for name, flags in table.symbols.items() if flags & used}
+    used_as = {_symtable.GLOBAL_IMPLICIT: used, _symtable.GLOBAL_EXPLICIT: used | local}
+    scopes = list(table.children)
+    while scopes:
+        scope = scopes.pop()
+        scopes.extend(scope.children)
+        for name, flags in scope.symbols.items():
+            kind = flags >> _symtable.SCOPE_OFF & _symtable.SCOPE_MASK
+            if flags & used_as.get(kind, 0):
+                reads.add(name)
+    return frozenset(binds), frozenset(reads)
+
+
+def _modules(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        return [node.module]
+    return []
+
+
+def _words(parts: Iterable[ast.AST]) -> Iterator[str]:
+    for part in parts:
+        for name in ("id", "attr", "name", "arg"):
+            word = getattr(part, name, None)
+            if isinstance(word, str):
+                yield word
+
+
+def _touched(node: ast.stmt) -> Iterator[str]:
+    """Names whose attributes or entries a statement sets, or whose methods it calls for their effect."""
+    targets: list[ast.expr] = []
+    if isinstance(node, ast.Assign):
+        targets = node.targets
+    elif isinstance(node, ast.AugAssign | ast.AnnAssign):
+        targets = [node.target]
+    elif isinstance(node, ast.Delete):
+        targets = node.targets
+    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        targets = [node.value.func]
+    for target in targets:
+        root = target
+        while isinstance(root, ast.Attribute | ast.Subscript | ast.Starred):
+            root = root.value
+        if isinstance(root, ast.Name) and root is not target:
+            yield root.id
+
+
+def _defines(node: ast.stmt) -> str | None:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return node.name
+    if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+        callable_value = isinstance(node.value, ast.Lambda | ast.Attribute)
+        return node.targets[0].id if callable_value else None
+    return None
+
+
+def _is_stub(node: ast.FunctionDef | ast.ClassDef) -> bool:
+    """Whether a function's body does nothing but raise NotImplementedError; a class's methods, but for __init__."""
+    body = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
+    if isinstance(node, ast.ClassDef):
+        methods = [part for part in body if isinstance(part, ast.FunctionDef)]
+        open_ones = [method.name for method in methods if _is_stub(method)]
+        return bool(open_ones) and {method.name for method in methods} - {*open_ones} <= {"__init__"}
+    if len(body) != 1 or not isinstance(body[0], ast.Raise) or body[0].exc is None:
+        return False
+    raised = body[0].exc.func if isinstance(body[0].exc, ast.Call) else body[0].exc
+    return isinstance(raised, ast.Name) and raised.id == "NotImplementedError"

@@ -1,0 +1,26 @@
+"""Many submissions: where they are graded, and the records and the gradebook that come of it, written by one hand.
+
+It judges nothing itself and draws no page.
+"""
+
+from autograder.run.autograded import Page, page
+from autograder.run.batch import Batch, Graded
+from autograder.run.custody import held, holds
+from autograder.run.gradebook import Book, tools_on_path
+from autograder.run.records import results, stored
+from autograder.run.worker import Job, Worker
+
+__all__ = [
+    "Batch",
+    "Book",
+    "Graded",
+    "Job",
+    "Page",
+    "Worker",
+    "held",
+    "holds",
+    "page",
+    "results",
+    "stored",
+    "tools_on_path",
+]

@@ -1,0 +1,280 @@
+"""nbgrader's gradebook and `autograded/` folder: the one place that writes them.
+
+The rows are those that `nbgrader autograde` would write: automatic scores, comments on unanswered cells and late
+penalties are set; manual scores, manual comments and extra credit are never touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.exc import OperationalError
+
+from autograder.course import Assignment, Course
+from autograder.errors import CannotGrade
+from autograder.notebook import contents
+from autograder.run.autograded import MasterCell, Page
+
+UNANSWERED = "No response."
+"""nbgrader's own comment on a cell that was handed in as it was released."""
+
+_BY_TABLE = {"synchronize_session": False}
+
+LOCKED_S = 60.0
+"""Seconds that another program may keep the gradebook locked before the run gives up."""
+
+LONGEST_TIMESTAMP = 100
+"""Bytes of a timestamp."""
+
+_TIMESTAMP = re.compile(
+    r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?( ?[+-]\d\d:?\d\d| ?Z| [A-Za-z_]+(/[\w+-]+)*)?", re.ASCII
+)
+"""What nbgrader writes, and ISO 8601; a zone of another form could name any file."""
+
+
+class Book:
+    """An open gradebook, at one assignment."""
+
+    def __init__(self, course: Course, assignment: Assignment) -> None:
+        from nbgrader import api
+        from nbgrader.coursedir import CourseDirectory
+
+        config = course.config
+        config.CourseDirectory.root = str(course.root)
+        self._folder = CourseDirectory(config=config)
+        self.course, self.assignment, self._api = course, assignment, api
+        with tools_on_path():
+            self._book = api.Gradebook(self._folder.db_url, self._folder.course_id)
+        self._db = self._book.db
+        try:
+            self._notebook = self._book.find_notebook(assignment.name, assignment.name)
+        except api.MissingEntry:
+            self.close()
+            raise CannotGrade(
+                f"The gradebook doesn't know the assignment {assignment.name}. "
+                f"Release it first: autograder release {assignment.name}"
+            ) from None
+        self.master = {
+            cell.name: MasterCell(cell.name, cell.cell_type, cell.source, bool(cell.locked), cell.checksum)
+            for cell in self._notebook.source_cells
+        }
+        tasks = self._notebook.task_cells
+        self._graded = {cell.id: cell.name for cell in (*self._notebook.grade_cells, *tasks)}
+        self._answered = {cell.id: cell.name for cell in (*self._notebook.solution_cells, *tasks)}
+
+    def __enter__(self) -> Book:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the database back."""
+        self._book.close()
+
+    def write(self, pages: Mapping[str, tuple[Page, Path]]) -> None:
+        """Write some students' autograded notebooks, then their rows, all in one transaction.
+
+        Shapes:
+            pages  student -> what is written, and the folder that was submitted
+
+        Raises:
+            CannotGrade: if another program keeps the gradebook locked; none of these pages' rows is in it then.
+        """
+        for student, (made, submitted) in pages.items():
+            folder = self.course.root / "autograded" / student / self.assignment.name
+            if made.content is not None:
+                _write(folder / f"{self.assignment.name}.ipynb", made.content)
+            if text := _timestamp(submitted):
+                _write(folder / "timestamp.txt", text)
+        self.save(pages)
+
+    def save(self, pages: Mapping[str, tuple[Page, Path]]) -> None:
+        """Write some students' rows, all in one transaction, once no other program keeps the gradebook locked."""
+        deadline = time.monotonic() + LOCKED_S
+        while pages:
+            try:
+                self._rows(pages)
+                self._db.commit()
+            except OperationalError as error:
+                self._db.rollback()
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise CannotGrade(
+                        f"The gradebook can't be written: {error.orig}. If another program has it open, close that; "
+                        "then grade again. What was written before stands, and nothing else was lost."
+                    ) from None
+            else:
+                return
+
+    def has(self, student: str) -> bool:
+        """Whether the gradebook holds a submission of this student."""
+        return bool(self._submissions([student]))
+
+    def _rows(self, pages: Mapping[str, tuple[Page, Path]]) -> None:
+        """Write rows by the table, not by the object: a class is a few statements, not thousands."""
+        known = self._submissions(list(pages))
+        self._add([student for student in pages if student not in known])
+        known = self._submissions(list(pages))
+        submitted, notebook = self._api.SubmittedAssignment.__table__, self._api.SubmittedNotebook.__table__
+        grade, comment = self._api.Grade.__table__, self._api.Comment.__table__
+        query = select(notebook.c.assignment_id, notebook.c.id).where(
+            notebook.c.notebook_id == self._notebook.id, notebook.c.assignment_id.in_(list(known.values()))
+        )
+        notebooks = dict(self._db.execute(query).tuples().all())
+        given = select(grade.c.notebook_id, grade.c.cell_id, grade.c.id, grade.c.manual_score)
+        rows: dict[str, list[Any]] = {}
+        for row in self._db.execute(given.where(grade.c.notebook_id.in_(list(notebooks.values())))):
+            rows.setdefault(row.notebook_id, []).append(row)
+        from nbgrader.utils import parse_utc
+
+        scores, comments, late = [], [], []
+        for student, (made, folder) in pages.items():
+            of = notebooks[known[student]]
+            scores += [self._scored(row, made) for row in rows[of]]
+            comments += [
+                {"of": of, "on": cell, "text": UNANSWERED if name in made.untouched else None}
+                for cell, name in self._answered.items()
+            ]
+            if text := _timestamp(folder):
+                stamp = parse_utc(text.strip())
+                self._db.execute(update(submitted).where(submitted.c.id == known[student]).values(timestamp=stamp))
+                late.append(student)
+        self._db.execute(
+            update(grade)
+            .where(grade.c.id == bindparam("row"))
+            .values(auto_score=bindparam("score"), needs_manual_grade=bindparam("person")),
+            scores,
+            execution_options=_BY_TABLE,
+        )
+        self._db.execute(
+            update(comment)
+            .where(comment.c.notebook_id == bindparam("of"), comment.c.cell_id == bindparam("on"))
+            .values(auto_comment=bindparam("text")),
+            comments,
+            execution_options=_BY_TABLE,
+        )
+        if self._notebook.assignment.duedate:
+            for student in late:
+                self._penalty(student)
+
+    def _scored(self, row: Any, made: Page) -> dict[str, Any]:
+        """An automatic score: a written answer that was not written has 0, as nbgrader has it."""
+        name = self._graded[row.cell_id]
+        verdict = next((question for question in made.result.questions if question.id == name), None)
+        score = verdict.points if verdict else None
+        if verdict is not None and verdict.status == "manual" and name in made.untouched:
+            score = 0.0
+        return {"row": row.id, "score": score, "person": score is None or row.manual_score is not None}
+
+    def _submissions(self, students: Sequence[str]) -> dict[str, str]:
+        """Ids of the submissions of some students, by student."""
+        table = self._api.SubmittedAssignment.__table__
+        mine = table.c.assignment_id == self._notebook.assignment_id
+        query = select(table.c.student_id, table.c.id).where(mine, table.c.student_id.in_(students))
+        return dict(self._db.execute(query).tuples().all())
+
+    def _add(self, students: Sequence[str]) -> None:
+        """Make the rows of students who have none yet, as nbgrader's add_submission does."""
+        if not students:
+            return
+        api, new = self._api, self._api.new_uuid
+        people = api.Student.__table__
+        here = set(self._db.execute(select(people.c.id).where(people.c.id.in_(students))).scalars())
+        submissions = {student: new() for student in students}
+        notebooks = [
+            (new(), submission, master)
+            for submission in submissions.values()
+            for master in self._notebook.assignment.notebooks
+        ]
+        tables: list[tuple[Any, list[dict[str, Any]]]] = [
+            (api.Student, [{"id": student} for student in students if student not in here]),
+            (
+                api.SubmittedAssignment,
+                [
+                    {"id": submission, "assignment_id": self._notebook.assignment_id, "student_id": student}
+                    for student, submission in submissions.items()
+                ],
+            ),
+            (
+                api.SubmittedNotebook,
+                [{"id": own, "assignment_id": of, "notebook_id": master.id} for own, of, master in notebooks],
+            ),
+            (
+                api.Grade,
+                [
+                    {"cell_id": cell.id, "notebook_id": own}
+                    for own, _, master in notebooks
+                    for cell in (*master.grade_cells, *master.task_cells)
+                ],
+            ),
+            (
+                api.Comment,
+                [
+                    {"cell_id": cell.id, "notebook_id": own}
+                    for own, _, master in notebooks
+                    for cell in (*master.solution_cells, *master.task_cells)
+                ],
+            ),
+        ]
+        for table, rows in tables:
+            if rows:
+                self._db.execute(insert(table.__table__), rows)
+
+    def _penalty(self, student: str) -> None:
+        """Set the late penalty that the course's plug-in asks for, within 0 and the score."""
+        from nbgrader.preprocessors import AssignLatePenalties
+
+        name = self.assignment.name
+        self._db.expire_all()
+        submission = self._book.find_submission(name, student)
+        notebook = self._book.find_submission_notebook(name, name, student)
+        notebook.late_submission_penalty = None
+        if submission.total_seconds_late > 0:
+            rule = AssignLatePenalties(config=self.course.config)
+            rule.init_plugin()
+            penalty = rule.plugin_inst.late_submission_penalty(student, notebook.score, submission.total_seconds_late)
+            if penalty is not None:
+                notebook.late_submission_penalty = min(max(penalty, 0), notebook.score)
+
+
+def _timestamp(folder: Path) -> str:
+    """The text of a submission's timestamp.txt; nothing where it is a link, no plain file, or no point in time.
+
+    It may be the student's own: nbgrader's reader ends the whole run over one that it can't make sense of.
+    """
+    from nbgrader.utils import parse_utc
+
+    path = folder / "timestamp.txt"
+    try:
+        text = "" if path.is_symlink() else contents(path, LONGEST_TIMESTAMP).decode()
+        return text if _TIMESTAMP.fullmatch(text.strip()) and parse_utc(text.strip()) else ""
+    except (OSError, CannotGrade, ValueError, OverflowError, TypeError):
+        return ""
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all, read-only as nbgrader leaves it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8", errors="replace")
+    draft.chmod(0o444)
+    draft.replace(path)
+
+
+@contextlib.contextmanager
+def tools_on_path() -> Iterator[None]:
+    """Let nbgrader find `alembic`, which it starts by name to make a new gradebook, beside this Python."""
+    before = os.environ.get("PATH", "")
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), before])
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before

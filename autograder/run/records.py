@@ -1,0 +1,58 @@
+"""The last result of every submission, on disk beside the course: what a run goes on from, and reports are made of."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from autograder.course import Course
+from autograder.errors import CannotGrade
+from autograder.judge import Record, Result
+
+
+class Stored(Record):
+    """A result on disk, with what it was made from: if that is still the same, it need not be made again."""
+
+    submission_sha256: str
+    kit: str
+    rules: str = ""
+    """A digest of what it was judged by: the source notebook, its hidden tests, its bank, and the course's settings."""
+    result: Result
+
+
+def stored(course: Course, name: str, student: str) -> Stored | None:
+    """The last result of a student, if there is one that can be read."""
+    try:
+        found = Stored.model_validate_json(_record(course, name, student).read_bytes())
+        return found.model_copy(update={"result": found.result.shared()})
+    except (OSError, ValidationError):
+        return None
+
+
+def results(course: Course, name: str, student: str | None = None) -> list[Result]:
+    """The last results of an assignment, sorted by student.
+
+    Raises:
+        CannotGrade: if there are none yet.
+    """
+    folder = _record(course, name, "x").parent
+    students = [student] if student else sorted(path.stem for path in folder.glob("*.json"))
+    found = [kept.result for who in students if (kept := stored(course, name, who))]
+    if not found:
+        raise CannotGrade(f"Nothing of {name} has been graded yet. Grade it first: autograder grade {name}")
+    return found
+
+
+def _record(course: Course, name: str, student: str) -> Path:
+    return course.root / ".autograder" / "records" / name / f"{student}.json"
+
+
+def store(course: Course, name: str, student: str, record: Stored) -> None:
+    """Write a student's last result: as a whole, or not at all."""
+    path = _record(course, name, student)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(record.model_dump_json(indent=1), encoding="utf-8")
+    draft.replace(path)
