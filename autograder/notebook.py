@@ -245,7 +245,7 @@ class Notebook:
     def place(self, cell: int, line: int) -> str:
         """Say where a line stands, and what it says, for a message to the notebook's author."""
         try:
-            text = self.cells[cell].source.split("\n")[line - 1].strip()[:100]
+            text = _plain_lines(self.cells[cell].source).split("\n")[line - 1].strip()[:100]
         except IndexError:
             return ""
         return f"in cell {cell + 1}, line {line}, `{text}`," if text else f"in cell {cell + 1}, line {line},"
@@ -322,11 +322,10 @@ class _Room:
         python = _plain_python(source)
         found = _parsed(python)
         if found is None:
-            passes = _passes(python)
-            self._passes -= passes
+            self._passes -= _passes(python)
             if self._passes < 0:
                 raise Unreadable(_MANY_MAGICS)
-            found = _transformed(python, passes > 0)
+            found = _transformed(python)
         if len(found) > self._statements:
             raise Unreadable(_MANY_STATEMENTS)
         self._statements -= len(found)
@@ -470,17 +469,20 @@ def _cells(content: dict[str, Any]) -> Iterator[Cell]:
 
 def _plain_python(source: str) -> str:
     """A cell without the first line that only looks on, its lines ended as Python ends them."""
-    if "\r" in source:
-        source = source.replace("\r\n", "\n").replace("\r", "\n")
+    source = _plain_lines(source)
     if timed := _TIMED.match(source):
         source = "\n" * timed[0].count("\n") + source[timed.end() :]
     return source
 
 
+def _plain_lines(source: str) -> str:
+    return source.replace("\r\n", "\n").replace("\r", "\n") if "\r" in source else source
+
+
 def _passes(source: str) -> int:
     """Characters that IPython goes through until no magic is left; where a line asks for help, it looks further.
 
-    None if there is nothing for it to change.
+    None where it has nothing to change.
     """
     lines = source.splitlines()
     text = "\n".join(lines)
@@ -493,7 +495,7 @@ def _passes(source: str) -> int:
 
 @kept(1 << 18)
 def _parsed(source: str) -> tuple[Statement, ...] | None:
-    """The statements of a cell's text, most cells of a class's notebooks being the same; None if it is no Python.
+    """The statements of a cell's text, most cells of a class's notebooks being the same; None if it is IPython's.
 
     Raises:
         Unreadable: if it can't be taken apart.
@@ -501,22 +503,22 @@ def _parsed(source: str) -> tuple[Statement, ...] | None:
     try:
         tree = ast.parse(source)
     except SyntaxError:
-        return None
+        if _passes(source):
+            return None
+        raise
     return _of_tree(tree, source)
 
 
 @kept(1 << 16)
-def _transformed(source: str, by_ipython: bool) -> tuple[Statement, ...]:
+def _transformed(source: str) -> tuple[Statement, ...]:
     """The statements of a cell that IPython makes Python of: magics and shell lines are calls of get_ipython().
 
     Raises:
         Unreadable: if it can't be taken apart, or is no Python even then.
     """
-    if by_ipython:
-        from IPython.core.inputtransformer2 import TransformerManager
+    from IPython.core.inputtransformer2 import TransformerManager
 
-        source = str(TransformerManager().transform_cell(source))
-    return _taken_apart(source)
+    return _taken_apart(str(TransformerManager().transform_cell(source)))
 
 
 def _taken_apart(python: str) -> tuple[Statement, ...]:
