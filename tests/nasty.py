@@ -72,7 +72,7 @@ CELLS: Mapping[str, Build] = {
     "imports of everything": numbered("from m# import *\n"),
     "names of nobody": inside("def sigma(x):\n    return [", numbered("n#,"), "]"),
     "names of nobody, and everything imported": inside(
-        "from torch import *\n" * 100 + "def sigma(x):\n    return [", numbered("n#,"), "]"
+        "from math import *\n" * 100 + "def sigma(x):\n    return [", numbered("n#,"), "]"
     ),
     "what needs what is not there": lambda size: numbered("import m#\n")(size // 2) + numbered("a# = m#\n")(size // 2),
     "definitions": numbered("def f#(x): pass\n"),
