@@ -24,6 +24,7 @@ from autograder.lesson import leaks, release
 from autograder.lesson import vetting as vet
 from autograder.lesson.leaks import Answers, Given
 from autograder.lesson.mutants import within
+from autograder.notebook.definition import Definitions
 from autograder.notebook.notebook import Notebook
 from autograder.notebook.statement import steps
 from data_utils import checks
@@ -116,7 +117,7 @@ def points(assignment: Assignment, shown: Notebook, written: dict[str, str]) -> 
         if own:
             student = LocalStudent()
             with contextlib.suppress(TimeoutError, CannotGrade), within():
-                student.read(steps(filled(shown, {**right, **own}).needed(assignment.names)))
+                student.read(steps(Definitions(filled(shown, {**right, **own})).needed(assignment.names)))
                 earned[question.id] = judge(assignment, question, student, name_mistakes=False).points or 0.0
     return earned
 

@@ -10,6 +10,7 @@ import nbformat
 import pytest
 
 from autograder.errors import UsageError
+from autograder.notebook.definition import Definitions
 from autograder.notebook.file import UnreadableNotebook, parse, read
 from autograder.notebook.notebook import Notebook
 from tests.conftest import notebook_of
@@ -17,7 +18,7 @@ from tests.conftest import notebook_of
 
 def sources(found: Notebook, *names: str, before: int | None = None) -> list[str]:
     """The statements that some names depend on."""
-    return [statement.source for statement in found.needed(names, before)]
+    return [statement.source for statement in Definitions(found).needed(names, before)]
 
 
 def test_only_what_a_function_depends_on_is_run() -> None:
@@ -61,7 +62,7 @@ def test_the_last_definition_counts() -> None:
     found = Notebook(notebook_of("def f(x):\n    return 1", "def f(x):\n    return 2"))
 
     assert sources(found, "f") == ["def f(x):\n    return 2"]
-    assert len(found.definitions("f")) == 2
+    assert len(Definitions(found).of("f")) == 2
 
 
 def test_the_definition_above_the_grade_cell_counts() -> None:
@@ -154,7 +155,7 @@ def test_any_encoding_is_read(encode: object) -> None:
     """Editors save in many encodings; the code is the same."""
     text = json.dumps(notebook_of("def größe(x):\n    return x"), ensure_ascii=False)
 
-    assert parse(encode(text)).definitions("größe")  # type: ignore[operator]
+    assert Definitions(parse(encode(text))).of("größe")  # type: ignore[operator]
 
 
 def test_an_old_notebook_format_is_read() -> None:
@@ -163,7 +164,7 @@ def test_an_old_notebook_format_is_read() -> None:
         worksheets=[nbformat.v3.new_worksheet(cells=[nbformat.v3.new_code_cell(input="def f(x):\n    return x")])]
     )
 
-    assert parse(nbformat.v3.writes_json(old).encode()).definitions("f")
+    assert Definitions(parse(nbformat.v3.writes_json(old).encode())).of("f")
 
 
 def test_a_folder_and_a_missing_file_are_bad_usage(tmp_path: Path) -> None:
@@ -213,7 +214,9 @@ def mse(a, b, c): return b
 )
 def test_the_definition_in_the_lessons_own_style_is_taken(model: str, taken: str) -> None:
     """Of several definitions the one on the same base counts; where none is nearer, the last."""
-    found = Notebook(notebook_of(*SEVERAL.split("\n\n"))).definition("Relu", like=Notebook(notebook_of(model)))
+    found = Definitions(
+        Notebook(notebook_of(*SEVERAL.split("\n\n"))), Definitions(Notebook(notebook_of(model)))
+    ).chosen("Relu")
 
     assert found is not None
     assert taken in found.source
@@ -221,8 +224,8 @@ def test_the_definition_in_the_lessons_own_style_is_taken(model: str, taken: str
 
 def test_of_equal_styles_the_last_counts() -> None:
     """A second attempt replaces the first, whatever its arguments are called."""
-    like = Notebook(notebook_of("def mse(a, b):\n    return 0"))
-    found = Notebook(notebook_of(*SEVERAL.split("\n\n"))).definition("mse", like=like)
+    like = Definitions(Notebook(notebook_of("def mse(a, b):\n    return 0")))
+    found = Definitions(Notebook(notebook_of(*SEVERAL.split("\n\n"))), like).chosen("mse")
 
     assert found is not None
     assert "return b" in found.source
@@ -244,9 +247,9 @@ def test_of_equal_styles_the_last_counts() -> None:
 )
 def test_a_name_that_differs_by_a_stroke_stands_in(written: str, stand_in: str | None) -> None:
     """A function under nearly the asked name is taken where nothing else could be meant."""
-    like = Notebook(notebook_of("def model(x):\n    return x"))
+    like = Definitions(Notebook(notebook_of("def model(x):\n    return x")))
 
-    assert Notebook(notebook_of(*written.split("\n\n"))).stand_in("model", like) == stand_in
+    assert Definitions(Notebook(notebook_of(*written.split("\n\n"))), like).stand_in("model") == stand_in
 
 
 @pytest.mark.parametrize(

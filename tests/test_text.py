@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 
-from autograder import by_hand, notebook
-from autograder.by_hand import differences, may_lean, reaches_inside, unreadable
-from autograder.course import Assignment
-from autograder.notebook import Notebook, UnreadableNotebook, parse
-from autograder.result import Result
-from autograder.student import trusting
-from autograder.submission import Submission, _installed
-from autograder.text import DEEPEST, Kept, Unreadable, nodes
+from autograder.course.assignment import Assignment
+from autograder.jail.student import trusting
+from autograder.judge import by_hand
+from autograder.judge.by_hand import differences, may_lean, reaches_inside, unreadable
+from autograder.judge.result import Result
+from autograder.judge.submission import Submission, _installed
+from autograder.notebook import file, statement
+from autograder.notebook.file import UnreadableNotebook, parse
+from autograder.notebook.notebook import Notebook
+from autograder.notebook.text import DEEPEST, Kept, Unreadable, nodes
 from tests import nasty
 from tests.conftest import answering, notebook_of
 
@@ -29,11 +31,11 @@ class Work:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.done = 0
         self._count(monkeypatch, ast, "parse", lambda source, *_: len(source))
-        self._count(monkeypatch, notebook._symtable, "symtable", lambda source, *_: len(source))
+        self._count(monkeypatch, statement._symtable, "symtable", lambda source, *_: len(source))
         self._count(monkeypatch, ast, "iter_child_nodes", lambda _: 1)
         self._count(monkeypatch, ast, "unparse", lambda node: sum(1 for _ in ast.walk(node)))
         self._count(monkeypatch, by_hand._Looks, "take", lambda _, many: many)
-        self._count(monkeypatch, notebook._Lines, "_between", lambda _, start, end: end - start)
+        self._count(monkeypatch, statement._Lines, "_between", lambda _, start, end: end - start)
 
     def _count(self, monkeypatch: pytest.MonkeyPatch, where: Any, name: str, much: Callable[..., int]) -> None:
         real = getattr(where, name)
@@ -54,7 +56,7 @@ class Work:
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     """What counts; nothing is known from before."""
-    for kept in (notebook._parsed, notebook._transformed, by_hand._read, by_hand._has_quotient):
+    for kept in (statement._parsed, statement._transformed, by_hand._read, by_hand._has_quotient):
         monkeypatch.setattr(kept, "_longest", -1)
         monkeypatch.setattr(kept, "_found", type(kept._found)())
     return Work(monkeypatch)
@@ -114,7 +116,7 @@ def test_a_thing_that_many_names_stand_for_is_looked_for_once(work: Work, mlp: A
 def test_a_module_is_looked_for_once(monkeypatch: pytest.MonkeyPatch, mlp: Assignment) -> None:
     """A statement is left at the first module that isn't there, and no module is looked for twice."""
     asked: list[str] = []
-    monkeypatch.setattr("autograder.submission._installed", lambda name: asked.append(name) or _installed(name))
+    monkeypatch.setattr("autograder.judge.submission._installed", lambda name: asked.append(name) or _installed(name))
     cells = ["import os, no_a, " + ", ".join(f"no_{n}" for n in range(1000)), "import os\nimport no_a\n" * 1000]
     read_through(notebook_of(*cells), mlp)
 
@@ -151,7 +153,7 @@ def test_lines_may_end_in_other_ways(end: str) -> None:
 
 
 BOUNDS: Mapping[str, tuple[list[str], str]] = {
-    "a cell": (["a" * (notebook.LARGEST_CELL + 1)], "it has more than 262,144 characters; write it as several cells"),
+    "a cell": (["a" * (statement.LARGEST_CELL + 1)], "it has more than 262,144 characters; write it as several cells"),
     "code": (["'" + "a" * 200_000 + "'"] * 6, "the notebook has more than 1,048,576 characters of code; take out what"),
     "statements": (["a=1;" * 6_000] * 2, "the notebook has more than 10,000 statements; take out what no question"),
     "statements of a cell": (
@@ -325,7 +327,7 @@ def test_values_are_counted_as_json_has_them() -> None:
     """Texts, opening brackets and commas count, wherever they stand but in a text."""
     text = r'{"a": ["b,[{", "\\", "\"", 1, 2]}'
 
-    assert notebook._TOKEN.findall(text) == ["{", '"a"', "[", '"b,[{"', ",", r'"\\"', ",", r'"\""', ",", ","]
+    assert file._TOKEN.findall(text) == ["{", '"a"', "[", '"b,[{"', ",", r'"\\"', ",", r'"\""', ",", ","]
 
 
 @pytest.mark.parametrize(
