@@ -91,9 +91,23 @@ def test_what_is_not_there_is_not_said_to_have_moved() -> None:
 CONFIG = """
 c = get_config()
 c.CourseDirectory.course_id = "backprop"
-c.GenerateAssignment.preprocessors = ["autograder.plugins.NamedStubs"]
+c.IncludeHeaderFooter.header = ""
+c.GenerateAssignment.preprocessors = [
+    "nbgrader.preprocessors.IncludeHeaderFooter",
+    "nbgrader.preprocessors.LockCells",
+    "autograder.plugins.NamedStubs",
+    "nbgrader.preprocessors.ClearOutput",
+    "nbgrader.preprocessors.CheckCellMetadata",
+    "nbgrader.preprocessors.ComputeChecksums",
+    "nbgrader.preprocessors.SaveCells",
+    "nbgrader.preprocessors.ClearHiddenTests",
+    "nbgrader.preprocessors.ClearMarkScheme",
+    "nbgrader.preprocessors.ComputeChecksums",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
 c.GenerateAssignment.post_convert_hook = "autograder.plugins.pack"
 c.Autograde.pre_convert_hook = "autograder.plugins.save_unreadable"
+c.Autograde.sanitize_preprocessors = []
 c.Autograde.autograde_preprocessors = ["autograder.plugins.JailedExecute", "autograder.plugins.SaveResult"]
 """
 """What a course's settings name today."""
