@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import functools
 import io
 import json
+import os
 import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,9 +22,11 @@ import pytest
 
 from autograder.course.assignment import Assignment
 from autograder.course.course import CONFIG, Course
+from autograder.judge import draws
 from autograder.judge.grader import Grader
 from autograder.judge.reference import source_of
 from autograder.judge.result import Result
+from autograder.lesson import release
 from autograder.notebook.notebook import Notebook
 
 REPO = Path(__file__).parents[1]
@@ -42,31 +47,45 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the long tests, and of each test that is marked `sample(n, by)` all but n values of one parameter.
+    """Leave out the long tests and what is not of the samples; let the longest begin, each group in one process."""
+    if not config.getoption("everything"):
+        taken = _taken(config, items)
+        config.hook.pytest_deselected(items=[item for item in items if item not in taken])
+        items[:] = [item for item in items if item in taken]
+    seconds: Counter[str] = Counter()
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            level = _value(item, "jail") or _value(item, "ward")
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {level}".strip()))
+        slow = item.get_closest_marker("slow")
+        seconds[_group(item)] += 0 if slow is None else max([1, *slow.args])
+    items.sort(key=lambda item: -seconds[_group(item)])
 
-    Tests of one file that are sampled by the same parameter keep the same values of it.
-    """
-    if config.getoption("everything"):
-        return
-    chosen: dict[tuple[str, str], set[str]] = {}
 
-    def is_taken(item: pytest.Item) -> bool:
+def _taken(config: pytest.Config, items: Sequence[pytest.Item]) -> set[pytest.Item]:
+    """Those that `make test` runs: of a test that is marked `sample(n, by)`, n values of one parameter."""
+    taken: set[pytest.Item] = set()
+    sampled: defaultdict[tuple[Path, str], list[pytest.Item]] = defaultdict(list)
+    for item in items:
         if item.get_closest_marker("everything"):
-            return False
-        mark = item.get_closest_marker("sample")
-        if mark is None:
-            return True
-        n, by = mark.args
-        at = str(item.path), by
-        if at not in chosen:
-            values = sorted({_value(other, by) for other in items if other.path == item.path} - {""})
-            numbers = random.Random(f"{config.getoption('day')} {item.path.name} {by}")
-            chosen[at] = set(numbers.sample(values, min(n, len(values))))
-        return _value(item, by) in chosen[at]
+            continue
+        if item.get_closest_marker("sample"):
+            sampled[item.path, item.name.partition("[")[0]].append(item)
+        else:
+            taken.add(item)
+    for (path, name), cases in sampled.items():
+        n, by = next(cases[0].iter_markers("sample")).args
+        values = {_value(item, by) for item in cases}
+        if "" in values:
+            raise pytest.UsageError(f"{name} is sampled by {by}, which is no parameter of it: it would never run.")
+        chosen = sample(f"{config.getoption('day')} {path.name} {by}", values, n)
+        taken.update(item for item in cases if _value(item, by) in chosen)
+    return taken
 
-    taken = [is_taken(item) for item in items]
-    config.hook.pytest_deselected(items=[item for item, stays in zip(items, taken, strict=True) if not stays])
-    items[:] = [item for item, stays in zip(items, taken, strict=True) if stays]
+
+def sample(day: str, values: Collection[str], n: int) -> set[str]:
+    """Some of the values, others each day; tests that are sampled from the same values have the same ones."""
+    return set(random.Random(day).sample(sorted(values), min(n, len(values))))
 
 
 def _value(item: pytest.Item, parameter: str) -> str:
@@ -75,10 +94,34 @@ def _value(item: pytest.Item, parameter: str) -> str:
     return "" if call is None else str(call.params.get(parameter, ""))
 
 
+def _group(item: pytest.Item) -> str:
+    """What runs in one process, one after the other: a file, or what shares one of its jails."""
+    return str(next(item.iter_markers("xdist_group")).args[0])
+
+
 @pytest.fixture(scope="session")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
     """A copy of this checkout's course, with a secret and a gradebook of its own."""
     return copied_course(tmp_path_factory.mktemp("course"))
+
+
+@pytest.fixture(scope="session")
+def released_course(tmp_path_factory: pytest.TempPathFactory) -> Course:
+    """A course with `mlp` released and its draw chosen: seconds, so all processes share one. Copy it to change it."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    root = shared / "released"
+    with (shared / "released.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not root.exists():
+            draft = shared / "draft"
+            draft.mkdir()
+            course = copied_course(draft)
+            release.generate(course, "mlp")
+            draws.seed(course, "mlp")
+            draft.rename(root)
+    return Course(root.resolve())
 
 
 @pytest.fixture(scope="session")
@@ -98,6 +141,12 @@ def graded(course: Course, mlp: Assignment) -> Callable[[Mapping[str, Any]], Res
 def right(mlp: Assignment) -> dict[str, str]:
     """The reference's source of every graded function."""
     return {name: source_of(mlp, name) for name in mlp.names}
+
+
+def copied(course: Course, folder: Path) -> Course:
+    """A course of one's own, with all that is in another."""
+    shutil.copytree(course.root, folder)
+    return Course(folder.resolve())
 
 
 def copied_course(folder: Path) -> Course:

@@ -12,7 +12,6 @@ import re
 import shutil
 import socket
 import stat
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,7 +35,7 @@ from autograder.run.worker import Job, Worker
 from tests.attacks import ATTACKS, FORMS, Facts, finder, hand_in, keeper, notebook, write, wrong
 from tests.conftest import REPO, copied_course
 from tests.hostile import RELAYS
-from tests.test_jail import ALONE, ordinary_python, processes, wait_until
+from tests.test_jail import ALONE, processes, wait_until
 from tests.test_nbgrader import rows
 
 pytestmark = pytest.mark.slow
@@ -200,6 +199,7 @@ def test_the_wrong_notebook_has_no_points_and_the_honest_one_has_all(ward: Ward)
     assert (ward.before.result.score, ward.before.result.max_score) == (12, 12)
 
 
+@pytest.mark.sample(16, "name")
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_gains_no_point(ward: Ward, name: str) -> None:
     """No function that is wrong gets points, and none becomes a fault of the grader."""
@@ -213,6 +213,7 @@ def test_an_attack_gains_no_point(ward: Ward, name: str) -> None:
     assert {value["data"]["text/plain"] for value in values} <= {"0.0"}
 
 
+@pytest.mark.sample(16, "name")
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_learns_nothing(ward: Ward, name: str) -> None:
     """It opens nothing of the course's, reaches nobody, and hands out neither a secret nor a hidden input."""
@@ -226,12 +227,14 @@ def test_an_attack_learns_nothing(ward: Ward, name: str) -> None:
     assert outcome.touched == set()
 
 
+@pytest.mark.sample(16, "name")
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_harms_nobody(ward: Ward, name: str) -> None:
     """The notebook that the same worker grades next has the same record as before, and no process is left."""
     assert timeless(ward.outcome(name).after) == timeless(ward.before)
 
 
+@pytest.mark.sample(3, "name")
 @pytest.mark.parametrize("name", RELAYS)
 def test_a_student_finds_nothing_of_the_one_before(ward: Ward, name: str) -> None:
     """What one's functions keep while they are tried, the notebook that the same worker grades next doesn't find."""
@@ -246,6 +249,7 @@ def test_a_student_finds_nothing_of_the_one_before(ward: Ward, name: str) -> Non
     assert "WON" not in json.dumps([outputs(page) for page in found])
 
 
+@pytest.mark.sample(16, "name")
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_shows_nothing_but_text(ward: Ward, name: str) -> None:
     """What reaches a terminal, a page or the autograded notebook can neither steer nor run there."""
@@ -318,56 +322,3 @@ def test_a_run_goes_on(tmp_path: Path) -> None:
     assert len(kept) > len(attackers) // 2
     assert [path for path in kept if CANARY in path.read_text("utf-8")] == []
     report.write(list(results.values()), tmp_path / "report")
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="these tests run as an ordinary user already")
-def test_all_this_holds_for_an_ordinary_user_too() -> None:
-    """The tests of this file, run by a user without any rights."""
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
-        folder.chmod(0o755)
-        python, packages = ordinary_python(folder)
-        for part in ("autograder", "data_utils", "source", "release", "tests"):
-            shutil.copytree(REPO / part, folder / "kit" / part, ignore=shutil.ignore_patterns("__pycache__"))
-        for name in ("pyproject.toml", "nbgrader_config.py"):
-            shutil.copy(REPO / name, folder / "kit" / name)
-        for each in (folder / "kit").rglob("*"):
-            each.chmod(0o755 if each.is_dir() else 0o644)
-        scratch = folder / "scratch"
-        scratch.mkdir()
-        os.chown(scratch, 65534, 65534)
-        command = [
-            python,
-            "-m",
-            "pytest",
-            "tests/test_attacks.py",
-            "-q",
-            "-x",
-            "-p",
-            "no:cacheprovider",
-        ]
-        environment = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": f"{folder}/kit:{packages}",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "HOME": str(scratch),
-            "TMPDIR": str(scratch),
-        }
-        running = [
-            subprocess.Popen(
-                [*command, "-k", level, f"--basetemp={scratch}/{level}"],
-                cwd=folder / "kit",
-                env=environment,
-                user=65534,
-                group=65534,
-                extra_groups=[],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-            for level in ("full", "portable")
-        ]
-        for each in running:
-            told, _ = each.communicate()
-            assert each.returncode == 0, told[-6000:]
-            assert re.search(r"\d+ passed", told)

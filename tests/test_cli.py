@@ -11,8 +11,7 @@ from pydantic import TypeAdapter
 
 from autograder.course.course import Course
 from autograder.judge.result import Result
-from autograder.lesson import release
-from tests.conftest import REPO, answering, autograder, command, copied_course, notebook_of
+from tests.conftest import REPO, answering, autograder, command, copied, copied_course, notebook_of
 
 
 @pytest.fixture(scope="module")
@@ -129,20 +128,29 @@ def test_a_fault_of_the_kit_is_owned(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_grade_prints_every_result_as_json(tmp_path: Path, right: dict[str, str]) -> None:
+def test_grade_prints_every_result_as_json(released_course: Course, tmp_path: Path, right: dict[str, str]) -> None:
     """`grade --json` is a list of Results, sorted by student; a second run changes nothing."""
-    course = copied_course(tmp_path)
+    course = copied(released_course, tmp_path / "course")
     for student in ("zoe", "ada"):
         folder = course.root / "submitted" / student / "mlp"
         folder.mkdir(parents=True)
         (folder / "mlp.ipynb").write_text(json.dumps(answering(right)), encoding="utf-8")
-    unreleased = autograder("grade", "mlp", "--course", course.root)
-    release.generate(course, "mlp")
     first = autograder("grade", "mlp", "--json", "--course", course.root)
-    again = autograder("grade", "mlp", "--json", "--course", course.root)
+    again = command("grade", "mlp", "--json", "--course", course.root)
     results = TypeAdapter(list[Result]).validate_json(first.stdout)
+
+    assert [(result.submission, result.score) for result in results] == [("ada", 12), ("zoe", 12)]
+    assert again.stdout == first.stdout
+
+
+@pytest.mark.slow
+def test_grade_before_a_release_says_so(tmp_path: Path, right: dict[str, str]) -> None:
+    """The gradebook has no place for an assignment that was never released: the command that makes it is told."""
+    course = copied_course(tmp_path)
+    folder = course.root / "submitted" / "ada" / "mlp"
+    folder.mkdir(parents=True)
+    (folder / "mlp.ipynb").write_text(json.dumps(answering(right)), encoding="utf-8")
+    unreleased = command("grade", "mlp", "--course", course.root)
 
     assert unreleased.returncode == 1
     assert "Release it first: autograder release mlp" in unreleased.stderr
-    assert [(result.submission, result.score) for result in results] == [("ada", 12), ("zoe", 12)]
-    assert again.stdout == first.stdout

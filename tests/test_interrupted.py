@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,9 +17,8 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder.course.course import Course
-from autograder.lesson import release
 from autograder.lesson.demo import made_up
-from tests.conftest import autograder, copied_course, released
+from tests.conftest import autograder, copied, released
 
 pytestmark = pytest.mark.slow
 
@@ -28,10 +26,9 @@ STUDENTS = 120
 
 
 @pytest.fixture(scope="module")
-def handed_in(tmp_path_factory: pytest.TempPathFactory) -> Course:
+def handed_in(released_course: Course, tmp_path_factory: pytest.TempPathFactory) -> Course:
     """A released course with many submissions, right and wrong in turn."""
-    course = copied_course(tmp_path_factory.mktemp("many"))
-    release.generate(course, "mlp")
+    course = copied(released_course, tmp_path_factory.mktemp("many") / "course")
     kinds = [
         json.dumps(student.notebook)
         for student in made_up(course.assignment("mlp"), released("mlp"))
@@ -47,8 +44,7 @@ def handed_in(tmp_path_factory: pytest.TempPathFactory) -> Course:
 @pytest.fixture(scope="module")
 def undisturbed(handed_in: Course, tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
     """The scores of a run that nobody interrupts."""
-    course = Course(tmp_path_factory.mktemp("undisturbed") / "course")
-    shutil.copytree(handed_in.root, course.root)
+    course = copied(handed_in, tmp_path_factory.mktemp("undisturbed") / "course")
     assert autograder("grade", "mlp", "--course", course.root, "--workers", "2").returncode == 0
     return scores(course)
 
@@ -90,8 +86,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
 @pytest.fixture
 def course(handed_in: Course, tmp_path: Path) -> Course:
     """A course of one's own."""
-    shutil.copytree(handed_in.root, tmp_path / "course")
-    return Course(tmp_path / "course")
+    return copied(handed_in, tmp_path / "course")
 
 
 def test_a_killed_run_is_taken_up_where_it_stopped(course: Course, undisturbed: dict[str, float]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,10 +15,9 @@ from autograder.course.course import CONFIG, Course
 from autograder.jail.student import Student
 from autograder.judge import check as hidden
 from autograder.judge import trial
-from autograder.lesson import release
 from autograder.lesson.demo import made_up
 from autograder.run import batch
-from tests.conftest import copied_course, notebook_of, released, shell
+from tests.conftest import copied, notebook_of, released, shell
 
 STORIES = (
     "right, in another form",
@@ -34,10 +32,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def handed_in(tmp_path_factory: pytest.TempPathFactory) -> Course:
+def handed_in(released_course: Course, tmp_path_factory: pytest.TempPathFactory) -> Course:
     """A released course with six submissions of `mlp`."""
-    course = copied_course(tmp_path_factory.mktemp("handed-in"))
-    release.generate(course, "mlp")
+    course = copied(released_course, tmp_path_factory.mktemp("handed-in") / "course")
     for student in made_up(course.assignment("mlp"), released("mlp")):
         if student.story in STORIES:
             folder = course.root / "submitted" / student.name / "mlp"
@@ -93,12 +90,6 @@ def autograde(course: Course) -> subprocess.CompletedProcess[str]:
     """Run stock `nbgrader autograde mlp` in a course."""
     command = [Path(sys.executable).parent / "nbgrader", "autograde", "mlp"]
     return subprocess.run(command, capture_output=True, text=True, cwd=course.root, check=False, timeout=1200)
-
-
-def copied(course: Course, folder: Path) -> Course:
-    """A course of one's own to grade in."""
-    shutil.copytree(course.root, folder)
-    return Course(folder)
 
 
 def test_kernels_the_jail_and_the_kit_write_the_same_rows(handed_in: Course, tmp_path: Path) -> None:
