@@ -21,7 +21,7 @@ class _Moved(importlib.abc.MetaPathFinder):
     """Says in a sentence where a module has gone, if nobody else finds it."""
 
     def find_spec(self, fullname: str, *_: object) -> None:
-        package, _, name = fullname.partition(".")
+        package, *_dot, name = fullname.partition(".")
         if package == __name__ and name in _MOVED:
             room = f"autograder.{_MOVED[name]}"
             raise ModuleNotFoundError(f"{fullname} has moved: import what you need from {room}.", name=fullname)

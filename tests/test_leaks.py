@@ -19,7 +19,7 @@ from autograder.errors import CannotGrade
 from autograder.jail.student import LocalStudent
 from autograder.judge.inputs import seeded
 from autograder.judge.reference import source_of
-from autograder.judge.trial import judge
+from autograder.judge.trial import tried
 from autograder.lesson import leaks, release
 from autograder.lesson import vetting as vet
 from autograder.lesson.leaks import Answers, Given
@@ -118,7 +118,7 @@ def points(assignment: Assignment, shown: Notebook, written: dict[str, str]) -> 
             student = LocalStudent()
             with contextlib.suppress(TimeoutError, CannotGrade), within():
                 student.read(steps(Definitions(filled(shown, {**right, **own})).needed(assignment.names)))
-                earned[question.id] = judge(assignment, question, student, name_mistakes=False).points or 0.0
+                earned[question.id] = tried(assignment, question, student)[0].points or 0.0
     return earned
 
 

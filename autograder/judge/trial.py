@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import logging
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from autograder.course import Assignment, BackpropKit, Question, driven
 from autograder.jail import Reader, Step, Student, StudentError, StudentStopped
 from autograder.judge import by_hand, retrial
-from autograder.judge.answers import Recorder
+from autograder.judge.answers import Answers, Recorder
 from autograder.judge.check import checks
 from autograder.judge.comparison import Mismatch
 from autograder.judge.diagnosis import diagnose
@@ -29,25 +29,22 @@ log = logging.getLogger(__name__)
 _OTHERWISE = "This fails once right functions stand in the place of wrong ones."
 
 
-def judge(
-    assignment: Assignment,
-    question: Question,
-    student: Student,
-    found: Definitions | None = None,
-    elsewhere: Mapping[str, str] = MappingProxyType({}),
-    name_mistakes: bool = True,
-) -> Verdict:
-    """Try every claim of a question on a student, and say which known mistake was made.
+def judge(assignment: Assignment, question: Question, student: Student, found: Definitions | None = None) -> Verdict:
+    """Try every claim of a question on a student, and say which known mistake was made."""
+    return named(assignment, question, *tried(assignment, question, student, found))
+
+
+def tried(
+    assignment: Assignment, question: Question, student: Student, found: Definitions | None = None
+) -> tuple[Verdict, Answers]:
+    """Try every claim of a question on a student; no mistake has a name yet.
 
     A point comes only from a claim that passed. A claim that fails in the kit itself makes the whole question
     a `grader_error`: no points, and a person is asked. Code that has to be ended, ends its question.
-
-    Shapes:
-        elsewhere  function -> the mistake that its own question was found to have, "" for none
     """
     claims = checks(assignment.name, question.id)
     if unsound := _unsound(assignment, question, current_seed()):
-        return _fault(question, unsound)
+        return _fault(question, unsound), {}
     recorder = Recorder(student)
     tests: list[Claimed] = []
     unwritten, near = 0, list[str]()
@@ -71,7 +68,7 @@ def judge(
             unwritten += _unwritten(error, question, found)
         except Exception:
             log.exception("%s, %s: the check itself failed", question.id, claim.id)
-            return _fault(question, claim.id)
+            return _fault(question, claim.id), {}
         tests.append(Claimed(id=claim.id, says=claim.says, passed=passed, weight=claim.weight, message=message))
     share = sum(test.weight for test in tests if test.passed) / sum(test.weight for test in tests)
     status: QuestionStatus = "graded"
@@ -79,12 +76,7 @@ def judge(
         status = stopped.status
     elif unwritten and not any(test.passed for test in tests):
         status = "no_answer"
-    diagnoses = (
-        diagnose(assignment, question.names, claims, recorder.answers, elsewhere)
-        if name_mistakes and status == "graded" and share < 1
-        else []
-    )
-    return Verdict(
+    verdict = Verdict(
         id=question.id,
         status=status,
         points=round(question.max_points * share, 4),
@@ -94,8 +86,27 @@ def judge(
         if near
         else (),
         tests=tuple(tests),
-        diagnoses=tuple(diagnoses),
     )
+    return verdict, recorder.answers
+
+
+def named(
+    assignment: Assignment,
+    question: Question,
+    verdict: Verdict,
+    found: Answers,
+    elsewhere: Mapping[str, str] = MappingProxyType({}),
+) -> Verdict:
+    """Say which known mistake was made, where a question lost points by answers.
+
+    Shapes:
+        elsewhere  function -> the mistake that its own question was found to have, "" for none
+    """
+    if verdict.status != "graded" or all(test.passed for test in verdict.tests):
+        return verdict
+    claims = checks(assignment.name, question.id)
+    diagnoses = diagnose(assignment, question.names, claims, found, elsewhere)
+    return verdict.model_copy(update={"diagnoses": tuple(diagnoses)})
 
 
 @dataclass(frozen=True)
@@ -120,9 +131,7 @@ class Trial:
 
     def judge(self, student: Reader, settings: BackpropKit) -> Verdict:
         """Judge the question as the course's settings ask."""
-        verdict, helped = self._judged(student, self._mistakes), Helped()
-        if settings.follow_through:
-            verdict, helped = self._followed(verdict, student)
+        verdict, helped = self._followed(student) if settings.follow_through else (self._judged(student), Helped())
         return verdict if settings.by_hand == "ignore" else self._by_hand(verdict, student, helped, settings.by_hand)
 
     @property
@@ -137,28 +146,39 @@ class Trial:
     def _names(self, verdict: Verdict) -> tuple[str, ...]:
         return next(question.names for question in self.assignment.questions if question.id == verdict.id)
 
-    def _judged(self, student: Student, elsewhere: Mapping[str, str]) -> Verdict:
-        return judge(self.assignment, self.question, student, self.definitions, elsewhere)
+    def _tried(self, student: Student) -> tuple[Verdict, Answers]:
+        return tried(self.assignment, self.question, student, self.definitions)
 
-    def _followed(self, verdict: Verdict, student: Reader) -> tuple[Verdict, Helped]:
-        """Judge again with right functions in place of those that have cost points before: one mistake costs once.
+    def _named(self, verdict: Verdict, found: Answers, wrong: Iterable[str] = ()) -> Verdict:
+        """Name the mistake; those of functions that were replaced can't be it."""
+        return named(self.assignment, self.question, verdict, found, self._mistakes | dict.fromkeys(wrong, ""))
 
-        Returns the better verdict, and the help that it was reached with.
+    def _judged(self, student: Student) -> Verdict:
+        return self._named(*self._tried(student))
+
+    def _followed(self, student: Reader) -> tuple[Verdict, Helped]:
+        """Judge, and again with right functions in place of those that have cost points before: one mistake costs once.
+
+        Returns the better verdict, and the help that it was reached with. Only that one's mistake is named: to name one
+        may take as long as all else.
         """
+        verdict, found = self._tried(student)
         if verdict.status not in {"graded", "timeout", "killed"} or verdict.points == verdict.max_points:
-            return verdict, Helped()
+            return self._named(verdict, found), Helped()
         lost = [v for v in self.before if v.points is not None and v.points < v.max_points]
         wrong = [name for v in lost for name in self._names(v) if self._uses(name)]
         given = retrial.helpers(self.assignment, wrong)
         if not given:
-            return verdict, Helped()
+            return self._named(verdict, found), Helped()
         written = (statement for name in wrong if self.definitions for statement in self.definitions.of(name))
         own = frozenset(statement.step for statement in written)
         with student.given(given, without=own) as other:
-            again = self._judged(other, self._mistakes | dict.fromkeys(wrong, ""))
+            again, found_again = self._tried(other)
         gained = (again.points or 0.0) - (verdict.points or 0.0)
+        if gained >= 0:
+            again = self._named(again, found_again, wrong)
         if gained < 0 or not (gained or again.diagnoses):
-            return verdict, Helped()
+            return self._named(verdict, found), Helped()
         # Beside the reference's source nothing may be said that the code could choose: not a line, a size, nor a sign.
         said = {test.id: test.message or _OTHERWISE for test in verdict.tests}
         tests = tuple(t if t.passed else t.model_copy(update={"message": said[t.id]}) for t in again.tests)
@@ -193,7 +213,7 @@ class Trial:
         elif policy == "require" or self.sources is None or by_hand.may_lean(self.sources):
             first = [*retrial.AUTOGRAD_OFF, *helped.given]
             with student.given(first, retrial.AUTOGRAD_ON, helped.without) as other:
-                again = judge(self.assignment, self.question, other, self.definitions, name_mistakes=False)
+                again, _ = self._tried(other)
             if again.points is not None and again.points >= verdict.points:
                 return verdict
             leans = f"{names} leans on torch's autograd, and is asked for by hand"
@@ -220,7 +240,7 @@ def _is_by_hand(assignment: Assignment, question: Question, _seed: str) -> bool:
     """Whether the reference of a question does without autograd: then everybody can."""
     solution = reference(assignment)
     with solution.given(retrial.AUTOGRAD_OFF, retrial.AUTOGRAD_ON) as other:
-        return judge(assignment, question, other, name_mistakes=False).points == question.max_points
+        return tried(assignment, question, other)[0].points == question.max_points
 
 
 @functools.lru_cache(maxsize=1024)
