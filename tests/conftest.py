@@ -88,6 +88,14 @@ def sample(day: str, values: Collection[str], n: int) -> set[str]:
     return set(random.Random(day).sample(sorted(values), min(n, len(values))))
 
 
+@pytest.fixture
+def some(request: pytest.FixtureRequest) -> Callable[[Collection[str], int], set[str]]:
+    """Take n of some values, others each day; all of them if everything is to run."""
+    day = f"{request.config.getoption('day')} {request.node.name}"
+    whole = request.config.getoption("everything")
+    return lambda values, n: set(values) if whole else sample(day, values, n)
+
+
 def _value(item: pytest.Item, parameter: str) -> str:
     """What a test's parameter is, as a text; empty if it has none of that name."""
     call = getattr(item, "callspec", None)

@@ -4,44 +4,63 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from autograder.course.course import Course
 from autograder.lesson.demo import made_up
-from tests.conftest import REPO, autograder, copied_course, released
+from tests.conftest import REPO, autograder, command, copied_course, released
 
 pytestmark = pytest.mark.slow
 
 
+@dataclass
+class Shown:
+    """What a demo of `mlp` alone prints, of which course, and where it made its own."""
+
+    course: Course
+    folder: Path
+    printed: str
+
+
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """What the demo prints, and where it made its course."""
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
+    """A demo of one lesson, which shows it as well as six."""
+    course = copied_course(tmp_path_factory.mktemp("course"))
+    for name in set(course.assignments) - {"mlp"}:
+        shutil.rmtree(course.root / "source" / name)
     folder = tmp_path_factory.mktemp("demo") / "demo"
-    done = autograder("demo", "--into", folder, "--course", REPO)
+    return Shown(course, folder, demo(course, folder))
+
+
+def demo(course: Course, folder: Path) -> str:
+    """What a demo prints."""
+    done = autograder("demo", "--into", folder, "--course", course.root)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert "Warning" not in done.stderr
-    return done.stdout, folder
+    return done.stdout
 
 
-def test_the_readme_shows_what_the_demo_prints(shown: tuple[str, Path]) -> None:
+def lessons(printed: str) -> list[str]:
+    """The lessons that a demo shows with a class of nineteen."""
+    return re.findall(r"^(\w+), handed in by 19 made-up students$", printed, re.M)
+
+
+def test_the_readme_shows_what_the_demo_prints(shown: Shown) -> None:
     """The transcript in the README is one assignment's part of the demo's output, to the letter."""
-    printed, folder = shown
     transcript = re.search(r"```text\n(.*?)```", (REPO / "README.md").read_text("utf-8"), re.S)
-    lines = [line.rstrip() for line in printed.replace(str(folder), "demo").splitlines()]
+    lines = [line.rstrip() for line in shown.printed.replace(str(shown.folder), "demo").splitlines()]
 
     assert transcript is not None
     assert "\n".join(lines).count(transcript[1].rstrip("\n")) == 1
-    assert [line for line in lines if line.endswith("made-up students")] == [
-        f"{name}, handed in by 19 made-up students" for name in Course(REPO).assignments
-    ]
 
 
-def test_the_class_report_has_its_plots_and_pages(shown: tuple[str, Path]) -> None:
+def test_the_class_report_has_its_plots_and_pages(shown: Shown) -> None:
     """A histogram, a bar for each question, and a page for each student."""
-    folder = shown[1] / "report" / "mlp"
+    folder = shown.folder / "report" / "mlp"
     page = (folder / "index.html").read_text("utf-8")
 
     assert page.count("<svg") >= 3
@@ -60,17 +79,30 @@ def test_a_class_is_right_wrong_unfinished_and_broken(course: Course) -> None:
         assert word in stories
 
 
-def test_a_demo_replaces_only_what_a_demo_made(tmp_path: Path) -> None:
-    """A second demo takes the first one's place; a folder with other files is left alone."""
-    (tmp_path / "course").mkdir()
-    course = copied_course(tmp_path / "course")
-    for name in set(course.assignments) - {"mlp"}:  # one lesson shows it as well as six
-        shutil.rmtree(course.root / "source" / name)
-    first, again = (autograder("demo", "--into", tmp_path / "demo", "--course", course.root) for _ in range(2))
-    (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
-    refused = autograder("demo", "--into", tmp_path, "--course", course.root)
+@pytest.mark.sample(1, "lesson")
+@pytest.mark.parametrize("lesson", sorted(set(Course(REPO).assignments) - {"mlp"}))
+def test_a_second_demo_takes_the_first_ones_place(shown: Shown, lesson: str) -> None:
+    """It shows all lessons of the course in their order; the class of one that was shown before is the same."""
+    added = shown.course.root / "source" / lesson
+    shutil.copytree(REPO / "source" / lesson, added)
+    again = demo(Course(shown.course.root), shown.folder)
+    shutil.rmtree(added)
 
-    assert first.returncode == again.returncode == 0
-    assert first.stdout == again.stdout
+    assert lessons(shown.printed) == ["mlp"]
+    assert lessons(again) == sorted(["mlp", lesson])
+    assert shown.printed in again
+
+
+def test_a_folder_with_other_files_is_left_alone(course: Course, tmp_path: Path) -> None:
+    """A demo replaces only what a demo made."""
+    (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
+    refused = command("demo", "--into", tmp_path, "--course", course.root)
+
     assert refused.returncode == 2
     assert (tmp_path / "thesis.txt").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.everything
+def test_a_demo_shows_every_lesson(tmp_path: Path) -> None:
+    """All lessons of this checkout, in their order."""
+    assert lessons(demo(Course(REPO), tmp_path / "demo")) == list(Course(REPO).assignments)

@@ -18,7 +18,7 @@ from tests.conftest import REPO, copied_course
 
 pytestmark = pytest.mark.slow
 
-SAMPLE = 5
+SAMPLE = 3
 """Secrets that each lesson is tried with; `benchmarks/draws.py` tries two hundred."""
 
 ALIKE = "loss: loss-largest-only and loss-first-only are the same"
@@ -45,6 +45,7 @@ def test_a_draw_that_hides_a_difference_is_followed_by_another(mlp: Assignment) 
     assert draws.hidden(mlp, draws.numbered(secret, chosen)) == frozenset()
 
 
+@pytest.mark.everything
 def test_a_course_with_an_unlucky_secret_vets(tmp_path: Path) -> None:
     """Neither `vet` nor the release that waits for it is refused for what a secret happens to be."""
     course = copied_course(tmp_path)
@@ -54,6 +55,7 @@ def test_a_course_with_an_unlucky_secret_vets(tmp_path: Path) -> None:
     assert [finding for finding in report.findings if not finding.holds] == []
 
 
+@pytest.mark.sample(2, "name")
 @pytest.mark.parametrize("name", Course(REPO).assignments)
 def test_any_secret_will_do(request: pytest.FixtureRequest, course: Course, name: str) -> None:
     """With secrets that nobody chose, every lesson finds a draw that shows all of its known mistakes."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -92,11 +94,18 @@ def autograde(course: Course) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, cwd=course.root, check=False, timeout=1200)
 
 
-def test_kernels_the_jail_and_the_kit_write_the_same_rows(handed_in: Course, tmp_path: Path) -> None:
+@pytest.mark.slow(60)
+def test_kernels_the_jail_and_the_kit_write_the_same_rows(
+    handed_in: Course, tmp_path: Path, some: Callable[[Collection[str], int], set[str]]
+) -> None:
     """`nbgrader autograde`, in kernels and in the jail, and `autograder grade` agree on an honest class."""
     kernels, jail, kit = (copied(handed_in, tmp_path / name) for name in ("kernels", "jail", "kit"))
     config = kernels.root / "nbgrader_config.py"
     config.write_text(config.read_text("utf-8") + KERNELS, "utf-8")
+    students = {path.name for path in (kernels.root / "submitted").iterdir()}
+    in_kernels = some(students, 2)  # each takes a kernel half a minute
+    for student in students - in_kernels:
+        shutil.rmtree(kernels.root / "submitted" / student)
     for stock in (kernels, jail):
         done = autograde(stock)
         assert done.returncode == 0, done.stderr[-3000:]
@@ -105,7 +114,7 @@ def test_kernels_the_jail_and_the_kit_write_the_same_rows(handed_in: Course, tmp
     assert len(results) == len(STORIES)
     assert {result.status for result in results} == {"graded"}
     assert {result.jail for result in results} <= {"full", "portable"}
-    assert rows(kit) == rows(kernels)
+    assert rows(kernels) == {key: row for key, row in rows(kit).items() if key[0] in in_kernels}
     assert rows(kit) == rows(jail)
     assert len({result.score for result in results}) > 3, "a class of equals would prove nothing"
 

@@ -145,7 +145,8 @@ def stderr(node: Any) -> list[str]:
     return [o["text"] for cell in node.cells for o in cell.get("outputs", []) if o.get("name") == "stderr"]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
+@pytest.mark.sample(2, "name")
 @pytest.mark.parametrize("name", ASSIGNMENTS)
 def test_the_release_runs_on_a_students_machine(
     name: str, tmp_path: Path, students_machine: Path, monkeypatch: pytest.MonkeyPatch
@@ -162,7 +163,8 @@ def test_the_release_runs_on_a_students_machine(
         assert re.search(rf"^{function}: (not written yet|waits for \w+, which is not written yet)", printed, re.M)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(20)
+@pytest.mark.sample(2, "name")
 @pytest.mark.parametrize("name", ASSIGNMENTS)
 def test_the_source_runs_and_scores_full(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Executed top to bottom, every grade cell gives its full points, and nothing is on stderr."""

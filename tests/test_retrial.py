@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -26,14 +25,15 @@ from autograder.judge.reference import edited, solutions_of, source_of
 from autograder.judge.result import Result
 from autograder.judge.retrial import AUTOGRAD_OFF, AUTOGRAD_ON
 from autograder.lesson.demo import filled
-from autograder.lesson.release import fresh
 from autograder.notebook.notebook import Notebook
 from autograder.notebook.statement import Statement
 from autograder.platforms import kernel
 from tests import retrials
-from tests.conftest import notebook_of
+from tests.conftest import REPO, notebook_of, released
 
 Grade = Callable[..., Result]
+
+LESSONS = Course(REPO).assignments
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +113,7 @@ def test_a_mistake_of_its_own_is_still_lost_and_named(grade: Grade, mlp: Assignm
     assert found.diagnoses == alone.diagnoses != ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("question", ["sigma", "dsigma", "loss", "dloss", "forward_pass", "backward_pass"])
 def test_nothing_is_to_be_had_from_the_helpers_globals(jailed: Grade, right: Mapping[str, str], question: str) -> None:
     """A function that looks for its answer in what the helpers bring with them finds none."""
@@ -144,6 +145,7 @@ LEANING = {
 }
 
 
+@pytest.mark.sample(4, "form")
 @pytest.mark.parametrize("form", LEANING)
 def test_what_is_not_by_hand_is_flagged(grade: Grade, form: str) -> None:
     """dsigma by autograd or differences keeps its points, and a person is asked; the course may want it otherwise."""
@@ -159,15 +161,16 @@ def test_what_is_not_by_hand_is_flagged(grade: Grade, form: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.sample(2, "lesson")
+@pytest.mark.parametrize("lesson", LESSONS)
 def test_right_forms_are_by_hand(
-    course: Course, trusted_grade: Callable[[Assignment, Mapping[str, Any]], Result]
+    course: Course, trusted_grade: Callable[[Assignment, Mapping[str, Any]], Result], lesson: str
 ) -> None:
     """No right variant of any assignment's bank is taken for one that leans on something."""
-    for name in course.assignments:
-        assignment = course.assignment(name)
-        for variant in bank(name).variant:
-            result = trusted_grade(assignment, {variant.function: variant.source})
-            assert [flag for flag in result.flags if flag.startswith(variant.function)] == [], variant.id
+    assignment = course.assignment(lesson)
+    for variant in bank(lesson).variant:
+        result = trusted_grade(assignment, {variant.function: variant.source})
+        assert [flag for flag in result.flags if flag.startswith(variant.function)] == [], variant.id
 
 
 @pytest.fixture
@@ -253,20 +256,20 @@ def test_a_kernel_has_its_autograd_back() -> None:
 
 
 @pytest.mark.slow
-def test_what_a_helper_spoils_is_not_called_leaning(course: Course, jailer: Opener) -> None:
+@pytest.mark.sample(2, "lesson")
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_what_a_helper_spoils_is_not_called_leaning(course: Course, jailer: Opener, lesson: str) -> None:
     """In each assignment, one known mistake in the first answer costs points there alone, and raises no flag."""
-    for name in course.assignments:
-        assignment = course.assignment(name)
-        function = assignment.names[0]
-        grader = Grader(assignment, course.seed(name), jailer)
-        released = json.loads(fresh(course, name))
-        sources = {other: source_of(assignment, other) for other in assignment.names}
-        for card in [card for card in bank(name).misconception if card.function == function][:6]:
-            answers = {**sources, function: edited(assignment, function, card.changes)}
-            result = grader.grade(Notebook(filled(released, answers)), "made up").result
-            question = next(q.id for q in assignment.questions if function in q.names)
-            assert set(points(result)) == {question}, card.id
-            assert not [flag for flag in result.flags if "leans" in flag or "differences" in flag], card.id
+    assignment = course.assignment(lesson)
+    function = assignment.names[0]
+    grader = Grader(assignment, course.seed(lesson), jailer)
+    sources = {other: source_of(assignment, other) for other in assignment.names}
+    for card in [card for card in bank(lesson).misconception if card.function == function][:6]:
+        answers = {**sources, function: edited(assignment, function, card.changes)}
+        result = grader.grade(Notebook(filled(released(lesson), answers)), "made up").result
+        question = next(q.id for q in assignment.questions if function in q.names)
+        assert set(points(result)) == {question}, card.id
+        assert not [flag for flag in result.flags if "leans" in flag or "differences" in flag], card.id
 
 
 @pytest.mark.slow
@@ -275,18 +278,18 @@ def test_a_helper_that_is_something_else_is_left_out(course: Course, jailer: Ope
     assignment = course.assignment("modules")
     answers = {name: source_of(assignment, name) for name in assignment.names}
     answers["Module"] = "def Module(*given):\n    return None"
-    released = json.loads(fresh(course, "modules"))
     grader = Grader(assignment, course.seed("modules"), jailer)
 
-    assert set(points(grader.grade(Notebook(filled(released, answers)), "made up").result)) == {"Module"}
+    assert set(points(grader.grade(Notebook(filled(released("modules"), answers)), "made up").result)) == {"Module"}
 
     answers["Module"] = "def Module(*given):\n    import os\n    return os"
-    result = grader.grade(Notebook(filled(released, answers)), "made up").result
+    result = grader.grade(Notebook(filled(released("modules"), answers)), "made up").result
     assert set(points(result)) == {"Module"}
     assert not [flag for flag in result.flags if "leans" in flag]
 
 
 @pytest.mark.slow
+@pytest.mark.sample(12, "way")
 @pytest.mark.parametrize("way", retrials.LEANING)
 def test_ways_around_the_policy_are_flagged(jailed: Grade, way: str) -> None:
     """Torch's engine and formulas, other modes and threads, differences in other words: a person is asked."""
@@ -306,6 +309,7 @@ def read_through(course: Course, assignment: Assignment, opener: Opener, cells: 
 
 
 @pytest.mark.slow
+@pytest.mark.sample(6, "name")
 @pytest.mark.parametrize("name", retrials.THIEVES)
 def test_a_thief_has_no_point(course: Course, mlp: Assignment, jailer: Opener, name: str) -> None:
     """Answers that look for themselves in what the right helpers bring, by way of whatever runs there, find nothing."""
@@ -316,6 +320,7 @@ def test_a_thief_has_no_point(course: Course, mlp: Assignment, jailer: Opener, n
 
 
 @pytest.mark.slow
+@pytest.mark.sample(2, "name")
 @pytest.mark.parametrize("name", retrials.SPIES)
 @pytest.mark.parametrize("lesson", ["modules", "cached"])
 def test_a_class_has_no_point_by_its_metaclass(course: Course, jailer: Opener, lesson: str, name: str) -> None:
@@ -333,6 +338,7 @@ def test_a_class_has_no_point_by_its_metaclass(course: Course, jailer: Opener, l
 
 
 @pytest.mark.slow
+@pytest.mark.sample(5, "name")
 @pytest.mark.parametrize("name", retrials.LEAKS)
 def test_nothing_is_told_of_a_right_helper(
     course: Course, mlp: Assignment, jailer: Opener, name: str, monkeypatch: pytest.MonkeyPatch
@@ -356,6 +362,7 @@ def test_nothing_is_told_of_a_right_helper(
     assert told[1:] == told[:-1]
 
 
+@pytest.mark.slow
 def test_a_slope_of_a_right_loss_is_not_given_away(jailed: Grade) -> None:
     """Who has no right loss gets no right dloss by taking the slope of one."""
     fitted = (
@@ -369,6 +376,7 @@ def test_a_slope_of_a_right_loss_is_not_given_away(jailed: Grade) -> None:
     assert points(jailed(settings, dloss=fitted, loss="def loss(v, t):\n    return (0 * v).sum()"))["dloss"] == 1
 
 
+@pytest.mark.slow
 def test_a_right_class_gives_nothing_to_another_question(course: Course, jailer: Opener) -> None:
     """TrainableModel, which only stands on a Model that is wrong, gets nothing from a right one."""
     assignment = course.assignment("autograd")
@@ -382,6 +390,7 @@ def test_a_right_class_gives_nothing_to_another_question(course: Course, jailer:
     assert read_through(course, assignment, jailer, ["import torch", *wrong]).result.score == 0
 
 
+@pytest.mark.slow
 def test_a_stand_in_earns_what_its_name_would(jailed: Grade, right: Mapping[str, str]) -> None:
     """Under a name like the asked one, or beside a second definition, the policy and the points are the same."""
     leaning = (
@@ -397,13 +406,16 @@ def test_a_stand_in_earns_what_its_name_would(jailed: Grade, right: Mapping[str,
     assert points(jailed(sigma=wrong)) == {"sigma": 1}
 
 
-def test_right_forms_keep_their_points_where_by_hand_is_required(course: Course, jailer: Opener) -> None:
+@pytest.mark.slow
+@pytest.mark.sample(2, "lesson")
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_right_forms_keep_their_points_where_by_hand_is_required(course: Course, jailer: Opener, lesson: str) -> None:
     """Under `require`, every question is tried without autograd, and the reference loses nothing."""
-    for name in course.assignments:
-        assignment = course.assignment(name)
-        cells = [statement.source for statement in assignment.source.statements]
-        grader = Grader(assignment, course.seed(name), jailer, BackpropKit(by_hand="require"))
-        assert points(grader.grade(Notebook(notebook_of(*cells)), "made up").result) == {}, name
+    assignment = course.assignment(lesson)
+    cells = [statement.source for statement in assignment.source.statements]
+    grader = Grader(assignment, course.seed(lesson), jailer, BackpropKit(by_hand="require"))
+
+    assert points(grader.grade(Notebook(notebook_of(*cells)), "made up").result) == {}
 
 
 def test_what_is_nested_too_deeply_to_be_read_waits_for_a_person(grade: Grade) -> None:

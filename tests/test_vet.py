@@ -45,6 +45,8 @@ def with_bank(monkeypatch: pytest.MonkeyPatch, *cards: Misconception, variants: 
 CARD = Misconception(id="card", function="dloss", edit=("2 * (v - t)", "(v - t)"), says="says", hint="hint")
 
 
+@pytest.mark.slow(30)
+@pytest.mark.sample(2, "name")
 @pytest.mark.parametrize("name", Course(REPO).assignments)
 def test_the_course_vets(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every assignment of this checkout passes its own gate, and one mistake costs points where it was made alone."""
