@@ -270,7 +270,7 @@ def test_a_changed_submission_is_graded_again_and_an_unchanged_one_is_not(handed
 
 
 def test_what_was_judged_by_other_rules_is_graded_again(handed_in: Course, tmp_path: Path) -> None:
-    """A setting that could change a score has everybody graded anew, without --force."""
+    """A setting that could change a score has everybody graded anew, without --force; an address doesn't."""
     course = copied(handed_in, tmp_path / "course")
     everybody = sorted(graded.student for graded in grade(course) if graded.again)
     with (course.root / CONFIG).open("a", encoding="utf-8") as settings:
@@ -278,3 +278,9 @@ def test_what_was_judged_by_other_rules_is_graded_again(handed_in: Course, tmp_p
 
     assert sorted(graded.student for graded in grade(Course(course.root)) if graded.again) == everybody
     assert not [graded.student for graded in grade(Course(course.root)) if graded.again]
+
+    with (course.root / CONFIG).open("a", encoding="utf-8") as settings:
+        settings.write(
+            "\nc.FormgradeApp.ip = '127.0.0.2'\nc.BackpropKit.secret_file = '.autograder/../.autograder/secret'\n"
+        )
+    assert not [graded.student for graded in grade(Course(course.root)) if graded.again], "an address judges nobody"

@@ -16,12 +16,12 @@ class BackpropKit(Configurable):  # type: ignore[misc]  # traitlets is read with
     run_all = Bool(
         False,
         help="Whether every cell of a notebook is run, not only what its graded functions depend on.",
-    ).tag(config=True)
+    ).tag(config=True, judges=True)
     follow_through = Bool(
         True,
         help="Whether a question that fails is judged again with right functions in place of the wrong ones that other "
         "questions have cost points for already, so that one mistake costs once.",
-    ).tag(config=True)
+    ).tag(config=True, judges=True)
     by_hand = Enum(
         ("flag", "require", "ignore"),
         default_value="flag",
@@ -29,13 +29,24 @@ class BackpropKit(Configurable):  # type: ignore[misc]  # traitlets is read with
         "by hand: it is flagged for a person, or it costs the points as well, or nobody looks. `require` tries every "
         "such question without autograd, whatever its source says. "
         "Slopes by interpolation and a notebook's own dual numbers are not seen.",
-    ).tag(config=True)
-    call_s = Float(10.0, help="Seconds that one call of a student's functions may take.").tag(config=True)
-    cell_s = Float(30.0, help="Seconds that one statement of a notebook's cells may take.").tag(config=True)
-    notebook_s = Float(120.0, help="Seconds that running a notebook's cells may take in all.").tag(config=True)
-    memory_mib = Integer(1024, help="Memory that a notebook may take, beyond its libraries.").tag(config=True)
+    ).tag(config=True, judges=True)
+    call_s = Float(10.0, help="Seconds that one call of a student's functions may take.").tag(config=True, judges=True)
+    cell_s = Float(30.0, help="Seconds that one statement of a notebook's cells may take.").tag(
+        config=True, judges=True
+    )
+    notebook_s = Float(120.0, help="Seconds that running a notebook's cells may take in all.").tag(
+        config=True, judges=True
+    )
+    memory_mib = Integer(1024, help="Memory that a notebook may take, beyond its libraries.").tag(
+        config=True, judges=True
+    )
     secret_file = Unicode(
         ".autograder/secret",
         help="Where the secret is kept that hidden inputs are drawn from; made on first use, never to be published. "
         "A text of your own serves as well: 16 printable ASCII characters or more.",
     ).tag(config=True)
+
+    @property
+    def judging(self) -> dict[str, object]:
+        """Those that a score can hang on, by name: part of what a record was judged by."""
+        return {name: getattr(self, name) for name in sorted(self.trait_names(judges=True))}

@@ -37,7 +37,7 @@ class StudentStopped(StudentError):  # noqa: N818 - it is told as one
     """The student's code was ended before it answered: it took too long, or ended its own process."""
 
     def __init__(self, status: Literal["timeout", "killed"], why: str) -> None:
-        super().__init__(Fault(type(self).__name__, why))
+        super().__init__(Fault("TimedOut" if status == "timeout" else "Killed", why))
         self.status = status
         self.why = why
 

@@ -22,7 +22,7 @@ from autograder.lesson import release
 MARK = ".made-by-autograder-demo"
 """Lies in a demo's folder: only such a folder is ever replaced."""
 
-CALL_S = 2
+CALL_S = 4
 """Seconds that a call may take in a demo: one of its students never comes back."""
 
 NAMES = (
