@@ -68,13 +68,19 @@ def without_secret(folder: Path) -> tuple[Course, Path]:
     return course, path
 
 
+def found(folder: Path) -> tuple[object, ...]:
+    """What stands in a folder, and when that changed; looking at it is no change."""
+    about = folder.lstat()
+    return about.st_ino, about.st_mode, about.st_size, about.st_mtime_ns, sorted(folder.glob("*"))
+
+
 @pytest.mark.parametrize("kind", [*NO_SECRETS, *NO_FILES])
 def test_what_is_no_secret_is_refused(tmp_path: Path, kind: str) -> None:
     """By `check`, `grade` and `vet`, with exit code 1, what is wrong and what to do; it is left as it is."""
     course, path = without_secret(tmp_path)
     spoil, said = (NO_SECRETS | NO_FILES)[kind]
     spoil(path)
-    before = path.parent.lstat(), sorted(path.parent.glob("*"))
+    before = found(path.parent)
     with pytest.raises(CannotGrade) as refused:
         course.seed("mlp")
 
@@ -91,7 +97,7 @@ def test_what_is_no_secret_is_refused(tmp_path: Path, kind: str) -> None:
         assert (done.returncode, done.stdout) == (1, "")
         assert f"autograder: {refused.value}" in done.stderr
         assert "Traceback" not in done.stderr
-    assert (path.parent.lstat(), sorted(path.parent.glob("*"))) == before
+    assert found(path.parent) == before
 
 
 @pytest.mark.parametrize("kind", NO_SECRETS)

@@ -22,7 +22,7 @@ from tests.conftest import autograder, copied, released
 
 pytestmark = pytest.mark.slow
 
-STUDENTS = 120
+STUDENTS = 60
 
 
 @pytest.fixture(scope="module")

@@ -515,7 +515,6 @@ def test_a_zygote_killed_from_within_is_replaced(jail: Jail) -> None:
         assert run(again, "pass") == []
 
 
-@pytest.mark.slow
 def test_a_killed_host_leaves_no_process_behind(jail: Jail, tmp_path: Path) -> None:
     """A grader that ends by kill -9 takes its zygote and all forks with it."""
     script = f"""
@@ -538,7 +537,7 @@ inmates[0].execute(Step(0, 1, "while True: pass"))
         wait_until(lambda: not any(process.is_running() and process.status() != "zombie" for process in family))
 
 
-@pytest.mark.slow
+@pytest.mark.sample(1, "jail")
 def test_a_thousand_forks_leak_nothing(jail: Jail) -> None:
     """Descriptors, processes and memory of host and zygote stay as they were."""
 

@@ -61,6 +61,7 @@ def test_a_new_assignment_goes_the_whole_way(kit: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.sample(3, "name")
 @pytest.mark.parametrize("name", ["trial", "mlp", "3d", "Upper", "for", "a-b", "../up", ""])
 def test_a_name_that_cannot_be_used_is_refused(kit: Path, name: str) -> None:
     """A name that is taken, or can't be a folder's and a package's, is bad usage; nothing is written."""

@@ -19,15 +19,21 @@ from tests.conftest import REPO
 NOBODY = {"user": 65534, "group": 65534, "extra_groups": []}
 
 
+LANES = (
+    ("test_attacks.py", "full"),
+    ("test_attacks.py", "portable"),
+    ("test_jail.py", "full"),
+    ("test_jail.py", "not full"),
+)
+"""Files, and what their tests' names hold: what is slow by itself begins at once, in a process of its own."""
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="these tests run as an ordinary user already")
 @pytest.mark.parametrize(
     ("file", "level"),
     [
-        pytest.param(
-            file, level, marks=[pytest.mark.slow(600), pytest.mark.xdist_group(f"ordinary user {file} {level}")]
-        )
-        for file in ("test_attacks.py", "test_jail.py")
-        for level in ("full", "not full")
+        pytest.param(*lane, marks=[pytest.mark.slow(600), pytest.mark.xdist_group("ordinary user " + " ".join(lane))])
+        for lane in LANES
     ],
 )
 def test_all_this_holds_for_an_ordinary_user_too(request: pytest.FixtureRequest, file: str, level: str) -> None:
