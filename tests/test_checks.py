@@ -447,11 +447,11 @@ def test_a_nudge_of_a_number_is_a_number() -> None:
 
 def test_the_clock_tells_the_best_of_several_in_milliseconds() -> None:
     """As many calls as asked for, of which the quickest counts."""
-    naps = [0.02, 0.002, 0.02]
+    naps = [0.3, 0.002, 0.3]
     taken = clock(lambda: time.sleep(naps.pop()), times=3)
 
     assert naps == []
-    assert 2 <= taken < 20
+    assert 2 <= taken < 300
 
 
 def test_a_picture_is_shown_with_its_sentence_or_says_why_not() -> None:

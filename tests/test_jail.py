@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -29,7 +31,11 @@ from tests.hostile import CELLS, RELAYS, prelude
 REPO = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow
 
-TIGHT = Limits(call_s=1.5, cell_s=1.5, cpu_s=60, memory_mib=256, file_mib=8, frame_mib=8, output_bytes=4096)
+PATIENT = Limits(call_s=60.0, cell_s=60.0, cpu_s=60, memory_mib=256, file_mib=8, frame_mib=8, output_bytes=4096)
+"""What honest code is held to: on a busy machine, a second's work takes many."""
+
+HURRIED = replace(PATIENT, call_s=1.5, cell_s=1.5)
+"""What has to be stopped is stopped soon."""
 
 FLOWS = """
 import torch
@@ -54,9 +60,9 @@ def jail(request: pytest.FixtureRequest) -> Iterator[Jail]:
     level: Level = request.param
     os.environ["CANARY"] = CANARY
     try:
-        opened = Jail(level, TIGHT)
+        opened = Jail(level, PATIENT)
     except JailUnavailable:  # then the machine says why, and the next best is what is tried
-        opened = Jail(None, TIGHT)
+        opened = Jail(None, PATIENT)
         assert opened.level == "portable"
         assert opened.off["namespaces"]
     with opened:
@@ -67,7 +73,7 @@ def jail(request: pytest.FixtureRequest) -> Iterator[Jail]:
 @pytest.fixture(scope="module")
 def neighbour(jail: Jail) -> Iterator[Jail]:
     """Another jail of the same layers, which lives at the same time."""
-    with Jail(jail.level, TIGHT) as other:
+    with Jail(jail.level, PATIENT) as other:
         yield other
 
 
@@ -111,6 +117,16 @@ def facts(secret: Path, port: int) -> dict[str, object]:
     }
 
 
+@contextlib.contextmanager
+def hurried(jail: Jail) -> Iterator[None]:
+    """Stop what takes its time."""
+    jail.limits = HURRIED
+    try:
+        yield
+    finally:
+        jail.limits = PATIENT
+
+
 def processes(jail: Jail) -> int:
     """How many processes a jail consists of."""
     assert jail.process is not None
@@ -121,7 +137,7 @@ ALONE = {"full": 2, "portable": 1}
 """Processes of a jail without forks: the zygote, and the one that waits for it outside its namespaces."""
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
     """Wait for something that takes its time."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -135,7 +151,7 @@ def test_an_attack_is_contained(jail: Jail, name: str, secret: Path, port: int) 
     """It wins nothing, harms nothing of the host's, leaves no process, and the next notebook is graded."""
     zygote = jail.process
     before = secret.stat()
-    with jail.fork() as inmate:
+    with hurried(jail), jail.fork() as inmate:
         assert run(inmate, prelude(facts(secret, port))) == []
         try:
             run(inmate, CELLS[name])
@@ -307,7 +323,7 @@ def test_leaving_ends_a_call_and_not_the_notebook(jail: Jail, leaves: str) -> No
 )
 def test_one_crash_ends_one_call(jail: Jail, body: str, expected: type[Exception] | None) -> None:
     """A call that never answers, or answers wrongly, is told as what it was; its process is gone, and says so."""
-    with jail.fork() as inmate:
+    with hurried(jail) if expected is TimedOut else contextlib.nullcontext(), jail.fork() as inmate:
         assert run(inmate, f"import torch\ndef asked():\n    {body}") == []
         if expected is None:
             assert inmate.call(FLOWS, "ask", {})
@@ -334,7 +350,7 @@ def test_what_cells_print_is_kept_until_the_first_call(jail: Jail) -> None:
         run(inmate, "print('uno')", cell=1)
         run(inmate, "print('x' * 10**6)", cell=2)
         assert inmate.printed[1] == "one\nuno\n"
-        assert len("".join(inmate.printed.values())) == TIGHT.output_bytes
+        assert len("".join(inmate.printed.values())) == PATIENT.output_bytes
     with jail.fork() as inmate:
         run(inmate, "def double(x):\n    global kept\n    print('secret'); return x")
         doubled(inmate)
@@ -396,7 +412,7 @@ thread.start(); thread.join()
         assert inmate.execute(Step(0, 1, source)) == []
 
 
-def test_an_optimiser_can_be_made(jail: Jail, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_optimiser_can_be_made(jail: Jail) -> None:
     """What torch loads when an optimiser is made wants a folder that exists; it is not the student's to miss."""
     lines = [
         "import torch",
@@ -405,7 +421,6 @@ def test_an_optimiser_can_be_made(jail: Jail, monkeypatch: pytest.MonkeyPatch) -
         "torch.optim.SGD([weight], lr=0.5).step()",
         "assert weight.item() == 0.5",
     ]
-    monkeypatch.setattr(jail, "limits", Limits())  # loading it takes a second, where nothing else runs
     with jail.fork() as inmate:
         assert [inmate.execute(Step(0, 1, line)) for line in lines] == [[]] * len(lines)
 
@@ -486,7 +501,7 @@ def test_two_jails_side_by_side(jail: Jail) -> None:
     """Ending one leaves the other."""
     with jail.fork() as inmate:
         run(inmate, "def double(x): return 2 * x")
-        with Jail(jail.level, TIGHT) as other, other.fork() as neighbour:
+        with Jail(jail.level, PATIENT) as other, other.fork() as neighbour:
             run(neighbour, "def double(x): return 2 * x")
             assert torch.equal(doubled(neighbour), torch.tensor([2.0, 4.0]))
         assert torch.equal(doubled(inmate), torch.tensor([2.0, 4.0]))
@@ -566,7 +581,7 @@ def test_the_jail_refuses_to_be_less_than_one(monkeypatch: pytest.MonkeyPatch) -
     """If code inside can do what it must not, there is no jail, and the message says what."""
     monkeypatch.setattr(probe, "_FLOW", "def probe(nb): return {'reach the network': 1.0}")
     with pytest.raises(JailUnavailable, match="reach the network"):
-        Jail("portable", TIGHT)
+        Jail("portable", PATIENT)
 
 
 def test_a_machine_that_refuses_namespaces_gets_the_portable_layers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -580,11 +595,11 @@ def test_a_machine_that_refuses_namespaces_gets_the_portable_layers(monkeypatch:
         original(self)
 
     monkeypatch.setattr(Jail, "_start", refusing)
-    with Jail(limits=TIGHT) as jail:
+    with Jail(limits=PATIENT) as jail:
         assert jail.level == "portable"
         assert "unshare" in jail.off["namespaces"]
     with pytest.raises(JailUnavailable, match="unshare"):
-        Jail("full", TIGHT)
+        Jail("full", PATIENT)
 
 
 def test_the_layers_are_told(jail: Jail) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,11 +43,13 @@ def with_bank(monkeypatch: pytest.MonkeyPatch, *cards: Misconception, variants: 
     monkeypatch.setattr(diagnosis, "bank", lambda _: found)
 
 
+SEED = "the same each time|mlp"
+
 CARD = Misconception(id="card", function="dloss", edit=("2 * (v - t)", "(v - t)"), says="says", hint="hint")
 
 
 @pytest.mark.slow(30)
-@pytest.mark.sample(2, "name")
+@pytest.mark.sample(1, "name")
 @pytest.mark.parametrize("name", Course(REPO).assignments)
 def test_the_course_vets(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every assignment of this checkout passes its own gate, and one mistake costs points where it was made alone."""
@@ -148,13 +151,14 @@ def test_a_test_that_idling_passes_is_found(course: Course, mlp: Assignment, mon
     """A claim that holds for a function that does nothing gives points away."""
     real: Callable[[str, str], tuple[Check, ...]] = hidden.checks
 
+    @functools.cache  # what is known of a check is kept with it
     def generous(assignment: str, question: str) -> tuple[Check, ...]:
         free = dataclasses.replace(real(assignment, question)[0], id="test_free", claim=lambda _: None)
         return (*real(assignment, question), free)
 
     monkeypatch.setattr(trial, "checks", generous)
     with seeded(course.seed("mlp")):
-        found = list(vet._idle(mlp, [question for question in mlp.questions if not question.manual]))
+        found = list(vet._idle(mlp, [question for question in mlp.questions if question.id == "sigma"]))
 
     assert not any(finding.holds for finding in found)
     assert "sigma earns" in found[0].detail
@@ -163,12 +167,12 @@ def test_a_test_that_idling_passes_is_found(course: Course, mlp: Assignment, mon
 def test_a_solution_left_in_the_release_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A release that holds a hidden test, a solution or old text doesn't vet, and the command that mends it is told."""
     course = copied_course(tmp_path)
-    found = {finding.what: finding for finding in vet._release(course, course.assignment("mlp"), True)}
+    found = {finding.what: finding for finding in vet._release(course, course.assignment("mlp"), SEED, True)}
     stale: Finding = found["release/ is what source/ makes"]
 
     assert (stale.holds, stale.mend) == (False, "autograder release mlp")
     monkeypatch.setattr(vet.release, "fresh", lambda *_: (REPO / "source" / "mlp" / "mlp.ipynb").read_bytes())
-    leaking = [finding for finding in vet._release(course, course.assignment("mlp"), False) if not finding.holds]
+    leaking = [finding for finding in vet._release(course, course.assignment("mlp"), SEED, False) if not finding.holds]
     assert [finding.what for finding in leaking] == [
         "the release holds no solution and no hidden test",
         "students see no line of an answer, of this lesson or another",
