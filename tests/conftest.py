@@ -46,6 +46,7 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"samples of {config.getoption('day')} (--day); --everything takes the whole ranges and the long tests, too"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the long tests and what is not of the samples; let the longest begin, each group in one process."""
     if not config.getoption("everything"):
