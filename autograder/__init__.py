@@ -11,7 +11,7 @@ _MOVED: dict[str, str] = {
     **dict.fromkeys(("check", "compare", "inputs", "oracle", "diagnose", "grade", "reference", "result"), "judge"),
     **dict.fromkeys(("by_hand", "draws", "retrial", "submission"), "judge"),
     **dict.fromkeys(("batch", "custody", "gradebook"), "run"),
-    **dict.fromkeys(("demo", "mutate", "new", "release", "vet"), "lesson"),
+    **dict.fromkeys(("demo", "mutate", "new", "release", "vet"), "authoring"),
     "student": "jail",
 }
 """Modules that courses may have named, and the room that each has moved to."""

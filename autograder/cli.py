@@ -57,8 +57,8 @@ def demo(
 ) -> None:
     """Release, submit, grade and report a class of made-up students, in a scratch course."""
     from autograder import report
+    from autograder.authoring import demo as made_up
     from autograder.course import find
-    from autograder.lesson import demo as made_up
     from autograder.run import Batch, holds
 
     here = find(course)
@@ -84,9 +84,9 @@ def release(
     course: CourseOption = None,
 ) -> None:
     """Make what students get, after vetting the assignment."""
+    from autograder.authoring import release as released
+    from autograder.authoring import vetting
     from autograder.course import find
-    from autograder.lesson import release as released
-    from autograder.lesson import vetting
 
     here = find(course)
     for name in names or here.assignments:
@@ -179,8 +179,8 @@ def vet(
     course: CourseOption = None,
 ) -> None:
     """Do the tests test? The reference must pass, every known mistake must not."""
+    from autograder.authoring import vetting
     from autograder.course import find
-    from autograder.lesson import vetting
 
     here = find(course)
     for name in names or here.assignments:
@@ -204,8 +204,8 @@ def new(
     course: CourseOption = None,
 ) -> None:
     """Make a new assignment: a small one that vets, to be rewritten piece by piece."""
+    from autograder.authoring import starter as starting
     from autograder.course import find
-    from autograder.lesson import starter as starting
 
     source, tests, released = starting.create(find(course), name)
     print(f"the lesson, to be edited in Jupyter: {_near(source / f'{name}.ipynb')}")

@@ -1,5 +1,5 @@
-"""Where released notebooks find what their last lines call: see :mod:`autograder.platforms.kernel`."""
+"""Where released notebooks find what their last lines call: see :mod:`autograder.platforms.jupyter`."""
 
-from autograder.platforms.kernel import points
+from autograder.platforms.jupyter import points
 
 __all__ = ["points"]

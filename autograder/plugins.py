@@ -1,5 +1,5 @@
-"""Where a course's nbgrader_config.py finds what nbgrader loads: see :mod:`autograder.platforms.plugins`."""
+"""Where a course's nbgrader_config.py finds what nbgrader loads: see :mod:`autograder.platforms.nbgrader`."""
 
-from autograder.platforms.plugins import JailedExecute, NamedStubs, SaveGrades, SaveResult, pack, save_unreadable
+from autograder.platforms.nbgrader import JailedExecute, NamedStubs, SaveGrades, SaveResult, pack, save_unreadable
 
 __all__ = ["JailedExecute", "NamedStubs", "SaveGrades", "SaveResult", "pack", "save_unreadable"]

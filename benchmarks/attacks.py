@@ -30,9 +30,9 @@ from typing import Any
 
 from baselines import CELL_TEST, NAME, PARTS, SIX, count_calls, six, write
 
+from autograder.authoring import filled, release
 from autograder.course import CONFIG, Course, find
 from autograder.judge import source_of
-from autograder.lesson import filled, release
 from tests import attacks
 
 LICENCE = "--this-machine-may-be-destroyed"

@@ -24,10 +24,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autograder.authoring import filled, release
 from autograder.course import CONFIG, Assignment, Course
 from autograder.jail import Flow, LocalStudent
 from autograder.judge import bank, checks, draws, edited, reference, seeded, source_of
-from autograder.lesson import filled, release
 
 SIX = ("sigma", "dsigma", "loss", "dloss", "forward_pass", "backward_pass")
 NAME = "mlp"

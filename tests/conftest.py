@@ -20,13 +20,13 @@ from typing import Any
 
 import pytest
 
+from autograder.authoring import release
 from autograder.course.assignment import Assignment
 from autograder.course.course import CONFIG, Course
 from autograder.judge import draws
 from autograder.judge.grader import Grader
 from autograder.judge.reference import source_of
 from autograder.judge.result import Result
-from autograder.lesson import release
 from autograder.notebook.notebook import Notebook
 
 REPO = Path(__file__).parents[1]

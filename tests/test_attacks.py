@@ -23,11 +23,11 @@ from rich.console import Console
 
 from autograder import report
 from autograder.assignments.mlp.cases import CLASS, DISTINCT, PAIRS, SLIM, SQUARE, VECTORS
+from autograder.authoring import release
 from autograder.course.course import Course
 from autograder.jail.host import Jail, Level
 from autograder.judge.inputs import draw, seeded
 from autograder.judge.reference import source_of
-from autograder.lesson import release
 from autograder.run import custody
 from autograder.run.autograded import MasterCell, Page
 from autograder.run.batch import Batch

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from autograder.authoring.demo import made_up
 from autograder.course.course import Course
-from autograder.lesson.demo import made_up
 from tests.conftest import REPO, autograder, command, copied_course, released
 
 pytestmark = pytest.mark.slow

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from autograder.assignments.mlp.cases import PAIRS
+from autograder.authoring import vetting as vet
 from autograder.course.assignment import Assignment
 from autograder.course.course import Course
 from autograder.judge import diagnosis, draws
 from autograder.judge.bank import Bank, Misconception
 from autograder.judge.inputs import draw, seeded
-from autograder.lesson import vetting as vet
 from tests.conftest import REPO, copied_course
 
 pytestmark = pytest.mark.slow

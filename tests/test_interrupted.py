@@ -16,8 +16,8 @@ import psutil
 import pytest
 from nbgrader.api import Gradebook
 
+from autograder.authoring.demo import made_up
 from autograder.course.course import Course
-from autograder.lesson.demo import made_up
 from tests.conftest import autograder, copied, released
 
 pytestmark = pytest.mark.slow

@@ -13,6 +13,10 @@ from typing import Any
 
 import pytest
 
+from autograder.authoring import leaks, release
+from autograder.authoring import vetting as vet
+from autograder.authoring.leaks import Answers, Given
+from autograder.authoring.mutants import within
 from autograder.course.assignment import Assignment
 from autograder.course.course import Course
 from autograder.errors import CannotGrade
@@ -20,10 +24,6 @@ from autograder.jail.student import LocalStudent
 from autograder.judge.inputs import seeded
 from autograder.judge.reference import source_of
 from autograder.judge.trial import tried
-from autograder.lesson import leaks, release
-from autograder.lesson import vetting as vet
-from autograder.lesson.leaks import Answers, Given
-from autograder.lesson.mutants import within
 from autograder.notebook.definition import Definitions
 from autograder.notebook.notebook import Notebook
 from autograder.notebook.statement import steps

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from nbgrader.api import Gradebook
 
+from autograder.authoring.demo import made_up
 from autograder.course.course import CONFIG, Course
 from autograder.jail.student import Student
 from autograder.judge import check as hidden
 from autograder.judge import trial
-from autograder.lesson.demo import made_up
 from autograder.run import batch
 from tests.conftest import copied, notebook_of, released, shell
 

@@ -16,8 +16,8 @@ import pytest
 from nbclient import NotebookClient
 from nbgrader.nbgraderformat import MetadataValidator
 
+from autograder.authoring import release
 from autograder.course.course import Course, find
-from autograder.lesson import release
 from tests.conftest import REPO, copied_course, released
 
 ASSIGNMENTS = find(REPO).assignments

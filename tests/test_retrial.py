@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from autograder.authoring.demo import filled
 from autograder.course.assignment import Assignment
 from autograder.course.course import Course
 from autograder.course.settings import BackpropKit
@@ -19,15 +20,14 @@ from autograder.jail.session import Session, Step
 from autograder.jail.student import LocalStudent, Opener, trusting
 from autograder.judge import retrial
 from autograder.judge.bank import bank
-from autograder.judge.by_hand import differences, may_lean
 from autograder.judge.grader import Grader, Grading
 from autograder.judge.reference import edited, solutions_of, source_of
 from autograder.judge.result import Result
 from autograder.judge.retrial import AUTOGRAD_OFF, AUTOGRAD_ON
-from autograder.lesson.demo import filled
+from autograder.judge.shortcuts import differences, may_lean
 from autograder.notebook.notebook import Notebook
 from autograder.notebook.statement import Statement
-from autograder.platforms import kernel
+from autograder.platforms import jupyter as kernel
 from tests import retrials
 from tests.conftest import REPO, notebook_of, released
 

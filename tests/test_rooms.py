@@ -15,17 +15,17 @@ from pathlib import Path
 import pytest
 
 import autograder
+from autograder.authoring.demo import filled
+from autograder.authoring.release import generate
 from autograder.course import Course
 from autograder.judge import source_of
-from autograder.lesson.demo import filled
-from autograder.lesson.release import generate
 from autograder.run import Batch
 from tests.conftest import REPO, released
 
 PACKAGE = Path(autograder.__file__).parent
 ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py") if path.parent.name != "assignments")
 
-WAIT = {"autograder.lesson", "autograder.platforms"}
+WAIT = {"autograder.authoring", "autograder.platforms"}
 """Rooms that offer modules: nbgrader alone takes two seconds to import, and only who needs a part waits for it."""
 
 

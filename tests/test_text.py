@@ -11,9 +11,9 @@ import pytest
 
 from autograder.course.assignment import Assignment
 from autograder.jail.student import trusting
-from autograder.judge import by_hand
-from autograder.judge.by_hand import differences, may_lean, reaches_inside, unreadable
+from autograder.judge import shortcuts
 from autograder.judge.result import Result
+from autograder.judge.shortcuts import differences, may_lean, reaches_inside, unreadable
 from autograder.judge.submission import Submission, _installed
 from autograder.notebook import file, statement
 from autograder.notebook.file import UnreadableNotebook, parse
@@ -34,7 +34,7 @@ class Work:
         self._count(monkeypatch, statement._symtable, "symtable", lambda source, *_: len(source))
         self._count(monkeypatch, ast, "iter_child_nodes", lambda _: 1)
         self._count(monkeypatch, ast, "unparse", lambda node: sum(1 for _ in ast.walk(node)))
-        self._count(monkeypatch, by_hand._Looks, "take", lambda _, many: many)
+        self._count(monkeypatch, shortcuts._Looks, "take", lambda _, many: many)
         self._count(monkeypatch, statement._Lines, "_between", lambda _, start, end: end - start)
 
     def _count(self, monkeypatch: pytest.MonkeyPatch, where: Any, name: str, much: Callable[..., int]) -> None:
@@ -56,7 +56,7 @@ class Work:
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     """What counts; nothing is known from before."""
-    for kept in (statement._parsed, statement._transformed, by_hand._read, by_hand._has_quotient):
+    for kept in (statement._parsed, statement._transformed, shortcuts._read, shortcuts._has_quotient):
         monkeypatch.setattr(kept, "_longest", -1)
         monkeypatch.setattr(kept, "_found", type(kept._found)())
     return Work(monkeypatch)
@@ -271,7 +271,7 @@ def test_whatever_an_analysis_ends_in_costs_one_question(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An exception in the reading of one answer is flagged there; the submission is graded."""
-    real = by_hand._leads
+    real = shortcuts._leads
 
     def broken(node: ast.AST, own: Any) -> bool:
         if isinstance(node, ast.Name) and node.id == "unheard_of":

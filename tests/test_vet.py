@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from matplotlib.image import imread
 
+from autograder.authoring import mutants as mutate
+from autograder.authoring import vetting as vet
+from autograder.authoring.vetting import Finding
 from autograder.course.assignment import Assignment
 from autograder.course.course import Course
 from autograder.judge import check as hidden
@@ -18,9 +21,6 @@ from autograder.judge.bank import Bank, Harmless, Misconception, Variant
 from autograder.judge.check import Check
 from autograder.judge.inputs import seeded
 from autograder.judge.reference import source_of
-from autograder.lesson import mutants as mutate
-from autograder.lesson import vetting as vet
-from autograder.lesson.vetting import Finding
 from tests.conftest import REPO, copied_course
 
 pytestmark = pytest.mark.slow

@@ -5,7 +5,7 @@ It runs nothing of a student's and judges nothing.
 
 from autograder.course.assignment import Assignment, Question
 from autograder.course.course import CONFIG, Course, find
-from autograder.course.hidden_tests import HOME, driven, files, flows_text, questions_with_checks
+from autograder.course.locations import HOME, driven, files, flows_text, questions_with_checks
 from autograder.course.settings import BackpropKit
 
 __all__ = [

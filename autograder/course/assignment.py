@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from autograder import notebook
-from autograder.course.hidden_tests import files, questions_with_checks
+from autograder.course.locations import files, questions_with_checks
 from autograder.errors import CannotGrade
 
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from autograder.course import Assignment, BackpropKit, Question, driven
 from autograder.jail import Reader, Step, Student, StudentError, StudentStopped
-from autograder.judge import by_hand, retrial
+from autograder.judge import retrial, shortcuts
 from autograder.judge.answers import Answers, Recorder
 from autograder.judge.check import checks
 from autograder.judge.comparison import Mismatch
@@ -204,13 +204,13 @@ class Trial:
         if not verdict.points or not _is_by_hand(self.assignment, self.question, current_seed()):
             return verdict
         names = " and ".join(self.question.names)
-        if self.sources is not None and (why := by_hand.unreadable(self.sources, self.assignment.names)):
+        if self.sources is not None and (why := shortcuts.unreadable(self.sources, self.assignment.names)):
             leans, kept = f"{names} can't be read, and is asked for by hand: {why}", 0.0
-        elif self.sources is not None and by_hand.differences(self.sources, self.assignment.names):
+        elif self.sources is not None and shortcuts.differences(self.sources, self.assignment.names):
             leans, kept = f"{names} takes differences of function values where a derivative is asked for", 0.0
-        elif self.sources is not None and by_hand.reaches_inside(self.sources):
+        elif self.sources is not None and shortcuts.reaches_inside(self.sources):
             leans, kept = f"{names} reaches into torch's inner parts, and is asked for by hand", 0.0
-        elif policy == "require" or self.sources is None or by_hand.may_lean(self.sources):
+        elif policy == "require" or self.sources is None or shortcuts.may_lean(self.sources):
             first = [*retrial.AUTOGRAD_OFF, *helped.given]
             with student.given(first, retrial.AUTOGRAD_ON, helped.without) as other:
                 again, _ = self._tried(other)

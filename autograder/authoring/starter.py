@@ -7,9 +7,9 @@ import keyword
 import re
 from pathlib import Path
 
+from autograder.authoring import release
 from autograder.course import HOME, Course
 from autograder.errors import UsageError
-from autograder.lesson import release
 
 TEMPLATE = Path(__file__).parent / "template"
 

@@ -15,6 +15,8 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from autograder.authoring import leaks, release
+from autograder.authoring.mutants import Mutant, mutants, within
 from autograder.course import Assignment, Course, Question, questions_with_checks
 from autograder.errors import CannotGrade, KitError
 from autograder.jail import StudentError
@@ -34,8 +36,6 @@ from autograder.judge import (
     source_of,
 )
 from autograder.judge import Question as Verdict
-from autograder.lesson import leaks, release
-from autograder.lesson.mutants import Mutant, mutants, within
 from autograder.notebook import Notebook, parse
 
 

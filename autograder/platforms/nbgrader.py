@@ -14,8 +14,8 @@ from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor, SaveAutoGrades
 
 from autograder import course
+from autograder.authoring import release
 from autograder.judge import draws
-from autograder.lesson import release
 from autograder.run import Book, Job, Page, Worker
 
 _DEFINED = re.compile(r"^(?:def|class) (\w+)", re.MULTILINE)

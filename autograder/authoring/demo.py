@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autograder.authoring import release
 from autograder.course import CONFIG, Assignment, Course
 from autograder.errors import UsageError
 from autograder.judge import Misconception, bank, edited, source_of
-from autograder.lesson import release
 
 MARK = ".made-by-autograder-demo"
 """Lies in a demo's folder: only such a folder is ever replaced."""

@@ -2,7 +2,7 @@
 
 A line is an answer if a solution of some lesson of the course has it, and it is more than one operation: with one, only
 a function is named, and what goes in is the answer. A whole function is one with a single operation, too.
-Lines are compared by what they compute, see :mod:`autograder.lesson.lines`. Nothing is run.
+Lines are compared by what they compute, see :mod:`autograder.authoring.lines`. Nothing is run.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from autograder.authoring.lines import Line, blocks, formulas, is_answer, lines_of, statements, wrapped, written_out
 from autograder.course import HOME, Course
 from autograder.errors import CannotGrade
-from autograder.lesson.lines import Line, blocks, formulas, is_answer, lines_of, statements, wrapped, written_out
 from autograder.notebook import Cell, Notebook
 
 
