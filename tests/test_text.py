@@ -228,7 +228,7 @@ def test_what_cannot_be_read_is_a_question_for_a_person(kind: str) -> None:
 
     for source in longest:
         if why := unreadable([source], GRADED):
-            assert may_lean([source]) or len(source) < by_hand.LARGEST
+            assert may_lean([source]) or len(source) < shortcuts.LARGEST
             assert differences([source], GRADED)
             assert why.split(";")[0] in {
                 "it is nested too deeply",
@@ -278,7 +278,7 @@ def test_whatever_an_analysis_ends_in_costs_one_question(
             raise error("made up")
         return real(node, own)
 
-    monkeypatch.setattr(by_hand, "_leads", broken)
+    monkeypatch.setattr(shortcuts, "_leads", broken)
     result = graded(answering(right, dsigma=nasty.dsigma(f"    unheard_of = '{error.__name__}'\n")))
 
     assert (result.status, result.score) == ("graded", 12)
