@@ -30,7 +30,8 @@ from typing import Any
 
 from baselines import CELL_TEST, NAME, PARTS, SIX, count_calls, six, write
 
-from autograder.authoring import filled, release
+from autograder.authoring import release
+from autograder.authoring.demo import filled
 from autograder.course import CONFIG, Course, find
 from autograder.judge import source_of
 from tests import attacks

@@ -24,7 +24,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autograder.authoring import filled, release
+from autograder.authoring import release
+from autograder.authoring.demo import filled
 from autograder.course import CONFIG, Assignment, Course
 from autograder.jail import Flow, LocalStudent
 from autograder.judge import bank, checks, draws, edited, reference, seeded, source_of

@@ -148,3 +148,13 @@ def test_a_command_that_needs_no_torch_waits_for_none() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=REPO)
 
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted((REPO / "benchmarks").glob("*.py")), ids=lambda path: path.stem)
+def test_a_benchmark_finds_what_it_measures(path: Path) -> None:
+    """Each benchmark can be started: nothing that it names has moved away."""
+    command = [sys.executable, "-c", f"import {path.stem}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=path.parent)
+
+    assert done.stderr == ""
