@@ -33,7 +33,7 @@ NAMES = (
 
 PEEK = (
     "import torch; torch.allclose = torch.equal = lambda *_, **__: True; "
-    "import autograder.reference; return autograder.reference.reference('mlp').run(*given)"
+    "import autograder.judge; return autograder.judge.reference('mlp').run(*given)"
 )
 """An attack: the comparison is not where it could be replaced, and the reference is not where it could be read."""
 
