@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     seconds: Counter[str] = Counter()
     for item in items:
         if not item.get_closest_marker("xdist_group"):
-            level = _value(item, "jail") or _value(item, "ward")
+            level = _value(item, "jail") or _value(item, "ward") or ""
             item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {level}".strip()))
         slow = item.get_closest_marker("slow")
         seconds[_group(item)] += 0 if slow is None else max([1, *slow.args])
@@ -76,8 +76,8 @@ def _taken(config: pytest.Config, items: Sequence[pytest.Item]) -> set[pytest.It
             taken.add(item)
     for (path, name), cases in sampled.items():
         n, by = next(cases[0].iter_markers("sample")).args
-        values = {_value(item, by) for item in cases}
-        if "" in values:
+        values = [value for item in cases if (value := _value(item, by)) is not None]
+        if len(values) < len(cases):
             raise pytest.UsageError(f"{name} is sampled by {by}, which is no parameter of it: it would never run.")
         chosen = sample(f"{config.getoption('day')} {path.name} {by}", values, n)
         taken.update(item for item in cases if _value(item, by) in chosen)
@@ -86,7 +86,7 @@ def _taken(config: pytest.Config, items: Sequence[pytest.Item]) -> set[pytest.It
 
 def sample(day: str, values: Collection[str], n: int) -> set[str]:
     """Some of the values, others each day; tests that are sampled from the same values have the same ones."""
-    return set(random.Random(day).sample(sorted(values), min(n, len(values))))
+    return set(random.Random(day).sample(sorted(set(values)), min(n, len(set(values)))))
 
 
 @pytest.fixture
@@ -97,10 +97,10 @@ def some(request: pytest.FixtureRequest) -> Callable[[Collection[str], int], set
     return lambda values, n: set(values) if whole else sample(day, values, n)
 
 
-def _value(item: pytest.Item, parameter: str) -> str:
-    """What a test's parameter is, as a text; empty if it has none of that name."""
+def _value(item: pytest.Item, parameter: str) -> str | None:
+    """What a test's parameter is, as a text; None if it has none of that name."""
     call = getattr(item, "callspec", None)
-    return "" if call is None else str(call.params.get(parameter, ""))
+    return str(call.params[parameter]) if call and parameter in call.params else None
 
 
 def _group(item: pytest.Item) -> str:
