@@ -50,9 +50,9 @@ def pytest_report_header(config: pytest.Config) -> str:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the long tests and what is not of the samples; let the longest begin, each group in one process."""
     if not config.getoption("everything"):
-        taken = _taken(config, items)
-        config.hook.pytest_deselected(items=[item for item in items if item not in taken])
-        items[:] = [item for item in items if item in taken]
+        everything, items[:] = items[:], taken(config, items)
+        kept = set(items)
+        config.hook.pytest_deselected(items=[item for item in everything if item not in kept])
     seconds: Counter[str] = Counter()
     for item in items:
         if not item.get_closest_marker("xdist_group"):
@@ -63,25 +63,38 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: -seconds[_group(item)])
 
 
-def _taken(config: pytest.Config, items: Sequence[pytest.Item]) -> set[pytest.Item]:
-    """Those that `make test` runs: of a test that is marked `sample(n, by)`, n values of one parameter."""
-    taken: set[pytest.Item] = set()
-    sampled: defaultdict[tuple[Path, str], list[pytest.Item]] = defaultdict(list)
+def taken(config: pytest.Config, items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """Those that `make test` runs: of a test that is marked `sample(n, by)`, n values of one parameter.
+
+    Raises:
+        pytest.UsageError: if a test has no such parameter.
+    """
+    ranges: defaultdict[tuple[Path, str], list[str]] = defaultdict(list)
+
+    def of(item: pytest.Item) -> tuple[Path, str]:
+        return item.path, item.name.partition("[")[0]
+
     for item in items:
-        if item.get_closest_marker("everything"):
-            continue
-        if item.get_closest_marker("sample"):
-            sampled[item.path, item.name.partition("[")[0]].append(item)
-        else:
-            taken.add(item)
-    for (path, name), cases in sampled.items():
-        n, by = next(cases[0].iter_markers("sample")).args
-        values = [value for item in cases if (value := _value(item, by)) is not None]
-        if len(values) < len(cases):
-            raise pytest.UsageError(f"{name} is sampled by {by}, which is no parameter of it: it would never run.")
-        chosen = sample(f"{config.getoption('day')} {path.name} {by}", values, n)
-        taken.update(item for item in cases if _value(item, by) in chosen)
-    return taken
+        if mark := item.get_closest_marker("sample"):
+            value = _value(item, mark.args[1])
+            if value is None:
+                raise pytest.UsageError(
+                    f"{of(item)[1]} is sampled by {mark.args[1]}, which is no parameter of it: it would never run."
+                )
+            ranges[of(item)].append(value)
+
+    kept: list[pytest.Item] = []
+    chosen: dict[tuple[Path, str], set[str]] = {}
+    for item in items:
+        if mark := item.get_closest_marker("sample"):
+            n, by = mark.args
+            if of(item) not in chosen:
+                chosen[of(item)] = sample(f"{config.getoption('day')} {item.path.name} {by}", ranges[of(item)], n)
+            if _value(item, by) not in chosen[of(item)]:
+                continue
+        if not item.get_closest_marker("everything"):
+            kept.append(item)
+    return kept
 
 
 def sample(day: str, values: Collection[str], n: int) -> set[str]:
