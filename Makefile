@@ -10,14 +10,14 @@ READY := .venv/.ready
 demo: $(READY)  ## release, submit, grade and report a class of made-up students
 	@$(BIN)/autograder demo
 
-test: lint  ## everything that CI runs: lint, types, imports, then all tests
+test: lint  ## everything that CI runs: lint, types, imports, then all tests, of wide ranges the day's samples
 	@$(BIN)/python -m pytest --numprocesses 2
 
 everything: lint  ## before a release: whole ranges in place of samples, and the long tests; an hour or more
 	@$(BIN)/python -m pytest --numprocesses 2 --everything
 
 quick: $(READY)  ## the tests that start no kernel, jail or other process: under a minute
-	@$(BIN)/python -m pytest -m "not slow" -q
+	@$(BIN)/python -m pytest --numprocesses 2 -m "not slow" -q
 
 lint: $(READY)  ## format, lint, types, direction of imports, docstrings, spelling
 	@$(BIN)/ruff format --check --quiet .

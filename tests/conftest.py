@@ -50,43 +50,56 @@ def pytest_report_header(config: pytest.Config) -> str:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the long tests and what is not of the samples; let the longest begin, each group in one process."""
     if not config.getoption("everything"):
-        taken = _taken(config, items)
-        config.hook.pytest_deselected(items=[item for item in items if item not in taken])
-        items[:] = [item for item in items if item in taken]
+        everything, items[:] = items[:], taken(config, items)
+        kept = set(items)
+        config.hook.pytest_deselected(items=[item for item in everything if item not in kept])
     seconds: Counter[str] = Counter()
     for item in items:
         if not item.get_closest_marker("xdist_group"):
-            level = _value(item, "jail") or _value(item, "ward")
+            level = _value(item, "jail") or _value(item, "ward") or ""
             item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {level}".strip()))
         slow = item.get_closest_marker("slow")
         seconds[_group(item)] += 0 if slow is None else max([1, *slow.args])
     items.sort(key=lambda item: -seconds[_group(item)])
 
 
-def _taken(config: pytest.Config, items: Sequence[pytest.Item]) -> set[pytest.Item]:
-    """Those that `make test` runs: of a test that is marked `sample(n, by)`, n values of one parameter."""
-    taken: set[pytest.Item] = set()
-    sampled: defaultdict[tuple[Path, str], list[pytest.Item]] = defaultdict(list)
+def taken(config: pytest.Config, items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """Those that `make test` runs: of a test that is marked `sample(n, by)`, n values of one parameter.
+
+    Raises:
+        pytest.UsageError: if a test has no such parameter.
+    """
+    ranges: defaultdict[tuple[Path, str], list[str]] = defaultdict(list)
+
+    def of(item: pytest.Item) -> tuple[Path, str]:
+        return item.path, item.name.partition("[")[0]
+
     for item in items:
-        if item.get_closest_marker("everything"):
-            continue
-        if item.get_closest_marker("sample"):
-            sampled[item.path, item.name.partition("[")[0]].append(item)
-        else:
-            taken.add(item)
-    for (path, name), cases in sampled.items():
-        n, by = next(cases[0].iter_markers("sample")).args
-        values = {_value(item, by) for item in cases}
-        if "" in values:
-            raise pytest.UsageError(f"{name} is sampled by {by}, which is no parameter of it: it would never run.")
-        chosen = sample(f"{config.getoption('day')} {path.name} {by}", values, n)
-        taken.update(item for item in cases if _value(item, by) in chosen)
-    return taken
+        if mark := item.get_closest_marker("sample"):
+            value = _value(item, mark.args[1])
+            if value is None:
+                raise pytest.UsageError(
+                    f"{of(item)[1]} is sampled by {mark.args[1]}, which is no parameter of it: it would never run."
+                )
+            ranges[of(item)].append(value)
+
+    kept: list[pytest.Item] = []
+    chosen: dict[tuple[Path, str], set[str]] = {}
+    for item in items:
+        if mark := item.get_closest_marker("sample"):
+            n, by = mark.args
+            if of(item) not in chosen:
+                chosen[of(item)] = sample(f"{config.getoption('day')} {item.path.name} {by}", ranges[of(item)], n)
+            if _value(item, by) not in chosen[of(item)]:
+                continue
+        if not item.get_closest_marker("everything"):
+            kept.append(item)
+    return kept
 
 
 def sample(day: str, values: Collection[str], n: int) -> set[str]:
     """Some of the values, others each day; tests that are sampled from the same values have the same ones."""
-    return set(random.Random(day).sample(sorted(values), min(n, len(values))))
+    return set(random.Random(day).sample(sorted(set(values)), min(n, len(set(values)))))
 
 
 @pytest.fixture
@@ -97,10 +110,10 @@ def some(request: pytest.FixtureRequest) -> Callable[[Collection[str], int], set
     return lambda values, n: set(values) if whole else sample(day, values, n)
 
 
-def _value(item: pytest.Item, parameter: str) -> str:
-    """What a test's parameter is, as a text; empty if it has none of that name."""
+def _value(item: pytest.Item, parameter: str) -> str | None:
+    """What a test's parameter is, as a text; None if it has none of that name."""
     call = getattr(item, "callspec", None)
-    return "" if call is None else str(call.params.get(parameter, ""))
+    return str(call.params[parameter]) if call and parameter in call.params else None
 
 
 def _group(item: pytest.Item) -> str:

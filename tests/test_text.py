@@ -77,6 +77,7 @@ def read_through(content: dict[str, Any], mlp: Assignment) -> Submission:
 SMALL = 4_000
 
 
+@pytest.mark.sample(8, "kind")
 @pytest.mark.parametrize("kind", nasty.CELLS)
 def test_reading_a_cell_takes_work_in_proportion_to_its_length(kind: str, work: Work, mlp: Assignment) -> None:
     """Four times the text is at most about four times the work, and never much for one character."""
@@ -90,6 +91,7 @@ def test_reading_a_cell_takes_work_in_proportion_to_its_length(kind: str, work: 
     assert large <= 60 * 4 * SMALL
 
 
+@pytest.mark.sample(8, "kind")
 @pytest.mark.parametrize("kind", nasty.ANSWERS)
 def test_following_names_takes_work_in_proportion_to_the_length(kind: str, work: Work) -> None:
     """However names are given to each other, a function is followed in bounded work for each of its characters."""
@@ -209,6 +211,7 @@ def test_an_answer_beyond_a_bound_is_told_to_its_author(
     assert result.question("loss").points == 1
 
 
+@pytest.mark.sample(8, "kind")
 @pytest.mark.parametrize("kind", nasty.CELLS)
 def test_beside_nasty_cells_an_answer_is_judged(
     kind: str, right: Mapping[str, str], graded: Callable[[Mapping[str, Any]], Result]
@@ -221,6 +224,7 @@ def test_beside_nasty_cells_an_answer_is_judged(
     assert (result.status, result.score) == ("graded", 12)
 
 
+@pytest.mark.sample(8, "kind")
 @pytest.mark.parametrize("kind", nasty.ANSWERS)
 def test_what_cannot_be_read_is_a_question_for_a_person(kind: str) -> None:
     """The longest texts are answered: as they are, or by a sentence why they can't be."""
