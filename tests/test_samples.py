@@ -53,5 +53,5 @@ def test_a_long_test_waits_for_everything() -> None:
 
 def test_a_sample_by_a_parameter_that_is_not_there_is_refused() -> None:
     """It would leave the test out each day, and nobody would know."""
-    with pytest.raises(pytest.UsageError, match="first is sampled by nome, which is no parameter of it"):
-        taken(CONFIG, [item("first", pytest.mark.sample(2, "nome"), name="a")])
+    with pytest.raises(pytest.UsageError, match="first is sampled by nobody, which is no parameter of it"):
+        taken(CONFIG, [item("first", pytest.mark.sample(2, "nobody"), name="a")])
