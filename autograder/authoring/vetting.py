@@ -38,6 +38,9 @@ from autograder.judge import (
 from autograder.judge import Question as Verdict
 from autograder.notebook import Notebook, parse
 
+ROOM = 0.5
+"""How far from the right values a right variant may be, the tolerance being 1."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -283,7 +286,7 @@ def _variants(assignment: Assignment, report: Report) -> Iterator[Finding]:
     yield Finding("every right variant keeps full marks", not lost, ", ".join(lost), where)
     report.spread = max(shares, default=0.0)
     what = "right variants stay within half of the tolerances"
-    yield Finding(what, report.spread <= draws.ROOM, f"{report.spread:.2f} of the edge", "autograder/compare.py")
+    yield Finding(what, report.spread <= ROOM, f"{report.spread:.2f} of the edge", "autograder/compare.py")
 
 
 def _mutants(assignment: Assignment, questions: list[Question], report: Report) -> Iterator[Finding]:
