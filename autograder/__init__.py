@@ -8,7 +8,7 @@ import sys
 __version__ = "0.2.0"
 
 _MOVED: dict[str, str] = {
-    **dict.fromkeys(("check", "compare", "inputs", "oracle", "diagnose", "grade", "reference", "result"), "judge"),
+    **dict.fromkeys(("check", "compare", "inputs", "oracle", "diagnose", "grade", "reference"), "judge"),
     **dict.fromkeys(("by_hand", "draws", "retrial", "submission"), "judge"),
     **dict.fromkeys(("batch", "custody", "gradebook"), "run"),
     **dict.fromkeys(("demo", "mutate", "new", "release", "vet"), "authoring"),

@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 from autograder.course import find
-from autograder.judge import Grader, Result, draws
+from autograder.judge import Grader, draws
+from autograder.result import Result
 from autograder.run import held
 
 

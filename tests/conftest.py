@@ -26,8 +26,8 @@ from autograder.course.course import CONFIG, Course
 from autograder.judge import draws
 from autograder.judge.grader import Grader
 from autograder.judge.reference import source_of
-from autograder.judge.result import Result
 from autograder.notebook.notebook import Notebook
+from autograder.result import Result
 
 REPO = Path(__file__).parents[1]
 

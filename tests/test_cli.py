@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from autograder.course.course import Course
-from autograder.judge.result import Result
+from autograder.result import Result
 from tests.conftest import REPO, answering, autograder, command, copied, copied_course, notebook_of
 
 

@@ -18,7 +18,7 @@ from tests.conftest import REPO, copied_course
 
 pytestmark = pytest.mark.slow
 
-SAMPLE = 3
+SAMPLE = 5
 """Secrets that each lesson is tried with; `benchmarks/draws.py` tries two hundred."""
 
 ALIKE = "loss: loss-largest-only and loss-first-only are the same"

@@ -25,9 +25,9 @@ from autograder.judge.check import Check
 from autograder.judge.grader import Grader
 from autograder.judge.inputs import seeded
 from autograder.judge.reference import edited, mistaken, reference, replaced
-from autograder.judge.result import Question, Result
 from autograder.judge.trial import judge, judge_all
 from autograder.notebook.notebook import Notebook
+from autograder.result import Question, Result
 from tests.conftest import REPO, answering, notebook_of, released
 
 Grade = Callable[[Mapping[str, Any]], Result]

@@ -22,12 +22,12 @@ from autograder.judge import retrial
 from autograder.judge.bank import bank
 from autograder.judge.grader import Grader, Grading
 from autograder.judge.reference import edited, solutions_of, source_of
-from autograder.judge.result import Result
 from autograder.judge.retrial import AUTOGRAD_OFF, AUTOGRAD_ON
 from autograder.judge.shortcuts import differences, may_lean
 from autograder.notebook.notebook import Notebook
 from autograder.notebook.statement import Statement
 from autograder.platforms import jupyter as kernel
+from autograder.result import Result
 from tests import retrials
 from tests.conftest import REPO, notebook_of, released
 

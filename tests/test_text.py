@@ -12,13 +12,13 @@ import pytest
 from autograder.course.assignment import Assignment
 from autograder.jail.student import trusting
 from autograder.judge import shortcuts
-from autograder.judge.result import Result
 from autograder.judge.shortcuts import differences, may_lean, reaches_inside, unreadable
 from autograder.judge.submission import Submission, _installed
 from autograder.notebook import file, statement
 from autograder.notebook.file import UnreadableNotebook, parse
 from autograder.notebook.notebook import Notebook
 from autograder.notebook.text import DEEPEST, Kept, Unreadable, nodes
+from autograder.result import Result
 from tests import nasty
 from tests.conftest import answering, notebook_of
 

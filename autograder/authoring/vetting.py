@@ -35,8 +35,8 @@ from autograder.judge import (
     seeded,
     source_of,
 )
-from autograder.judge import Question as Verdict
 from autograder.notebook import Notebook, parse
+from autograder.result import Question as Verdict
 
 ROOM = 0.5
 """How far from the right values a right variant may be, the tolerance being 1."""

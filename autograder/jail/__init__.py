@@ -8,7 +8,6 @@ from autograder.jail.jailed import JailedStudent, Jailer
 from autograder.jail.session import CellFault, Fault, Session, Step
 from autograder.jail.student import (
     Flow,
-    JailLevel,
     LocalStudent,
     Opener,
     Output,
@@ -27,7 +26,6 @@ __all__ = [
     "Flow",
     "Foreign",
     "Jail",
-    "JailLevel",
     "JailUnavailable",
     "JailedStudent",
     "Jailer",

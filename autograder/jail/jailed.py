@@ -14,7 +14,6 @@ from autograder.jail.host import Inmate, Jail, Killed, TimedOut
 from autograder.jail.session import CellFault, Fault, Raised, Step
 from autograder.jail.student import (
     Flow,
-    JailLevel,
     Output,
     Reader,
     Student,
@@ -25,6 +24,7 @@ from autograder.jail.student import (
     flows_source,
 )
 from autograder.jail.wire import Value, WireError
+from autograder.result import JailLevel
 
 
 class JailedStudent:

@@ -13,13 +13,11 @@ import torch
 
 from autograder.jail.session import CellFault, Fault, Raised, Session, Step
 from autograder.jail.wire import Value
+from autograder.result import JailLevel
 
 Flow = Callable[..., dict[str, Any]]
 """A short public function `flow(nb, **tensors) -> dict` that drives a notebook and hands back raw results."""
 
-
-JailLevel = Literal["full", "portable", "none"]
-"""How a student's code is held: by all layers, by those that any machine has, or by none."""
 
 Output = dict[str, Any]
 """What a cell printed or drew, as notebooks keep it."""

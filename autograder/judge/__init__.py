@@ -11,29 +11,23 @@ from autograder.judge.diagnosis import diagnose
 from autograder.judge.grader import Grader, Grading
 from autograder.judge.inputs import Normal, Spec, Tensors, digest, draw, once, seeded
 from autograder.judge.reference import edited, mistaken, reference, replaced, source_of
-from autograder.judge.result import FOLLOWED, Diagnosis, Question, Record, Result
 from autograder.judge.sentences import explain
 from autograder.judge.submission import Submission
 from autograder.judge.tolerance import same_values
 from autograder.judge.trial import Trial, judge, judge_all
 
 __all__ = [
-    "FOLLOWED",
     "Answers",
     "Bank",
     "Check",
     "Claim",
-    "Diagnosis",
     "Grader",
     "Grading",
     "Harmless",
     "Misconception",
     "Mismatch",
     "Normal",
-    "Question",
-    "Record",
     "Recorder",
-    "Result",
     "Spec",
     "Submission",
     "Tensors",

@@ -26,7 +26,7 @@ from autograder.judge.bank import Misconception, bank
 from autograder.judge.check import Check
 from autograder.judge.inputs import current_seed
 from autograder.judge.reference import edited, mistaken, reference
-from autograder.judge.result import Diagnosis
+from autograder.result import Diagnosis
 
 TRIED = 100
 """Pairs of mistakes that are tried in full, where a single check can't tell them apart."""

@@ -12,11 +12,11 @@ from autograder import notebook
 from autograder.course import Assignment, BackpropKit, flows_text
 from autograder.jail import Opener, Output, trusting
 from autograder.judge.inputs import digest, seeded
-from autograder.judge.result import Question as Verdict
-from autograder.judge.result import Result
 from autograder.judge.submission import Submission
 from autograder.judge.trial import Trial
 from autograder.notebook import Notebook, UnreadableNotebook
+from autograder.result import Question as Verdict
+from autograder.result import Result
 
 log = logging.getLogger(__name__)
 

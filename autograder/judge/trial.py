@@ -18,11 +18,11 @@ from autograder.judge.comparison import Mismatch
 from autograder.judge.diagnosis import diagnose
 from autograder.judge.inputs import current_seed
 from autograder.judge.reference import reference, solutions_of
-from autograder.judge.result import Question as Verdict
-from autograder.judge.result import QuestionStatus
-from autograder.judge.result import Test as Claimed
 from autograder.judge.sentences import explain
 from autograder.notebook import Definitions, Statement
+from autograder.result import Question as Verdict
+from autograder.result import QuestionStatus
+from autograder.result import Test as Claimed
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,6 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from autograder.judge import FOLLOWED, Question, Result
 from autograder.report import plots
 from autograder.report.tally import ClassTally, tally
 from autograder.report.words import (
@@ -35,6 +34,7 @@ from autograder.report.words import (
     standing,
     visible,
 )
+from autograder.result import FOLLOWED, Question, Result
 
 SIGNS = {"no_answer": "\N{EN DASH}", "manual": "✎", "ungraded": "?"}
 """What stands in the table where there are no points."""

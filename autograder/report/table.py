@@ -13,9 +13,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from autograder.judge import FOLLOWED, Question, Result
 from autograder.report.tally import ClassTally, tally
 from autograder.report.words import called, headline, kind, listed, number, one_line, points, remark, standing
+from autograder.result import FOLLOWED, Question, Result
 
 _STYLES = {
     "full": "green",

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autograder.judge import Diagnosis, Question, Result
 from autograder.report.words import kind
+from autograder.result import Diagnosis, Question, Result
 
 
 @dataclass(frozen=True)

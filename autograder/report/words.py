@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from autograder.judge import Question, Result
+from autograder.result import Question, Result
 
 KINDS = {
     "full": "full marks",

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograder.course import Assignment
-from autograder.judge import Grading, Question, Result
+from autograder.judge import Grading
 from autograder.notebook import Notebook
+from autograder.result import Question, Result
 
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 

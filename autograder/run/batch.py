@@ -20,8 +20,9 @@ import torch
 
 from autograder import __version__
 from autograder.course import Course
-from autograder.judge import Grader, Result, digest, draws
+from autograder.judge import Grader, digest, draws
 from autograder.notebook import LARGEST, UnreadableNotebook, contents
+from autograder.result import Result
 from autograder.run.autograded import MasterCell, Page, page
 from autograder.run.gradebook import Book
 from autograder.run.records import Stored, store, stored

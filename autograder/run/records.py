@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from autograder.course import Course
 from autograder.errors import CannotGrade
-from autograder.judge import Record, Result
+from autograder.result import Record, Result
 
 
 class Stored(Record):

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from autograder.jail import JailLevel
+JailLevel = Literal["full", "portable", "none"]
+"""How a student's code is held: by all layers, by those that any machine has, or by none."""
 
 QuestionStatus = Literal["graded", "no_answer", "timeout", "killed", "manual", "grader_error"]
 SubmissionStatus = Literal["graded", "not_this_assignment", "unreadable", "grader_error"]
