@@ -204,7 +204,7 @@ def test_the_wrong_notebook_has_no_points_and_the_honest_one_has_all(ward: Ward)
     assert (ward.before.result.score, ward.before.result.max_score) == (12, 12)
 
 
-@pytest.mark.sample(16, "name")
+@pytest.mark.sample(12, "name")
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_gains_no_point(ward: Ward, name: str) -> None:
     """No function that is wrong gets points, and none becomes a fault of the grader."""
@@ -218,7 +218,7 @@ def test_an_attack_gains_no_point(ward: Ward, name: str) -> None:
     assert {value["data"]["text/plain"] for value in values} <= {"0.0"}
 
 
-@pytest.mark.sample(16, "name")
+@pytest.mark.sample(12, "name")
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_learns_nothing(ward: Ward, name: str) -> None:
     """It opens nothing of the course's, reaches nobody, and hands out neither a secret nor a hidden input."""
@@ -232,7 +232,7 @@ def test_an_attack_learns_nothing(ward: Ward, name: str) -> None:
     assert outcome.touched == set()
 
 
-@pytest.mark.sample(16, "name")
+@pytest.mark.sample(12, "name")
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_harms_nobody(ward: Ward, name: str) -> None:
     """The notebook that the same worker grades next has the same record as before, and no process is left."""
@@ -254,7 +254,7 @@ def test_a_student_finds_nothing_of_the_one_before(ward: Ward, name: str) -> Non
     assert "WON" not in json.dumps([outputs(page) for page in found])
 
 
-@pytest.mark.sample(16, "name")
+@pytest.mark.sample(12, "name")
 @pytest.mark.parametrize("name", ATTACKS)
 def test_an_attack_shows_nothing_but_text(ward: Ward, name: str) -> None:
     """What reaches a terminal, a page or the autograded notebook can neither steer nor run there."""

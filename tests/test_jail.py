@@ -145,7 +145,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.sample(24, "name")
+@pytest.mark.sample(18, "name")
 @pytest.mark.parametrize("name", CELLS)
 def test_an_attack_is_contained(jail: Jail, name: str, secret: Path, port: int) -> None:
     """It wins nothing, harms nothing of the host's, leaves no process, and the next notebook is graded."""
