@@ -111,6 +111,9 @@ class Result(Record):
     """A digest of the hidden inputs' seed: equal digests, equal inputs."""
     seconds: float = 0.0
     flags: tuple[Words, ...] = ()
+    """What a person should look at."""
+    mended: tuple[Words, ...] = ()
+    """What stood in the way of the answers, and was put right or stood in for before judging; costs nothing."""
     questions: tuple[Question, ...] = ()
 
     @model_validator(mode="after")
