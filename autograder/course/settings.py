@@ -37,6 +37,11 @@ class BackpropKit(Configurable):  # type: ignore[misc]  # traitlets is read with
     notebook_s = Float(120.0, help="Seconds that running a notebook's cells may take in all.").tag(
         config=True, judges=True
     )
+    submission_s = Float(
+        300.0,
+        help="Seconds that a submission may take in all: reading it, running it, judging it, naming its mistakes. "
+        "What was judged by then keeps its points, the rest waits for a person, and the next submission is graded.",
+    ).tag(config=True, judges=True)
     memory_mib = Integer(1024, help="Memory that a notebook may take, beyond its libraries.").tag(
         config=True, judges=True
     )

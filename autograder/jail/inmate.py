@@ -18,6 +18,7 @@ from typing import Protocol, TypeVar
 
 import torch
 
+from autograder.budget import UNLIMITED, Budget
 from autograder.errors import KitError
 from autograder.jail import codec
 from autograder.jail.session import CellFault, Raised, Step
@@ -94,6 +95,8 @@ class Inmate:
         self._alive = True
         self._called = False
         keeper.inmates.add(self)
+        self.budget: Budget = UNLIMITED
+        """What is left for all that is asked of it."""
         self.printed: dict[int, str] = {}
         """What each cell has printed, by its index: nothing after the first call is kept."""
 
@@ -170,6 +173,7 @@ class Inmate:
     def _ask(self, kind: Kind | None, body: list[Bytes], seconds: float, *expected: Kind) -> Frame:
         if not self._alive:
             raise Killed(None)
+        seconds = min(seconds, self.budget.left())
         deadline = time.monotonic() + seconds
         try:
             if kind is not None:

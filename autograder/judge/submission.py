@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from autograder import notebook
+from autograder.budget import UNLIMITED, Budget
 from autograder.course import Assignment, Question
 from autograder.jail import Opener, Output, Reader
 from autograder.judge.sentences import explain
@@ -28,11 +29,19 @@ class Submission:
     One student answers for all questions, unless a later redefinition would spoil an earlier question.
     """
 
-    def __init__(self, found: Notebook, assignment: Assignment, opener: Opener, run_all: bool = False) -> None:
+    def __init__(
+        self,
+        found: Notebook,
+        assignment: Assignment,
+        opener: Opener,
+        run_all: bool = False,
+        budget: Budget = UNLIMITED,
+    ) -> None:
         self.notebook = found
         self.definitions = Definitions(found, assignment.definitions, assignment.names)
         self._assignment = assignment
         self._opener = opener
+        self._budget = budget
         questions = [question for question in assignment.questions if not question.manual]
         self._graded_cells = {q.id: cell.index for q in assignment.questions if (cell := found.cell_of(q.id))}
         self._needed = {q.id: self.definitions.needed(q.names, self._graded_cells.get(q.id)) for q in questions}
@@ -40,6 +49,7 @@ class Submission:
         if run_all:
             together |= {s.position: s for s in self._everything()}
         self._together = [together[position] for position in sorted(together)]
+        self._opened: list[Reader] = []
         self._shared: Reader | None = None
         self._own: dict[str, Reader] = {}
 
@@ -117,7 +127,7 @@ class Submission:
 
     def close(self) -> None:
         """End its students."""
-        for student in self._students():
+        for student in self._opened:
             student.close()
 
     def _students(self) -> list[Reader]:
@@ -138,7 +148,8 @@ class Submission:
         return {name: s.position for s in self._together for name in s.binds}
 
     def _read(self, statements: list[Statement]) -> Reader:
-        student = self._opener.open()
+        student = self._opener.open(self._budget)
+        self._opened.append(student)
         student.read(notebook.steps(statements))
         return student
 

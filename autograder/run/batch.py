@@ -26,12 +26,9 @@ from autograder.result import Result
 from autograder.run.autograded import MasterCell, Page, page
 from autograder.run.gradebook import Book
 from autograder.run.records import Stored, store, stored
-from autograder.run.worker import Job, Worker, enter, work
+from autograder.run.worker import PAGE_S, Job, Worker, enter, work
 
 log = logging.getLogger(__name__)
-
-TRIES = 2
-"""Times that a submission is tried, if the process that grades it ends."""
 
 WAITING = 4
 """Submissions a worker that are on their way at once: enough to keep it busy, few enough to keep memory flat."""
@@ -124,36 +121,54 @@ class Batch:
             for who in students:
                 yield who, self._alone.work(who, self._submissions[who], master)
             return
-        tries = dict.fromkeys(students, 0)
-        waiting = deque(students)
+        yield from self._pooled(deque(students), master)
+
+    def _pooled(self, waiting: deque[str], master: Mapping[str, MasterCell]) -> Iterator[tuple[str, Page]]:
+        """Grade in the pool; whoever was on the way when a process of it ended is tried again alone.
+
+        So one that ends its process is found out, and costs nobody else anything.
+        """
+        suspects: deque[str] = deque()
         running: dict[Future[Page], str] = {}
-        while waiting or running:
-            broken = False
-            while waiting and len(running) < WAITING * self._workers and not broken:
-                who = waiting.popleft()
-                try:
-                    assert self._pool is not None
-                    running[self._pool.submit(work, who, self._submissions[who], master)] = who
-                except BrokenProcessPool:
-                    waiting.appendleft(who)
-                    broken = True
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
+        alone = ""
+        while waiting or suspects or running:
+            if suspects and not running:
+                alone = suspects.popleft()
+                self._submit(alone, master, running)
+            while waiting and not suspects and not alone and len(running) < WAITING * self._workers:
+                self._submit(waiting.popleft(), master, running)
+            done, _ = wait(running, self._patience, return_when=FIRST_COMPLETED)
+            if not done:
+                for process in multiprocessing.active_children():
+                    process.kill()
             for future in done:
                 who = running.pop(future)
                 try:
                     yield who, future.result()
                 except BrokenProcessPool:
-                    broken = True
-                    tries[who] += 1
-                    if tries[who] < TRIES:
-                        waiting.append(who)
-                    else:
+                    if who == alone:
                         yield who, self._given_up(who)
-            if broken and not running:
-                self._pool = self._start()
+                    else:
+                        suspects.append(who)
+                alone = ""
+
+    def _submit(self, who: str, master: Mapping[str, MasterCell], running: dict[Future[Page], str]) -> None:
+        try:
+            assert self._pool is not None
+            future = self._pool.submit(work, who, self._submissions[who], master)
+        except BrokenProcessPool:
+            self._pool = self._start()
+            future = self._pool.submit(work, who, self._submissions[who], master)
+        running[future] = who
+
+    @property
+    def _patience(self) -> float:
+        """Seconds within which some worker must have finished a submission: their own clocks strike long before."""
+        seconds: float = self._course.settings.submission_s
+        return 2 * (seconds + PAGE_S)
 
     def _given_up(self, who: str) -> Page:
-        message = "The process that graded this submission ended twice. A person will look at it; nothing is lost."
+        message = "The process that graded this submission ended, twice. A person will look at it; nothing is lost."
         assignment = self._course.assignment(self._job.name)
         grader = Grader(assignment, self._job.seed)
         return page(grader.failed(who, message), assignment, {})

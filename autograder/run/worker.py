@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from autograder.budget import Budget, Spent
 from autograder.course import Course
 from autograder.errors import KitError, UsageError
 from autograder.jail import control
@@ -22,6 +23,9 @@ from autograder.run.autograded import MasterCell, Page, page
 from autograder.run.custody import held
 
 log = logging.getLogger(__name__)
+
+PAGE_S = 30.0
+"""Seconds that putting together what is written for a student may take, once it is judged."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +52,22 @@ class Worker:
     def work(self, who: str, path: Path, master: Mapping[str, MasterCell]) -> Page:
         """Grade one submission; whatever goes wrong with it, the next one is graded."""
         try:
-            return page(self._graded(who, path), self._assignment, master)
+            return self._page(self._graded(who, path), master)
         except KitError:  # there is no jail any more
             raise
         except Exception:
             log.exception("%r could not be graded", who)
             message = "The grader failed on this submission. A person will look at it; nothing is lost."
             return page(self._grader.failed(who, message), self._assignment, master)
+
+    def _page(self, grading: Grading, master: Mapping[str, MasterCell]) -> Page:
+        """What is written for a student: their record alone, if their notebook takes too long to be put together."""
+        try:
+            with Budget(PAGE_S).striking():
+                return page(grading, self._assignment, master)
+        except Spent:
+            log.warning("%r: the notebook took too long to be written", grading.result.submission)
+            return Page(grading.result, None, frozenset())
 
     def _graded(self, who: str, path: Path) -> Grading:
         if not belongs(self._root, who, path):
