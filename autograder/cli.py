@@ -285,9 +285,11 @@ def run() -> None:
 
 
 def _graded(batch: Batch) -> Iterator[Graded]:
-    """Grade a batch, with a bar and the time left on stderr."""
+    """Grade a batch, with a bar and the time left on stderr, after what should be known before."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    for warning in batch.warnings():
+        _say(f"autograder: {warning}")
     columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with batch, Progress(*columns, console=_console(), disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("", total=len(batch))

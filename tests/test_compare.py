@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from autograder.jail.session import Fault
 from autograder.jail.wire import Foreign, Value
 from autograder.judge.comparison import Mismatch, compare, unchanged
-from autograder.judge.sentences import explain
+from autograder.judge.sentences import AGAIN, explain, explain_again, one_question
 from autograder.judge.tolerance import ATOL, RTOL, close, same_values
 
 WANT = torch.tensor([[1.0, -2.0, 3.0], [0.5, 4.0, -1.5]], dtype=torch.float64)
@@ -169,3 +169,31 @@ def test_an_exception_is_explained(fault: Fault, told: str) -> None:
 def test_text_that_the_student_chose_is_not_passed_on(fault: Fault) -> None:
     """An exception's text could carry hidden inputs, so none of it is repeated."""
     assert "1234" not in explain(fault, words={"a", "x0"}, sizes={3, 5, 7})
+
+
+def test_a_question_shows_one_shape_of_the_codes_own_choosing() -> None:
+    """Of a second shape no size is told, for the code may have chosen it by a hidden input; patterns are shown."""
+    want = {"answer": torch.ones(3, dtype=torch.float64)}
+
+    def said(*shape: int) -> str:
+        with pytest.raises(Mismatch) as told:
+            compare({"answer": torch.ones(shape)}, want)
+        return str(told.value)
+
+    with one_question():
+        found = [said(77), said(85), said(77), said(3, 3)]
+    assert found[0] == found[2] == "it has shape (77,), where (3,) is asked for"
+    assert found[1] == "it has another shape than (3,), which is asked for"
+    assert "broadcast" in found[3]
+    assert said(85) == "it has shape (85,), where (3,) is asked for", "another question shows one of its own"
+
+
+def test_a_question_shows_one_line_of_the_codes_own_choosing() -> None:
+    """What stops a later claim is told without its line, its kind and its text; what no input decides is said."""
+    fault = Fault("ValueError", "x", ((2, 5, "sigma"),))
+
+    assert explain(fault, (), (), lambda cell, line: f"in cell {cell}, line {line}") == (
+        "Your code stopped in cell 2, line 5 with ValueError."
+    )
+    assert explain_again(fault) == AGAIN
+    assert explain_again(Fault("NotImplementedError", "", ((2, 5, "sigma"),))) == "It is not written yet."

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
 
 import torch
 
@@ -17,6 +20,22 @@ from autograder.judge.tolerance import close, squeezed
 
 AXES, LONG = 3, 99
 """The most axes, and the longest axis, of a wrong shape that is repeated: a larger one could carry a hidden value."""
+
+
+_shown: ContextVar[list[tuple[int, ...]] | None] = ContextVar("shown", default=None)
+
+AGAIN = "Your code stopped in this test, too."
+"""What is said where a question's code has stopped before: another line or kind could tell another hidden input."""
+
+
+@contextmanager
+def one_question() -> Iterator[None]:
+    """Say of all that is compared here at most one shape that the code may have chosen by its inputs."""
+    token = _shown.set([])
+    try:
+        yield
+    finally:
+        _shown.reset(token)
 
 
 def difference(got: Value, want: torch.Tensor, batch: int | None) -> str | None:
@@ -53,15 +72,25 @@ def _shape(got: torch.Tensor, want: torch.Tensor, batch: int | None) -> str:
     if len(found) > AXES or any(size > max(LONG, *want.shape, 0) for size in found):
         return f"has another shape than {asked}, which is asked for"
     text = f"has shape {found}, where {asked} is asked for"
-    if want.dim() == 2 and found == asked[::-1]:
-        return f"{text}: it is transposed"
-    if want.dim() == 1 and found == (asked[0], asked[0]):
-        return f"{text}: a row and a column were broadcast against each other"
-    if batch and batch > 1 and found == (batch, *asked):
-        return f"{text}: there is still one row for every sample"
-    if not found:
-        return f"{text}: everything was summed to one number"
+    if known := _known_shape(found, asked, batch):
+        return f"{text}: {known}"
+    shown = _shown.get()
+    if shown and found not in shown:
+        return f"has another shape than {asked}, which is asked for"
+    if shown == []:
+        shown.append(found)
     return text
+
+
+def _known_shape(found: tuple[int, ...], asked: tuple[int, ...], batch: int | None) -> str:
+    """What a shape alone tells, if it is one of a few that mistakes have."""
+    if len(asked) == 2 and found == asked[::-1]:
+        return "it is transposed"
+    if len(asked) == 1 and found == (asked[0], asked[0]):
+        return "a row and a column were broadcast against each other"
+    if batch and batch > 1 and found == (batch, *asked):
+        return "there is still one row for every sample"
+    return "" if found else "everything was summed to one number"
 
 
 def _pattern(got: torch.Tensor, want: torch.Tensor, batch: int | None) -> str:
@@ -171,6 +200,12 @@ def explain(
     known = getattr(builtins, fault.type_name, None)
     kind = fault.type_name if isinstance(known, type) and issubclass(known, BaseException) else "an error of its own"
     return f"Your code stopped{at} with {kind}{_told(fault, words, sizes)}."
+
+
+def explain_again(fault: Fault, words: Collection[str] = ()) -> str:
+    """Say what a student's code raised in a question that has told a line before: as :func:`explain`, but no other."""
+    told = fault.type_name in {*_STOPPED, "NotImplementedError"} or fault.missing is not None
+    return explain(replace(fault, frames=()), words) if told else AGAIN
 
 
 def _told(fault: Fault, words: Collection[str], sizes: Collection[int]) -> str:

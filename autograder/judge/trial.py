@@ -18,7 +18,7 @@ from autograder.judge.comparison import Mismatch
 from autograder.judge.diagnosis import diagnose
 from autograder.judge.inputs import current_seed
 from autograder.judge.reference import reference, solutions_of
-from autograder.judge.sentences import explain
+from autograder.judge.sentences import explain, explain_again, one_question
 from autograder.notebook import Definitions, Statement
 from autograder.result import Question as Verdict
 from autograder.result import QuestionStatus
@@ -34,6 +34,7 @@ def judge(assignment: Assignment, question: Question, student: Student, found: D
     return named(assignment, question, *tried(assignment, question, student, found))
 
 
+@one_question()
 def tried(
     assignment: Assignment, question: Question, student: Student, found: Definitions | None = None
 ) -> tuple[Verdict, Answers]:
@@ -49,6 +50,7 @@ def tried(
     tests: list[Claimed] = []
     unwritten, near = 0, list[str]()
     stopped: StudentStopped | None = None
+    raised = False
     for claim in claims:
         recorder.check = claim.id
         passed, message = False, ""
@@ -64,7 +66,8 @@ def tried(
         except StudentStopped as ended:
             message, stopped = explain(ended.fault), ended
         except StudentError as error:
-            message = _explained(error, recorder, found, assignment.names)
+            message = _explained(error, recorder, found, assignment.names, raised)
+            raised = True
             unwritten += _unwritten(error, question, found)
         except Exception:
             log.exception("%s, %s: the check itself failed", question.id, claim.id)
@@ -284,12 +287,16 @@ def _written(name: str, found: Definitions | None) -> Statement | None:
     return definition if definition is not None and not definition.stub else None
 
 
-def _explained(error: StudentError, recorder: Recorder, found: Definitions | None, asked: tuple[str, ...]) -> str:
+def _explained(
+    error: StudentError, recorder: Recorder, found: Definitions | None, asked: tuple[str, ...], again: bool
+) -> str:
     if found is None:
-        return explain(error.fault, asked, recorder.sizes)
+        return explain_again(error.fault, asked) if again else explain(error.fault, asked, recorder.sizes)
     missing = error.fault.missing
     if missing in asked and (definition := _written(missing, found)) is not None:
         return f"{missing} is defined in cell {definition.cell + 1}, but that statement could not be run."
+    if again:
+        return explain_again(error.fault, found.words.union(asked))
     return explain(error.fault, found.words.union(asked), recorder.sizes, found.notebook.place)
 
 

@@ -69,12 +69,26 @@ class Batch:
     ) -> None:
         self._course, self._force, self._workers, self._preview = course, force, workers, preview
         self._submissions = course.submissions(course.assignment(name).name, student)
+        self._secret = digest(course.seed(name))
         seed = draws.seed(course, name)  # what is wrong with the secret is told here, by one process
         self._job = Job(course, name, seed, trust)
         self._rules = _rules(course, name)
         self._stack = ExitStack()
         self._pool: ProcessPoolExecutor | None = None
         self._alone: Worker | None = None
+
+    def warnings(self) -> list[str]:
+        """What whoever starts this run should know before anything is graded anew."""
+        kept = (stored(self._course, self._job.name, who) for who in self._submissions)
+        others = sum(1 for last in kept if last is not None and last.secret not in {"", self._secret})
+        if not others:
+            return []
+        return [
+            f"The course's secret has changed since {others} of these submissions were graded. They are graded again "
+            "with other hidden inputs, and a score can change where an answer is right for some inputs and wrong for "
+            f"others. If that is not meant, stop this run and put the old secret back in "
+            f"{self._course.settings.secret_file}; --preview shows who would change, and writes nothing."
+        ]
 
     def __len__(self) -> int:
         return len(self._submissions)
@@ -111,7 +125,11 @@ class Batch:
                     last = stored(self._course, name, who)
                     if not self._preview:
                         kept = Stored(
-                            submission_sha256=todo[who], kit=__version__, rules=self._rules, result=made.result
+                            submission_sha256=todo[who],
+                            kit=__version__,
+                            rules=self._rules,
+                            secret=self._secret,
+                            result=made.result,
                         )
                         store(self._course, name, who, kept)
                     yield Graded(who, made.result.shared(), again=True, before=last.result if last else None)

@@ -19,6 +19,8 @@ class Stored(Record):
     kit: str
     rules: str = ""
     """A digest of what it was judged by: the source notebook, its hidden tests, its bank, and the course's settings."""
+    secret: str = ""
+    """A digest of the secret that its hidden inputs were drawn from; empty in records of 0.2.0 and before."""
     result: Result
 
 
