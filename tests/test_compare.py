@@ -53,8 +53,12 @@ def test_a_number_is_a_tensor_without_axes() -> None:
     ("got", "pattern"),
     [
         (None, "nothing was returned"),
-        (Foreign("Canary"), "other object"),
-        (Foreign("str"), "of type str"),
+        (Foreign("Canary"), "an object of another type"),
+        (Foreign("str"), "is a string where one tensor"),
+        (Foreign("dict"), "is a dict where one tensor"),
+        (Foreign("complex tensor"), "complex tensor; an ordinary one"),
+        (Foreign("sparse tensor"), "sparse tensor; an ordinary one"),
+        (Foreign("large tensor"), "far larger than a tensor of shape (2, 3)"),
         ((WANT, WANT), "a sequence of 2 things"),
         (WANT.T, "transposed"),
         (WANT.sum(), "summed to one number"),
@@ -65,7 +69,6 @@ def test_a_number_is_a_tensor_without_axes() -> None:
         (-WANT, "minus what it should be"),
         (WANT.abs(), "not the right sign"),
         (WANT + 1, "not the right values"),
-        (WANT.to(torch.complex64), "complex"),
     ],
 )
 def test_a_wrong_answer_is_told_by_its_pattern(got: Value, pattern: str) -> None:
@@ -104,6 +107,16 @@ def test_results_in_another_order_are_named() -> None:
     want = {"s1": WANT, "x1": WANT.tanh()}
     with pytest.raises(Mismatch, match="another order: s1 holds x1, x1 holds s1"):
         compare({"s1": WANT.tanh(), "x1": WANT}, want)
+
+
+@pytest.mark.parametrize(
+    ("got", "told"),
+    [(Foreign("dict"), "a dict"), (WANT, "one tensor"), (1.0, "one number"), (None, "None"), ((WANT,), "one thing")],
+)
+def test_one_thing_in_place_of_several_is_named(got: Value, told: str) -> None:
+    """A dict where a tuple is unpacked is told as a dict: nothing in it is called missing."""
+    with pytest.raises(Mismatch, match=f"it is .*{told} where s1 and x1 are asked for"):
+        compare({"answer": got, "given x": WANT}, {"s1": WANT, "x1": WANT})
 
 
 @given(st.floats(-1e6, 1e6, allow_nan=False).filter(lambda secret: abs(secret) > 10))

@@ -27,19 +27,23 @@ from autograder.jail.student import (
 from autograder.jail.wire import Value, WireError
 from autograder.result import JailLevel
 
+FAULTS = 100
+"""The most statements of one notebook that are kept for what they raised: more than are told."""
+
 
 class JailedStudent:
     """A notebook in a fork of its own, locked; a fresh fork goes on where one was ended."""
 
     def __init__(self, jail: Jail, budget_s: float = 120.0, budget: Budget = UNLIMITED) -> None:
         self.faults: list[CellFault] = []
+        self._faulty: set[tuple[int, int]] = set()
         self._jail = jail
         self._budget = budget
         """What is left for all that is asked of it."""
         self._budget_s = budget_s
         """Seconds that reading the notebook may take in all, fresh forks included."""
         self._steps: list[Step] = []
-        self._suspects: list[Step] = []
+        self._suspects: set[Step] = set()
         self._inmate: Inmate | None = None
         self._outputs: dict[int, list[Output]] = {}
         self._others: dict[tuple[tuple[Step, ...], frozenset[Step]], JailedStudent] = {}
@@ -143,7 +147,7 @@ class JailedStudent:
             except (TimedOut, Killed, WireError) as ended:
                 inmate.kill()
                 if isinstance(ended, Killed) and step not in self._suspects:
-                    self._suspects.append(step)  # it may try once more: perhaps it was not by its own hand
+                    self._suspects.add(step)  # it may try once more: perhaps it was not by its own hand
                     return None
                 self._steps.remove(step)
                 self._note(CellFault(step.cell, step.line, Fault(type(ended).__name__, str(ended))))
@@ -151,7 +155,9 @@ class JailedStudent:
         return inmate
 
     def _note(self, fault: CellFault) -> None:
-        if (fault.cell, fault.line) not in {(known.cell, known.line) for known in self.faults}:
+        place = fault.cell, fault.line
+        if place not in self._faulty and len(self.faults) < FAULTS:
+            self._faulty.add(place)
             self.faults.append(fault)
 
 

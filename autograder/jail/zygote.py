@@ -181,7 +181,7 @@ class Zygote:
                 return Kind.DONE, frame.number, codec.done(faults, self.session.printed.pop(step.cell, ""))
             if frame.kind is Kind.CALL:
                 values = self.session.call(*codec.read_call(frame.body))
-                return Kind.ANSWER, frame.number, codec.answer(values, self.frame_limit)
+                return Kind.ANSWER, frame.number, codec.answer(values)
             return Kind.PICTURES, frame.number, codec.pictures(self.figures.pixels())
         except Raised as raised:
             return Kind.RAISED, frame.number, codec.raised(raised.fault)

@@ -24,8 +24,9 @@ from autograder.judge.answers import (
     Numbers,
     alike,
     distance,
-    laid_out,
     mistaken_answers,
+    numbers,
+    outline,
     reference_answers,
 )
 from autograder.judge.bank import Misconception, bank
@@ -104,8 +105,7 @@ def _hidden(assignment: Assignment, question: Question) -> Iterator[str]:
             if distance(assignment, card, claims) <= FAR:
                 yield f"{card.function}: {card.id} is too near to right"
             found = mistaken_answers(assignment, card, claims)
-            shape, values = laid_out(found)
-            rows.setdefault(shape, []).append((card, found, values))
+            rows.setdefault(outline(found), []).append((card, found, numbers(found)))
     for row in rows.values():
         for (one, found, values), (other, known, others) in itertools.combinations(row, 2):
             if (one.equals or one.id) == (other.equals or other.id) or not _close(values, others):

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import torch
 
-from autograder.jail import Fault, Foreign, Value
+from autograder.jail import TOO_LARGE, Fault, Foreign, Value
 from autograder.judge.tolerance import close, squeezed
 
 AXES, LONG = 3, 99
@@ -43,9 +43,7 @@ def difference(got: Value, want: torch.Tensor, batch: int | None) -> str | None:
     if isinstance(got, float):
         got = torch.tensor(got, dtype=torch.float64)
     if not isinstance(got, torch.Tensor):
-        return _kind(got)
-    if got.is_complex():
-        return "is complex; real numbers are asked for"
+        return _other(got, want)
     got, want = squeezed(got), squeezed(want)
     if got.shape != want.shape:
         return _shape(got, want, batch)
@@ -57,14 +55,55 @@ def difference(got: Value, want: torch.Tensor, batch: int | None) -> str | None:
     return _pattern(got, want, batch)
 
 
-def _kind(got: Value) -> str:
+_TENSORS = {
+    "complex tensor": "a complex tensor",
+    "sparse tensor": "a sparse tensor",
+    "nested tensor": "a nested tensor",
+    "meta tensor": "a tensor on the device meta, which holds no numbers",
+    "tensor of another dtype": "a tensor of an unusual dtype",
+    "tensor of many axes": "a tensor of very many axes",
+    "tensor": "an unusual kind of tensor",
+}
+_KINDS = {
+    **_TENSORS,
+    "large tensor": "a very large tensor",
+    "sequence": "a long or deep sequence",
+    "ndarray": "a numpy array",
+    "dict": "a dict",
+    "set": "a set",
+    "str": "a string",
+    "bytes": "bytes",
+    "int": "a number too large for any tensor",
+    "complex": "a complex number",
+    "range": "a range",
+    "generator": "a generator",
+    "function": "a function",
+    "method": "a function",
+    "builtin_function_or_method": "a function",
+    "type": "a class",
+    "_TensorMeta": "a class",
+}
+"""What is said of each kind of thing that is no answer; any other name could be a student's message."""
+
+
+def kind(got: Value) -> str:
+    """What came, as a noun: `a dict`."""
+    if got is None or isinstance(got, float):
+        return "None" if got is None else "one number"
+    if isinstance(got, tuple):
+        return f"a sequence of {len(got)} things" if len(got) != 1 else "a sequence of one thing"
+    return _KINDS.get(got.kind, "an object of another type") if isinstance(got, Foreign) else "one tensor"
+
+
+def _other(got: Value, want: torch.Tensor) -> str:
+    """Say that something came that holds no numbers to compare."""
     if got is None:
         return "is missing: nothing was returned or set there"
-    if isinstance(got, tuple):
-        return f"is a sequence of {len(got)} things where one tensor is asked for"
-    assert isinstance(got, Foreign)
-    known = got.type_name if hasattr(builtins, got.type_name) or got.type_name == "function" else "other object"
-    return f"is of type {known}, not a tensor"
+    if got == TOO_LARGE:
+        return f"is far larger than a tensor of shape {tuple(want.shape)}, which is asked for"
+    if isinstance(got, Foreign) and got.kind in _TENSORS:
+        return f"is {kind(got)}; an ordinary one of real numbers is asked for"
+    return f"is {kind(got)} where one tensor is asked for"
 
 
 def _shape(got: torch.Tensor, want: torch.Tensor, batch: int | None) -> str:
