@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +16,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ValidationError
 
-from autograder import __version__
+from autograder import __version__, private
 from autograder.course import Assignment, Course, Question
 from autograder.judge.answers import (
     Answers,
@@ -65,10 +64,7 @@ def seed(course: Course, name: str) -> str:
             return numbered(secret, kept.draw)
     found = Kept(chosen_by=chosen_by, draw=chosen(assignment, secret))
     with contextlib.suppress(OSError):  # then it is chosen again next time, and comes out the same
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        draft.write_text(found.model_dump_json(), encoding="utf-8")
-        draft.replace(path)
+        private.write(path, found.model_dump_json())
     return numbered(secret, found.draw)
 
 

@@ -23,10 +23,13 @@ from autograder.course import Course
 from autograder.judge import Grader, digest, draws
 from autograder.notebook import LARGEST, UnreadableNotebook, contents
 from autograder.result import Result
-from autograder.run.autograded import MasterCell, Page, page
+from autograder.run import folder
+from autograder.run.autograded import MasterCell, Page, noted, page
 from autograder.run.gradebook import Book
 from autograder.run.records import Stored, store, stored
+from autograder.run.timestamp import timestamp
 from autograder.run.worker import PAGE_S, Job, Worker, enter, work
+from autograder.visible import visible
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +50,8 @@ class Graded:
     """Whether it was graded in this run; False if nothing had changed since the last."""
     before: Result | None = None
     """What the last run found, if there was one."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of the folder that was handed in; the record's flags hold it, too."""
 
 
 class Batch:
@@ -70,6 +75,9 @@ class Batch:
         self._course, self._force, self._workers, self._preview = course, force, workers, preview
         self._submissions = course.submissions(course.assignment(name).name, student)
         self._secret = digest(course.seed(name))
+        self.misnamed = () if student else course.misnamed(name)
+        """Sentences about folders that can't be graded under their names."""
+        self._notes = notes(course, name, self._submissions)
         seed = draws.seed(course, name)  # what is wrong with the secret is told here, by one process
         self._job = Job(course, name, seed, trust)
         self._rules = _rules(course, name)
@@ -111,16 +119,21 @@ class Batch:
         name = self._job.name
         with Book(self._course, self._course.assignment(name)) as book:
             todo: dict[str, str] = {}
+            unchanged: dict[str, Result] = {}
             for who, path in self._submissions.items():
-                made_from = _sha256(path)
+                made_from = _sha256(self._course.root, path)
                 kept = stored(self._course, name, who)
-                if not self._force and kept and self._still_holds(kept, made_from) and book.has(who):
-                    yield Graded(who, kept.result, again=False, before=kept.result)
+                if not self._force and kept and self._still_holds(kept, made_from, who) and book.has(who):
+                    unchanged[who] = kept.result
                 else:
                     todo[who] = made_from
+            if not self._preview:
+                book.date({who: self._submissions[who] for who in unchanged})
+            for who, result in unchanged.items():
+                yield Graded(who, result, again=False, before=result, notes=self._notes[who])
             for pages in _gathered(self._pages(list(todo), book.master)):
                 if not self._preview:
-                    book.write({who: (made, self._submissions[who].parent) for who, made in pages.items()})
+                    book.write({who: (made, self._submissions[who]) for who, made in pages.items()})
                 for who, made in pages.items():
                     last = stored(self._course, name, who)
                     if not self._preview:
@@ -129,12 +142,18 @@ class Batch:
                             kit=__version__,
                             rules=self._rules,
                             secret=self._secret,
+                            notes=self._notes[who],
                             result=made.result,
                         )
                         store(self._course, name, who, kept)
-                    yield Graded(who, made.result.shared(), again=True, before=last.result if last else None)
+                    before = last.result if last else None
+                    yield Graded(who, made.result.shared(), again=True, before=before, notes=self._notes[who])
 
     def _pages(self, students: list[str], master: Mapping[str, MasterCell]) -> Iterator[tuple[str, Page]]:
+        for who, made in self._made(students, master):
+            yield who, noted(made, self._notes[who])
+
+    def _made(self, students: list[str], master: Mapping[str, MasterCell]) -> Iterator[tuple[str, Page]]:
         if self._alone is not None:
             for who in students:
                 yield who, self._alone.work(who, self._submissions[who], master)
@@ -165,7 +184,7 @@ class Batch:
                     yield who, future.result()
                 except BrokenProcessPool:
                     if who == alone:
-                        yield who, self._given_up(who)
+                        yield who, self._given_up(who, master)
                     else:
                         suspects.append(who)
                 alone = ""
@@ -185,11 +204,11 @@ class Batch:
         seconds: float = self._course.settings.submission_s
         return 2 * (seconds + PAGE_S)
 
-    def _given_up(self, who: str) -> Page:
+    def _given_up(self, who: str, master: Mapping[str, MasterCell]) -> Page:
         message = "The process that graded this submission ended, twice. A person will look at it; nothing is lost."
         assignment = self._course.assignment(self._job.name)
         grader = Grader(assignment, self._job.seed)
-        return page(grader.failed(who, message), assignment, {})
+        return page(grader.failed(who, message), assignment, master)
 
     def _start(self) -> ProcessPoolExecutor:
         torch.set_num_threads(1)
@@ -202,9 +221,9 @@ class Batch:
             pool.submit(os.getpid)  # every worker starts now, while this process goes on with something else
         return pool
 
-    def _still_holds(self, kept: Stored, made_from: str) -> bool:
-        now = (made_from, __version__, self._rules, digest(self._job.seed))
-        return (kept.submission_sha256, kept.kit, kept.rules, kept.result.seed) == now
+    def _still_holds(self, kept: Stored, made_from: str, who: str) -> bool:
+        now = (made_from, __version__, self._rules, digest(self._job.seed), self._notes[who])
+        return (kept.submission_sha256, kept.kit, kept.rules, kept.result.seed, kept.notes) == now
 
 
 def _cores(workers: int) -> list[int]:
@@ -231,9 +250,19 @@ def _gathered(pages: Iterator[tuple[str, Page]]) -> Iterator[dict[str, Page]]:
         yield found
 
 
-def _sha256(path: Path) -> str:
+def notes(course: Course, name: str, submissions: Mapping[str, Path]) -> dict[str, tuple[str, ...]]:
+    """What a person should know of each student's folder: what in it is not opened, its time, its name."""
+    doubled = course.doubled(name)
+    found = {}
+    for who, path in submissions.items():
+        told = (*folder.notes(course.root, path), timestamp(course.root, path).note, doubled.get(who, ""))
+        found[who] = tuple(visible(note) for note in told if note)
+    return found
+
+
+def _sha256(root: Path, path: Path) -> str:
     try:
-        return hashlib.sha256(contents(path, LARGEST)).hexdigest()
+        return folder.barred(root, path) or hashlib.sha256(contents(path, LARGEST)).hexdigest()
     except (OSError, UnreadableNotebook):
         return "unreadable"
 
