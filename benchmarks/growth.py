@@ -23,10 +23,8 @@ from rich.table import Table
 from autograder.budget import Spent, reading
 from autograder.course import Assignment, find
 from autograder.jail import trusting
-from autograder.judge import shortcuts
-from autograder.judge.submission import Submission
-from autograder.notebook import UnreadableNotebook, statement
-from autograder.notebook.file import parse
+from autograder.judge import Submission, shortcuts
+from autograder.notebook import UnreadableNotebook, parse, statement
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))

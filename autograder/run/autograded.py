@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import html
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,13 +12,7 @@ from autograder.course import Assignment
 from autograder.judge import Grading
 from autograder.notebook import Notebook
 from autograder.result import Question, Result
-
-_TAG = re.compile(r"<(?=[A-Za-z/!?])")
-
-_INLINE = re.compile(r"\(attachment:([\w.%~-]+)(?=[\s)])")
-"""A picture in a text whose data is attached to the cell: the way that Jupyter writes it."""
-
-_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+from autograder.run.markdown import harmless
 
 _UNQUOTED = ":/?#@!$&()*+,;=%"
 """What markdown leaves in an address as it is."""
@@ -88,7 +80,7 @@ def autograded(
     """A submission as nbgrader keeps it: locked cells restored, missing grade cells put back, verdicts as outputs.
 
     It is made anew, of the texts and pictures that were handed in: whatever else stands in a student's file, nbgrader
-    and what makes pages of it never see. Tags in the student's own text get a blank, so that they are text on pages.
+    and what makes pages of it never see; of the student's own text words, links and pictures remain.
     """
     asked = assignment.source
     marks = {name: cell.nbgrader for name, cell in asked.marked.items()}
@@ -108,7 +100,7 @@ def autograded(
         elif raw["metadata"].get("nbgrader", {}).get("locked"):
             raw["attachments"] = own[cell.grade_id]
         else:
-            raw["source"] = _without_loose_attachments(_TAG.sub("< ", cell.source), raw["attachments"])
+            raw["source"] = harmless(cell.source, raw["attachments"])
         cells.append(raw)
     for name, missing in master.items():
         if name not in found.marked and marks[name].get("grade"):
@@ -138,23 +130,6 @@ def _pictures(cell: Mapping[str, Any]) -> dict[str, dict[str, str]]:
         if kept and all(isinstance(data, str) for data in kept.values()):
             found |= {name: kept, quote(name, safe=_UNQUOTED, errors="replace"): kept}
     return found
-
-
-def _without_loose_attachments(text: str, attached: Mapping[str, object]) -> str:
-    """Make words of every attachment that isn't there: nbconvert makes no page of a notebook that has one."""
-    parts, end = [], 0
-    for found in _INLINE.finditer(text):
-        if found[1] in attached:
-            parts += [_loosened(text[end : found.start()]), found[0]]
-            end = found.end()
-    return "".join([*parts, _loosened(text[end:])])
-
-
-def _loosened(text: str) -> str:
-    text = text.replace("attachment:", "attachment :")
-    if "attachment:" in html.unescape(_ESCAPED.sub(r"\1", text)):  # spelled in a roundabout way
-        text = re.sub(r"\\+:", " :", text.replace("&", "& "))
-    return text
 
 
 def _restored(raw: dict[str, Any], master: MasterCell, marks: Mapping[str, Any]) -> dict[str, Any]:
