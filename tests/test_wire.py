@@ -131,6 +131,8 @@ def test_faults_cross_as_bounded_plain_text() -> None:
     assert "\x07" not in printed
     assert len(printed) == 64 * 1024
     assert codec.read_raised(joined(codec.raised(Fault("E", "m")))) == Fault("E", "m")
+    longest = codec.done([CellFault(4, 5, Fault("\0" * 80, "\0" * 500))], "\N{GRINNING FACE}" * 64 * 1024)
+    assert len(joined(longest)) < codec.TOLD
     with pytest.raises(WireError):
         codec.read_done(joined(codec.done([CellFault(4, 5, fault)] * 2, "")))
 
