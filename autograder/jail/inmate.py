@@ -77,7 +77,7 @@ class Keeper(Protocol):
     limits: Limits
     inmates: set[Inmate]
 
-    def became(self, pid: int) -> int | None:
+    def became(self, name: int) -> int | None:
         """Say how a process ended: its exit code, or a signal as a negative number."""
         ...
 
@@ -85,9 +85,9 @@ class Keeper(Protocol):
 class Inmate:
     """One locked fork of the zygote: a notebook that lives, as :class:`~autograder.jail.session.Session` does."""
 
-    def __init__(self, keeper: Keeper, pid: int, watched: int, wire: socket.socket) -> None:
+    def __init__(self, keeper: Keeper, name: int, watched: int, wire: socket.socket) -> None:
         self._keeper = keeper
-        self._pid = pid
+        self._name = name
         self._watched = watched
         self._wire = wire
         self._channel = Channel(wire.fileno(), keeper.limits.frame_mib << 20)
@@ -209,7 +209,7 @@ class Inmate:
         watch.register(self._watched, select.POLLIN)
         by_itself = bool(watch.poll(200))
         self.kill()
-        code = self._keeper.became(self._pid)
+        code = self._keeper.became(self._name)
         return Killed(code if by_itself else None)
 
 

@@ -19,7 +19,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 MODULES = (
-    *("syscalls", "seccomp", "landlock", "namespaces", "lockdown", "memory"),
+    *("syscalls", "seccomp", "landlock", "namespaces", "lockdown", "memory", "threads"),
     *("wire", "session", "codec", "shell", "zygote"),
 )
 """The student's side of the kit, all of it."""

@@ -54,6 +54,20 @@ DTYPES = {
 """The kinds of tensor that cross, by their names in safetensors; no right answer is of another kind."""
 
 _PLAIN = frozenset(DTYPES.values())
+SIGINFO = 128
+"""Bytes in which the kernel says how a process ended."""
+
+ENDED = struct.Struct(f"=xxxxi{SIGINFO}s")
+"""What a zygote says when a fork has ended: a zero, its name, and the kernel's words. All else that it says is JSON."""
+
+
+def exit_code(siginfo: bytes) -> int:
+    """Read how a process ended: its exit code, or a signal as a negative number."""
+    how, status = struct.unpack_from("=8xi12xi", siginfo)
+    return int(status) if how == _LEFT else -int(status)
+
+
+_LEFT = 1  # CLD_EXITED: by itself
 
 
 @dataclass(frozen=True)
