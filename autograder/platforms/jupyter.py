@@ -14,7 +14,7 @@ from typing import Any
 
 from autograder.course import Assignment, Course, Question, find
 from autograder.errors import CannotJudge
-from autograder.jail import LocalStudent, Session
+from autograder.jail import LocalStudent, Session, Step
 from autograder.judge import Trial, draws, judge, seeded
 from autograder.notebook import Unreadable, taking_apart
 
@@ -32,7 +32,9 @@ def points(assignment: str, question: str, names: dict[str, Any]) -> float:
     found = _assignment(course, assignment)
     asked = next(q for q in found.questions if q.id == question)
     student = LocalStudent(Session(names))
-    trial = Trial(found, asked, (), sources=_sources(asked, names))
+    sources = _sources(asked, names)
+    steps = None if sources is None else [Step(-1, 1, source) for source in sources]  # of which cell, no kernel knows
+    trial = Trial(found, asked, (), sources=steps)
     with seeded(draws.seed(course, assignment)):
         verdict = trial.judge(student, course.settings)
         if verdict.points is not None and verdict.points < verdict.max_points:
