@@ -12,7 +12,7 @@ from pathlib import Path
 from autograder import notebook
 from autograder.budget import UNLIMITED, Budget
 from autograder.course import Assignment, Question
-from autograder.jail import Opener, Output, Reader
+from autograder.jail import Opener, Output, Reader, Step
 from autograder.judge.sentences import explain
 from autograder.notebook import Cell, Definitions, Notebook, Statement
 
@@ -89,12 +89,15 @@ class Submission:
             return False
         everything = self._everything()
         self._own[question.id] = self._read(everything)
-        self._needed[question.id] = [s for s in everything if _brings_anything(s)]
+        bringing = [s for s in everything if _brings_anything(s)]
+        used = self.definitions.needed({name for s in bringing for name in s.reads})
+        together = {s.position: s for s in (*bringing, *used)}
+        self._needed[question.id] = [together[position] for position in sorted(together)]
         return True
 
-    def sources(self, question: Question) -> list[str]:
+    def sources(self, question: Question) -> list[Step]:
         """The statements that an answer depends on."""
-        return [statement.source for statement in self._needed[question.id]]
+        return notebook.steps(self._needed[question.id])
 
     def chosen(self, question: Question) -> str:
         """Say which definitions were graded, where there was a choice."""

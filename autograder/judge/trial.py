@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from autograder.course import Assignment, BackpropKit, Question, driven
 from autograder.jail import Reader, Step, Student, StudentError, StudentStopped
-from autograder.judge import retrial, shortcuts
+from autograder.judge import oracle, retrial, shortcuts
 from autograder.judge.answers import Answers, Recorder
 from autograder.judge.check import checks
 from autograder.judge.comparison import Mismatch
@@ -19,7 +19,7 @@ from autograder.judge.diagnosis import diagnose
 from autograder.judge.inputs import current_seed
 from autograder.judge.reference import reference, solutions_of
 from autograder.judge.sentences import explain, explain_again, one_question
-from autograder.notebook import Definitions, Statement
+from autograder.notebook import Definitions, Statement, Unreadable
 from autograder.result import Question as Verdict
 from autograder.result import QuestionStatus
 from autograder.result import Test as Claimed
@@ -129,7 +129,7 @@ class Trial:
     before: Sequence[Verdict]
     """The verdicts on the questions before this one."""
     definitions: Definitions | None = None
-    sources: Sequence[str] | None = None
+    sources: Sequence[Step] | None = None
     """The statements that the answer depends on; None if they can't be known."""
 
     def judge(self, student: Reader, settings: BackpropKit) -> Verdict:
@@ -200,32 +200,68 @@ class Trial:
             return False
         if self.definitions is None or self.sources is None:
             return True
-        return any(re.search(rf"\b{name}\b", text) for text in self.sources)
+        return any(re.search(rf"\b{name}\b", text) for text in self._texts)
 
     def _by_hand(self, verdict: Verdict, student: Reader, helped: Helped, policy: str) -> Verdict:
         """Say where a derivative was not written by hand; under the policy `require` it costs the points, too."""
         if not verdict.points or not _is_by_hand(self.assignment, self.question, current_seed()):
             return verdict
         names = " and ".join(self.question.names)
-        if self.sources is not None and (why := shortcuts.unreadable(self.sources, self.assignment.names)):
-            leans, kept = f"{names} can't be read, and is asked for by hand: {why}", 0.0
-        elif self.sources is not None and shortcuts.differences(self.sources, self.assignment.names):
-            leans, kept = f"{names} takes differences of function values where a derivative is asked for", 0.0
-        elif self.sources is not None and shortcuts.reaches_inside(self.sources):
-            leans, kept = f"{names} reaches into torch's inner parts, and is asked for by hand", 0.0
-        elif policy == "require" or self.sources is None or shortcuts.may_lean(self.sources):
-            first = [*retrial.AUTOGRAD_OFF, *helped.given]
-            with student.given(first, retrial.AUTOGRAD_ON, helped.without) as other:
-                again, _ = self._tried(other)
-            if again.points is not None and again.points >= verdict.points:
-                return verdict
-            leans = f"{names} leans on torch's autograd, and is asked for by hand"
-            kept = verdict.points if again.points is None else again.points  # None: the kit's own fault
-        else:
+        kept: float | None = 0.0
+        try:
+            found = shortcuts.shortcut(self._texts, self.assignment.names) if self.sources is not None else None
+            told = None if found is None else self._told(found.does, found.source, found.line)
+        except Unreadable as error:
+            told = f"{names} can't be read, and is asked for by hand: {error.why}"
+        if told is None and (policy == "require" or self.sources is None or shortcuts.may_lean(self._texts)):
+            told, kept = self._turned_away(verdict, student, helped)
+        if told is None:
             return verdict
-        told = f"{leans}. A person should look at it."
-        points = kept if policy == "require" else verdict.points
-        return verdict.model_copy(update={"flags": (*verdict.flags, told), "points": points})
+        flags = (*verdict.flags, f"{told}. A person should look at it.")
+        return verdict.model_copy(update={"flags": flags, "points": kept if policy == "require" else verdict.points})
+
+    def _turned_away(self, verdict: Verdict, student: Reader, helped: Helped) -> tuple[str | None, float | None]:
+        """Ask for the answer again where autograd is off: what it did at a shut door, and the points that it keeps.
+
+        It may fail there for many reasons, a thread or a compiler; none but that door is held against anybody.
+        """
+        first = [*retrial.AUTOGRAD_OFF, *helped.given]
+        with student.given(first, retrial.AUTOGRAD_ON, helped.without) as other:
+            retrial.knocks(other)  # those of the questions before
+            again, _ = self._tried(other)
+            knocks = retrial.knocks(other)
+        if again.points is None or again.points >= (verdict.points or 0.0):
+            return None, None
+        for knock in knocks:
+            source = self._source(*(knock.statement or (knock.cell, knock.line)))
+            if knock.statement is None or source is not None:
+                where = self._source(knock.cell, knock.line)
+                line = 0 if where is None else knock.line - (self.sources or ())[where].line + 1
+                return self._told(knock.says, where, line), again.points
+        return None, None
+
+    @property
+    def _texts(self) -> list[str]:
+        return [step.source for step in self.sources or ()]
+
+    def _source(self, cell: int, line: int) -> int | None:
+        """Which of the statements behind the answer stands there."""
+        for index, step in enumerate(self.sources or ()):
+            if step.cell == cell and 0 <= line - step.line <= step.source.count("\n"):
+                return index
+        return None
+
+    def _told(self, does: str, source: int | None, line: int) -> str:
+        """Say what was found, in which function, in which cell, and what that line says."""
+        names, where = " and ".join(self.question.names), ""
+        if source is not None:
+            step = (self.sources or ())[source]
+            text = step.source.split("\n")[line - 1].strip()[:100]
+            where = f" (cell {step.cell + 1}: `{text}`)" if step.cell >= 0 else f" (`{text}`)"
+            defined = re.match(r"(?:@[^\n]*\n)*(?:def|class) (\w+)|(\w+) *=[^=]", step.source)
+            if defined and (by := defined[1] or defined[2]) not in self.question.names:
+                does = f"{does} in {by}"
+        return f"{names} {does}{where}, and is asked for by hand"
 
 
 def judge_all(assignment: Assignment, student: Reader, settings: BackpropKit | None = None) -> list[Verdict]:
@@ -240,7 +276,9 @@ def judge_all(assignment: Assignment, student: Reader, settings: BackpropKit | N
 
 @functools.lru_cache(maxsize=1024)
 def _is_by_hand(assignment: Assignment, question: Question, _seed: str) -> bool:
-    """Whether the reference of a question does without autograd: then everybody can."""
+    """Whether a question asks for a derivative, and its reference does without autograd: then everybody can."""
+    if not any(oracle.judges(claim.claim) for claim in checks(assignment.name, question.id)):
+        return False
     solution = reference(assignment)
     with solution.given(retrial.AUTOGRAD_OFF, retrial.AUTOGRAD_ON) as other:
         return tried(assignment, question, other)[0].points == question.max_points

@@ -15,7 +15,7 @@ from typing import Any
 from autograder.budget import Budget, Spent
 from autograder.course import Assignment, Course, Question, find
 from autograder.errors import CannotJudge
-from autograder.jail import LocalStudent, Session
+from autograder.jail import LocalStudent, Session, Step
 from autograder.judge import Trial, draws, judge, seeded
 from autograder.notebook import Unreadable, taking_apart
 from autograder.result import Question as Verdict
@@ -47,7 +47,9 @@ def points(assignment: str, question: str, names: dict[str, Any]) -> float:
 
 def _judged(course: Course, found: Assignment, asked: Question, names: dict[str, Any], budget: Budget) -> Verdict:
     student = LocalStudent(Session(names), budget=budget)
-    trial = Trial(found, asked, (), sources=_sources(asked, names))
+    sources = _sources(asked, names)
+    steps = None if sources is None else [Step(-1, 1, source) for source in sources]  # of which cell, no kernel knows
+    trial = Trial(found, asked, (), sources=steps)
     with seeded(draws.seed(course, found.name)):
         verdict = trial.judge(student, course.settings)
         if verdict.points is not None and verdict.points < verdict.max_points:
