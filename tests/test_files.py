@@ -246,6 +246,11 @@ def test_each_is_named_with_what_was_found(graded: Graded) -> None:
     assert "its name has 251 bytes" in said
 
 
+def test_a_device_is_called_one() -> None:
+    """Nobody needs to be root to see what would be said of it."""
+    assert handed_in.barred(Path("/"), Path("/dev/null")).startswith("dev/null is a device;")
+
+
 def test_a_folder_that_cannot_be_named_ends_in_exit_code_1(graded: Graded) -> None:
     """`autograder grade` did what it could, and says that it was not all; nbgrader's exit code is nbgrader's."""
     assert graded.done.returncode == (1 if graded.done.args[0] == "autograder" else 0)
@@ -266,6 +271,19 @@ def test_nothing_that_is_printed_steers_a_terminal(graded: Graded) -> None:
     """A student's name has its letters, and none of its controls."""
     assert "esc\ufffd[2Jape\ufffd2J" in graded.said
     assert not set(graded.said) & set("\x1b\x9b\u202e")
+
+
+@pytest.mark.parametrize("graded", ["autograder grade"], indirect=True)
+def test_what_is_kept_of_a_class_is_its_owners_alone(graded: Graded) -> None:
+    """Records, draws, the gradebook, autograded notebooks and reports: nobody else on the machine reads them."""
+    root = graded.course.root
+    command("report", "mlp", "--course", root)
+    made = [root / "gradebook.db"]
+    for name in (".autograder/records", ".autograder/draws", "autograded", "report"):
+        made += [root / name, *(root / name).rglob("*")]
+
+    assert len(made) > 3 * len(STUDENTS)
+    assert [path for path in made if path.stat().st_mode & 0o077] == []
 
 
 @pytest.mark.parametrize("graded", ["autograder grade"], indirect=True)
