@@ -9,6 +9,7 @@ import pytest
 
 from autograder.course.assignment import Assignment
 from autograder.course.course import Course
+from autograder.course.settings import BackpropKit
 from autograder.jail.host import Jail, Limits
 from autograder.jail.jailed import Jailer
 from autograder.judge import oracle
@@ -112,6 +113,23 @@ def test_who_fails_elsewhere_is_not_accused(jailed: Callable[[str], Result], for
 
     assert result.question("dsigma").points == 1
     assert result.flags == ()
+
+
+def test_a_model_does_not_answer_for_the_layers_it_is_handed(course: Course) -> None:
+    """Tried with layers of the notebook that lean on autograd, a model by hand is not accused, and loses nothing."""
+    assignment = course.assignment("cached")
+    layer = source_of(assignment, "ReLU")
+    head = layer[: layer.index("    def backward")]
+    leaning = (
+        f"{head}    def backward(self):\n        inp, out = self.get('inp', 'out')\n"
+        "        x = inp.clone().requires_grad_()\n        x.clamp(min=0.0).backward(out.g)\n        inp.g = x.grad\n"
+    )
+    cells = [s.source for s in assignment.source.statements if s.defines != "ReLU"]
+    grader = Grader(assignment, course.seed("cached"), settings=BackpropKit(by_hand="require"))
+    result = grader.grade(Notebook(notebook_of(*cells, leaning)), "made up").result
+
+    assert [flag.partition(" (")[0] for flag in result.flags] == ["ReLU calls .backward()"]
+    assert [q.id for q in result.questions if q.points is not None and q.points < q.max_points] == ["relu"]
 
 
 @pytest.mark.everything

@@ -233,11 +233,12 @@ class Trial:
         if again.points is None or again.points >= (verdict.points or 0.0):
             return None, None
         for knock in knocks:
-            source = self._source(*(knock.statement or (knock.cell, knock.line)))
-            if knock.statement is None or source is not None:
-                where = self._source(knock.cell, knock.line)
-                line = 0 if where is None else knock.line - (self.sources or ())[where].line + 1
-                return self._told(knock.says, where, line), again.points
+            place = knock.statement or (knock.cell, knock.line)
+            if self._source(*place) is None and (knock.statement is not None or self._stands_elsewhere(*place)):
+                continue
+            where = self._source(knock.cell, knock.line)
+            line = 0 if where is None else knock.line - (self.sources or ())[where].line + 1
+            return self._told(knock.says, where, line), again.points
         return None, None
 
     @property
@@ -246,10 +247,11 @@ class Trial:
 
     def _source(self, cell: int, line: int) -> int | None:
         """Which of the statements behind the answer stands there."""
-        for index, step in enumerate(self.sources or ()):
-            if step.cell == cell and 0 <= line - step.line <= step.source.count("\n"):
-                return index
-        return None
+        return next((index for index, step in enumerate(self.sources or ()) if _covers(step, cell, line)), None)
+
+    def _stands_elsewhere(self, cell: int, line: int) -> bool:
+        """Whether a place is in another answer of the notebook, which this one was handed: that answers for itself."""
+        return self.definitions is not None and any(_covers(s.step, cell, line) for s in self.definitions.statements)
 
     def _told(self, does: str, source: int | None, line: int) -> str:
         """Say what was found, in which function, in which cell, and what that line says."""
@@ -262,6 +264,10 @@ class Trial:
             if defined and (by := defined[1] or defined[2]) not in self.question.names:
                 does = f"{does} in {by}"
         return f"{names} {does}{where}, and is asked for by hand"
+
+
+def _covers(step: Step, cell: int, line: int) -> bool:
+    return step.cell == cell and 0 <= line - step.line <= step.source.count("\n")
 
 
 def judge_all(assignment: Assignment, student: Reader, settings: BackpropKit | None = None) -> list[Verdict]:
