@@ -7,18 +7,22 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from autograder import notebook
-from autograder.course import Assignment, BackpropKit, flows_text
+from autograder.course import Assignment, BackpropKit, Question, flows_text
 from autograder.jail import Opener, Output, trusting
+from autograder.judge.hindrance import ASKED, hindrance
 from autograder.judge.inputs import digest, seeded
 from autograder.judge.submission import Submission
-from autograder.judge.trial import Trial
+from autograder.judge.trial import Trial, tried
 from autograder.notebook import Notebook, UnreadableNotebook
 from autograder.result import Question as Verdict
 from autograder.result import Result
 
 log = logging.getLogger(__name__)
+
+_PERHAPS = "The one thing of this lesson's that the notebook defines has a name that other notebooks have, too."
 
 
 @dataclass(frozen=True)
@@ -54,11 +58,12 @@ class Grader:
         except UnreadableNotebook as error:
             return self.unreadable(name, str(error))
 
-    def grade(self, found: Notebook, name: str) -> Grading:
-        """Grade a notebook."""
+    def grade(self, found: Notebook, name: str, beside: Mapping[str, Notebook] = MappingProxyType({})) -> Grading:
+        """Grade a notebook; `beside` it lie others, by their names, that may hold what is missing in it."""
         started = time.perf_counter()
         submission = Submission(found, self.assignment, self.opener, self.settings.run_all)
-        if not submission.belongs():
+        belongs = submission.belongs()
+        if belongs == "no":
             wanted = ", ".join(self.assignment.names)
             return self._unjudged(
                 "not_this_assignment",
@@ -72,7 +77,9 @@ class Grader:
             submission.read()
             outputs, flags = submission.outputs(), submission.flags()  # what is told later may tell hidden inputs
             with seeded(self.seed):
-                verdicts = tuple(self._verdicts(submission))
+                verdicts = tuple(self._verdicts(submission, beside))
+            if belongs == "perhaps":
+                verdicts = tuple(_waiting(verdict, f"{_PERHAPS} {ASKED}") for verdict in verdicts)
         finally:
             submission.close()
         result = Result(
@@ -85,9 +92,10 @@ class Grader:
             seed=digest(self.seed),
             seconds=round(time.perf_counter() - started, 4),
             flags=(*flags, *(flag for verdict in verdicts for flag in verdict.flags)),
+            mended=submission.mended(),
             questions=verdicts,
         )
-        return Grading(result, found, outputs)
+        return Grading(result, submission.notebook, outputs)
 
     def unreadable(self, name: str, message: str) -> Grading:
         """The record of a submission that can't be read."""
@@ -97,7 +105,7 @@ class Grader:
         """The record of a submission that the kit itself failed on."""
         return self._unjudged("grader_error", name, message)
 
-    def _verdicts(self, submission: Submission) -> Iterator[Verdict]:
+    def _verdicts(self, submission: Submission, beside: Mapping[str, Notebook]) -> Iterator[Verdict]:
         before: list[Verdict] = []
         for question in self.assignment.questions:
             if question.manual:
@@ -109,7 +117,39 @@ class Grader:
                 trial = replace(trial, sources=submission.sources(question))
                 verdict = trial.judge(submission.student(question), self.settings)
             before.append(verdict)
-            yield verdict.model_copy(update={"definition": submission.chosen(question)})
+            yield self._fair(verdict, question, submission, beside).model_copy(
+                update={"definition": submission.chosen(question)}
+            )
+
+    def _fair(
+        self, verdict: Verdict, question: Question, submission: Submission, beside: Mapping[str, Notebook]
+    ) -> Verdict:
+        """A verdict that takes no points for what is no mistake: there a person is asked."""
+        if verdict.points is None or verdict.points == verdict.max_points:
+            return verdict
+        if verdict.status == "no_answer":
+            for name, other in beside.items():
+                if any(not s.stub for asked in question.names for s in notebook.Definitions(other).of(asked)):
+                    told = f"It is not answered in this notebook, and {name} beside it has an answer."
+                    return _waiting(verdict, f"{told} Which one is meant? {ASKED}")
+        if reason := hindrance(submission, self.assignment, question):
+            return _waiting(verdict, reason)
+        if verdict.status == "graded":
+            return self._compared(verdict, question, submission)
+        return verdict
+
+    def _compared(self, verdict: Verdict, question: Question, submission: Submission) -> Verdict:
+        """Flag an answer that another definition of the student's own would do better than the one that counts."""
+        update: dict[str, object] = {}
+        for name, student in submission.others(question):
+            again, _ = tried(self.assignment, question, student, submission.definitions)
+            if (again.points or 0.0) > (verdict.points or 0.0):
+                told = f"{question.id}: with another definition of {name} than the last one it has more points."
+                update["flags"] = (*verdict.flags, f"{told} A person should look at it.")
+                break
+        if shadows := submission.shadows(question):
+            update["message"] = shadows
+        return verdict.model_copy(update=update)
 
     def _unjudged(self, status: str, name: str, message: str, found: Notebook | None = None) -> Grading:
         record = {
@@ -123,3 +163,10 @@ class Grader:
             "seed": digest(self.seed),
         }
         return Grading(Result.model_validate(record), found)
+
+
+def _waiting(verdict: Verdict, message: str) -> Verdict:
+    """A verdict that a person gives; what was tried stands beside it."""
+    if verdict.status in {"manual", "grader_error"}:
+        return verdict
+    return verdict.model_copy(update={"status": "manual", "points": None, "message": message, "diagnoses": ()})
