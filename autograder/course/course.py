@@ -9,6 +9,7 @@ from traitlets.config import Config
 from traitlets.config.loader import ConfigFileNotFound, PyFileConfigLoader
 
 from autograder.course.assignment import Assignment
+from autograder.course.folder import meant, same_name
 from autograder.course.secret import make_secret, read_secret
 from autograder.course.settings import BackpropKit
 from autograder.errors import UsageError
@@ -65,13 +66,14 @@ class Course:
     def submissions(self, assignment: str, student: str | None = None) -> dict[str, Path]:
         """Find the submitted notebooks: student id to path, sorted by student.
 
-        A notebook of another name stands in for `<assignment>.ipynb` where it is the only one in its folder.
+        A file of another name, or in a folder of another, stands in for `<assignment>/<assignment>.ipynb` where it is
+        the only one that can be meant; where none can, the path is that of the notebook that should be there.
 
         Raises:
             UsageError: if nobody, or not this student, has handed anything in.
         """
         folder = self.root / "submitted"
-        found = {path.parent.name: path for path in sorted(folder.glob(f"*/{assignment}")) if path.is_dir()}
+        found = {who.name: own for who in sorted(folder.glob("*")) if (own := _own_folder(who, assignment))}
         if student is not None:
             if student not in found:
                 raise UsageError(f"There is no folder {folder / student / assignment}. Check the student's id.")
@@ -81,7 +83,16 @@ class Course:
                 f"No submissions in {folder}/*/{assignment}. Put each student's notebook "
                 f"at {folder.name}/<student>/{assignment}/{assignment}.ipynb."
             )
-        return {name: _submitted(path, assignment) for name, path in found.items()}
+        return {name: meant(path, assignment) for name, path in found.items()}
+
+    def expected(self, assignment: str, student: str) -> Path:
+        """Where a student's notebook should lie."""
+        return self.root / "submitted" / student / assignment / f"{assignment}.ipynb"
+
+    def handed_in(self, path: Path) -> Path:
+        """The folder that a submitted file was handed in with: the one that holds its time stamp."""
+        student, *parts = path.relative_to(self.root / "submitted").parts
+        return self.root.joinpath("submitted", student, *parts[: min(1, len(parts) - 1)])
 
     def seed(self, assignment: str) -> str:
         """The first seed of an assignment's hidden inputs: made from the course's secret, which is made on first use.
@@ -121,7 +132,12 @@ def _is_master(path: Path) -> bool:
     return path.stem == path.parent.name
 
 
-def _submitted(folder: Path, assignment: str) -> Path:
-    expected = folder / f"{assignment}.ipynb"
-    others = sorted(folder.glob("*.ipynb"))
-    return others[0] if not expected.exists() and len(others) == 1 else expected
+def _own_folder(student: Path, assignment: str) -> Path | None:
+    """A student's folder for an assignment: the only one with nearly its name, if there is none with just that."""
+    own = student / assignment
+    if own.is_dir():
+        return own
+    if not student.is_dir():
+        return None
+    near = [path for path in sorted(student.iterdir()) if same_name(path.name, assignment) and path.is_dir()]
+    return near[0] if len(near) == 1 else None

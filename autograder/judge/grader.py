@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -46,15 +47,17 @@ class Grader:
     settings: BackpropKit = field(default_factory=BackpropKit)
     """The course's: whether everything is run, follow-through credit, and what by hand means."""
 
-    def grade_file(self, path: Path, submission: str | None = None) -> Grading:
+    def grade_file(self, path: Path, submission: str | None = None, beside: Sequence[Path] = ()) -> Grading:
         """Grade a notebook file; a file that can't be read gives a record too.
+
+        Where it has no answer, and one of those that lie `beside` it has, a person is asked which one is meant.
 
         Raises:
             UsageError: if there is no such file.
         """
         name = submission or str(path)
         try:
-            return self.grade(notebook.read(path), name)
+            return self.grade(notebook.read(path), name, dict(_read(beside)))
         except UnreadableNotebook as error:
             return self.unreadable(name, str(error))
 
@@ -130,8 +133,9 @@ class Grader:
         if verdict.status == "no_answer":
             for name, other in beside.items():
                 if any(not s.stub for asked in question.names for s in notebook.Definitions(other).of(asked)):
-                    told = f"It is not answered in this notebook, and {name} beside it has an answer."
-                    return _waiting(verdict, f"{told} Which one is meant? {ASKED}")
+                    this = Path(submission.notebook.path).name
+                    told = f"{this} has no answer to this question, and {name} beside it has. Which one is meant?"
+                    return _waiting(verdict, f"{told} {ASKED}")
         if reason := hindrance(submission, self.assignment, question):
             return _waiting(verdict, reason)
         if verdict.status == "graded":
@@ -163,6 +167,12 @@ class Grader:
             "seed": digest(self.seed),
         }
         return Grading(Result.model_validate(record), found)
+
+
+def _read(paths: Iterable[Path]) -> Iterator[tuple[str, Notebook]]:
+    for path in paths:
+        with contextlib.suppress(UnreadableNotebook):
+            yield path.name, notebook.read(path)
 
 
 def _waiting(verdict: Verdict, message: str) -> Verdict:

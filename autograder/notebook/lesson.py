@@ -191,7 +191,7 @@ class Lesson:
         return made
 
     def _given_back(self, made: Repaired) -> Repaired:
-        """Locked cells that are gone come back where something needs them; a foreign notebook gets the imports alone."""
+        """Locked cells that are gone come back where they are needed; a foreign notebook gets the imports alone."""
         here = known(made.notebook)
         gone = [mark for mark in self._locked if mark not in here]
         if not gone:

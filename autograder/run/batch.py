@@ -109,7 +109,7 @@ class Batch:
                     todo[who] = made_from
             for pages in _gathered(self._pages(list(todo), book.master)):
                 if not self._preview:
-                    book.write({who: (made, self._submissions[who].parent) for who, made in pages.items()})
+                    book.write({w: (made, self._course.handed_in(self._submissions[w])) for w, made in pages.items()})
                 for who, made in pages.items():
                     last = stored(self._course, name, who)
                     if not self._preview:
