@@ -80,9 +80,7 @@ class Grader:
             submission.read()
             outputs, flags = submission.outputs(), submission.flags()  # what is told later may tell hidden inputs
             with seeded(self.seed):
-                verdicts = tuple(self._verdicts(submission, beside))
-            if belongs == "perhaps":
-                verdicts = tuple(_waiting(verdict, f"{_PERHAPS} {ASKED}") for verdict in verdicts)
+                verdicts = tuple(self._verdicts(submission, beside) if belongs == "yes" else self._unsure())
         finally:
             submission.close()
         result = Result(
@@ -123,6 +121,12 @@ class Grader:
             yield self._fair(verdict, question, submission, beside).model_copy(
                 update={"definition": submission.chosen(question)}
             )
+
+    def _unsure(self) -> Iterator[Verdict]:
+        """No verdicts: a person has to say first whether the notebook is an attempt."""
+        for q in self.assignment.questions:
+            message = "" if q.manual else f"{_PERHAPS} {ASKED}"
+            yield Verdict(id=q.id, status="manual", points=None, max_points=q.max_points, message=message)
 
     def _fair(
         self, verdict: Verdict, question: Question, submission: Submission, beside: Mapping[str, Notebook]

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from autograder.course import Assignment, Question
 from autograder.judge.submission import Submission
-from autograder.notebook import HERE, Definitions, Statement, SyntaxFault, can_be_called, known, listed, plain
+from autograder.notebook import HERE, Definitions, Statement, SyntaxFault, can_be_called, known, plain
 
 ASKED = "A person will look at it; nothing is lost."
 """The end of each hindrance."""
@@ -34,9 +34,13 @@ def hindrance(submission: Submission, assignment: Assignment, question: Question
     for name in (*missing, *sorted(submission.unbound(question) - {*question.names})):
         if (fault := found.notebook.broken_definition(name)) and (told := _unread(name, fault, submission)):
             return told
-    for reason in (_hidden, _misnamed, _lost, _out_of_place, _renamed):
-        for name in missing if reason is not _renamed else question.names:
-            if told := reason(name, submission, assignment, question):
+    for name in missing:
+        for reason in (_hidden, _misnamed, _lost, _out_of_place):
+            if told := reason(name, submission, assignment):
+                return f"{told} {ASKED}"
+    for name in question.names:
+        for cause in (_cut_off, _renamed):
+            if told := cause(name, submission, assignment, question):
                 return f"{told} {ASKED}"
     return ""
 
@@ -59,7 +63,7 @@ def _unread(name: str, fault: SyntaxFault, submission: Submission) -> str:
     return ""
 
 
-def _hidden(name: str, submission: Submission, _assignment: Assignment, _question: Question) -> str:
+def _hidden(name: str, submission: Submission, _assignment: Assignment) -> str:
     """A definition where nothing else reaches it, or in a cell that isn't to be run."""
     defined = re.compile(rf"^([ \t]*)(?:async +)?(?:def|class) +{name}\b", re.MULTILINE)
     for cell in submission.notebook.cells:
@@ -72,7 +76,7 @@ def _hidden(name: str, submission: Submission, _assignment: Assignment, _questio
     return ""
 
 
-def _misnamed(name: str, submission: Submission, assignment: Assignment, _question: Question) -> str:
+def _misnamed(name: str, submission: Submission, assignment: Assignment) -> str:
     """A definition of nearly the name that is asked for, or with its parameters."""
     if submission.definitions.of(name):
         return ""
@@ -102,7 +106,7 @@ def _parameters(statement: Statement) -> tuple[str, ...]:
     return takes.names if takes else ()
 
 
-def _lost(name: str, submission: Submission, assignment: Assignment, _question: Question) -> str:
+def _lost(name: str, submission: Submission, assignment: Assignment) -> str:
     """A damaged cell that may have held it."""
     damaged = [cell for cell in submission.notebook.cells if cell.damaged]
     home = known(submission.notebook).get(assignment.lesson.homes.get(name, ""))
@@ -111,15 +115,23 @@ def _lost(name: str, submission: Submission, assignment: Assignment, _question: 
     return ""
 
 
-def _out_of_place(name: str, submission: Submission, assignment: Assignment, question: Question) -> str:
+def _out_of_place(name: str, submission: Submission, assignment: Assignment) -> str:
     """Something in the cell of an answer that doesn't define it."""
     home = known(submission.notebook).get(assignment.lesson.homes.get(name, ""))
     if home is None or submission.definitions.of(name):
         return ""
     inside = [s for s in submission.notebook.statements if s.cell == home.index and not (s.stub or s.imports)]
     if any(s.source.strip() not in _NOTHING and (s.binds or s.reads) for s in inside):
-        return f"There is something in the cell of {listed([*question.names])}, but nothing in it is called {name}."
+        return f"There is something in the cell of {name}, but nothing in it has that name."
     return ""
+
+
+def _cut_off(name: str, submission: Submission, assignment: Assignment, question: Question) -> str:
+    """A definition that seems to go on in the next cell."""
+    written = submission.definitions.chosen(name, submission.grade_cells.get(question.id))
+    if written is None or written.stub or not assignment.lesson.goes_on(submission.notebook, written.cell):
+        return ""
+    return f"{name} may go on in the cell below it, which begins indented."
 
 
 def _renamed(name: str, submission: Submission, assignment: Assignment, question: Question) -> str:

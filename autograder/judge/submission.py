@@ -168,7 +168,7 @@ class Submission:
 
     def mended(self) -> tuple[str, ...]:
         """What stood in the way of the answers, and was put right."""
-        cells = {statement.cell for needed in self._needed.values() for statement in needed}
+        cells = {statement.cell for needed in self._needed.values() for statement in needed if statement.binds}
         return tuple(self._repaired.told(cells)[:FLAGS])
 
     def flags(self) -> tuple[str, ...]:

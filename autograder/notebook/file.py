@@ -141,7 +141,8 @@ def _decoded(data: bytes) -> str:
 
 def _script(text: str) -> dict[str, Any]:
     """The cells of a script: those that its marks tell apart, the whole of it where it has none."""
-    cells, start = [], 0
+    cells: list[dict[str, Any]] = []
+    start = 0
     kind = "code"
     marks = [*itertools.islice(_MARK.finditer(text), MOST_CELLS)]
     for mark in [*marks, None]:
@@ -149,7 +150,7 @@ def _script(text: str) -> dict[str, Any]:
         if source.strip():
             if kind == "markdown":
                 source = re.sub(r"^# ?", "", source, flags=re.MULTILINE)
-            code = {"execution_count": None, "outputs": []} if kind == "code" else {}
+            code: dict[str, Any] = {"execution_count": None, "outputs": []} if kind == "code" else {}
             cells.append({"cell_type": kind, "metadata": {}, "source": source, **code})
         if mark:
             start, kind = mark.end(), "markdown" if mark[1] else "code"

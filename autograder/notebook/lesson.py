@@ -104,6 +104,11 @@ class Lesson:
             made = step(made)
         return made
 
+    def goes_on(self, found: Notebook, cell: int) -> bool:
+        """Whether the cell of code below one begins indented, as the rest of a function would."""
+        below = next((text for index, text in sorted(found.code.items()) if index > cell and text.strip()), "")
+        return bool(_INDENTED.match(below))
+
     @cached_property
     def homes(self) -> Mapping[str, str]:
         """Name that is asked for -> the id of the cell that it is to be written in."""
@@ -157,10 +162,11 @@ class Lesson:
         broken = {fault.cell for fault in found.syntax_faults if fault.line}
         if not broken and not any(map(_INDENTED.match, found.code.values())):
             return made
+        unknown = missed(found)
         for row in _rows(found, self._locked.keys()):
             place = 0
             while place < len(row):
-                parts = _parts(row[place : place + PARTS], found.code, broken)
+                parts = _parts(row[place : place + PARTS], found.code, broken, unknown)
                 if len(parts) > 1:
                     text = "\n".join(found.code[cell] for cell in parts)
                     names = listed([s.defines for s in _statements_of(text) if s.defines]) or "A statement"
@@ -303,12 +309,12 @@ def _rows(found: Notebook, locked: Iterable[str]) -> Iterator[list[int]]:
     yield row
 
 
-def _parts(row: list[int], code: Mapping[int, str], broken: set[int]) -> list[int]:
+def _parts(row: list[int], code: Mapping[int, str], broken: set[int], unknown: set[str]) -> list[int]:
     """The first cells of a row that are Python only together; the first one where it stands alone."""
     found = parts = row[:1]
     joined, is_open = code[row[0]], row[0] in broken
     for cell in row[1:]:
-        if not (is_open or cell in broken or _is_rest(code[cell])):
+        if not (is_open or cell in broken or _is_rest(code[cell], joined, unknown)):
             break
         parts, joined, was_open = [*parts, cell], f"{joined}\n{code[cell]}", is_open
         is_open = len(joined) > LARGEST_CELL or not _runs(joined)
@@ -319,9 +325,12 @@ def _parts(row: list[int], code: Mapping[int, str], broken: set[int]) -> list[in
     return found
 
 
-def _is_rest(text: str) -> bool:
-    """Whether a cell begins indented, and is no Python without its indentation."""
-    return bool(_INDENTED.match(text)) and not _runs(text)
+def _is_rest(text: str, above: str, unknown: set[str]) -> bool:
+    """Whether a cell begins indented, and can't run without it: for its grammar, or for names of the function above."""
+    if not _INDENTED.match(text):
+        return False
+    used = {name for statement in _statements_of(text) for name in statement.early & unknown}
+    return not _runs(text) or any(used & statement.words for statement in _statements_of(above)[-1:])
 
 
 @kept(1 << 16)
