@@ -123,7 +123,7 @@ def test_a_function_that_raises_costs_its_own_points(graded: Grade, right: dict[
     assert points(result) | {"train": 0} == {
         "sigma": 1, "dsigma": 1, "loss": 0, "dloss": 1, "forward_pass": 2, "backward_pass": 4, "train": 0,
     }  # fmt: skip
-    assert "in cell 4, line 2, `return v.no_such_thing()`" in result.question("loss").tests[0].message
+    assert "in loss, at `return v.no_such_thing()`," in result.question("loss").tests[0].message
 
 
 def test_cells_that_cannot_run_are_named_and_not_held_against_anyone(graded: Grade, right: dict[str, str]) -> None:
@@ -138,9 +138,9 @@ def test_cells_that_cannot_run_are_named_and_not_held_against_anyone(graded: Gra
 
     assert result.score == result.max_score
     assert result.flags == (
-        "cell 1 can't run here: there is no module google.colab",
-        "cell 2 can't run here: there is no module no_such_module",
-        "cell 10 can't run here: it needs missing, which comes from the module no_such_module",
+        "`from google.colab import drive` can't run here: there is no module google.colab",
+        "`import no_such_module as missing` can't run here: there is no module no_such_module",
+        "`while True:` can't run here: it needs missing, which comes from the module no_such_module",
     )
 
 
@@ -150,7 +150,7 @@ def test_a_syntax_error_is_told_with_its_line(graded: Grade, right: dict[str, st
     question = result.question("train")
 
     assert (question.status, question.points) == ("no_answer", 0)
-    assert "Cell 8, which defines train, is not valid Python: line 1" in question.message
+    assert "The cell that defines train is not valid Python: line 1, `def train(w1, b1)`," in question.message
     assert result.score == 10
 
 

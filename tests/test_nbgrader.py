@@ -145,11 +145,18 @@ def test_every_kind_of_submission_gets_the_same_rows_both_ways(handed_in: Course
     doubled = full | {"cells": [cell for cell in full["cells"] for _ in range(2)]}
     old = json.loads(json.dumps(full).replace('"schema_version": 3', '"schema_version": 1'))
     deleted = full | {"cells": [cell for cell in full["cells"] if cell["id"] != "sigma"]}
-    for name, content in {"doubled": doubled, "old": old, "deleted": deleted}.items():
+    text, null, lost = (json.loads(json.dumps(full)) for _ in range(3))
+    marked(text, "sigma-code")["cell_type"] = "markdown"
+    marked(lost, "imports")["source"] = "lost = 1"
+    null["cells"][0:0] = [None, {"cell_type": "markdown", "metadata": ["a"], "source": "a"}]
+    odd = {"doubled": doubled, "old": old, "deleted": deleted, "text": text, "null": null, "lost": lost}
+    for name, content in odd.items():
         hand_in(course, name, json.dumps(content))
     for name, text in BROKEN.items():
         hand_in(course, name, text, encoding="latin-1" if name == "latin" else "utf-8")
     hand_in(course, "renamed", json.dumps(full), name="My homework (1).ipynb")
+    hand_in(course, "capitals", json.dumps(full))
+    (course.root / "submitted" / "capitals" / "mlp").rename(course.root / "submitted" / "capitals" / "MLP")
     stock, kit = copied(course, tmp_path / "stock"), copied(course, tmp_path / "kit")
     autograde(stock)
     results = {graded.student: graded.result for graded in grade(kit, workers=2)}
@@ -159,13 +166,21 @@ def test_every_kind_of_submission_gets_the_same_rows_both_ways(handed_in: Course
     assert {who: result.model_dump(exclude={"seconds"}) for who, result in results.items()} == {
         who: result.model_dump(exclude={"seconds"}) for who, result in again.items()
     }, "grading twice, with another number of workers, gives the same records"
-    for name in ("doubled", "old", "deleted", "renamed"):
+    for name in (*odd, "renamed", "capitals"):
         assert results[name].score == 12, name
     assert results["latin"].score == 1
     assert results["loop"].question("sigma").status == "timeout"
     assert results["exit"].question("sigma").status == "killed"
     assert {results[name].status for name in ("empty", "broken", "blank", "number")} == {"unreadable"}
     assert results["stranger"].status == "not_this_assignment"
+
+
+def marked(content: dict[str, Any], mark: str) -> dict[str, Any]:
+    """The cell with an nbgrader id."""
+    found: dict[str, Any] = next(
+        c for c in content["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") == mark
+    )
+    return found
 
 
 def hand_in(course: Course, student: str, text: str | None, encoding: str = "utf-8", name: str = "mlp.ipynb") -> None:

@@ -223,12 +223,14 @@ def test_the_definition_in_the_lessons_own_style_is_taken(model: str, taken: str
 
 
 def test_of_equal_styles_the_last_counts() -> None:
-    """A second attempt replaces the first, whatever its arguments are called."""
-    like = Definitions(Notebook(notebook_of("def mse(a, b):\n    return 0")))
-    found = Definitions(Notebook(notebook_of(*SEVERAL.split("\n\n"))), like).chosen("mse")
+    """A second attempt replaces the first, whatever its arguments are called, if it can be called as the lesson's."""
+    found = Notebook(notebook_of("def mse(a, b): return a", "def mse(x, y): return x", "def mse(a, b, c): return b"))
+    two, three = (Notebook(notebook_of(f"def mse({asked}): return 0")) for asked in ("v, t", "v, t, n"))
 
-    assert found is not None
-    assert "return b" in found.source
+    for like, taken in ((two, "return x"), (three, "return b")):
+        chosen = Definitions(found, Definitions(like)).chosen("mse")
+        assert chosen is not None
+        assert taken in chosen.source
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def test_lines_may_end_in_other_ways(end: str) -> None:
         (4, "b = '''\n'''"),
         (5, "c = 2"),
     ]
-    assert found.place(0, 3) == "in cell 1, line 3, `return x`,"
+    assert found.place(0, 3) == "in f, at `return x`,"
 
 
 BOUNDS: Mapping[str, tuple[list[str], str]] = {
@@ -176,8 +176,8 @@ BOUNDS: Mapping[str, tuple[list[str], str]] = {
     ),
     "help": ([nasty.CELLS["help for a long name"](20_000)], "put magics and shell lines into short cells of their own"),
     "depth": (["a = " + "-" * 50_000 + "1"], "it is nested too deeply; write it in several steps"),
-    "surrogates": (["a = '\udc80'"], "line 1 is not valid Python ('utf-8' codec can't encode"),
-    "null characters": (["a\0b"], "line 1 is not valid Python (source code string cannot contain null"),
+    "surrogates": (["a = '\udc80'"], "is not valid Python ('utf-8' codec can't encode"),
+    "null characters": (["a\0b"], "is not valid Python (source code string cannot contain null"),
     "names": (["import " + "a" * 10_000], "can't run here: there is no module " + "a" * 100 + "..."),
 }
 """Cells that are too much, and what is told of the last of them."""
@@ -204,9 +204,10 @@ def test_an_answer_beyond_a_bound_is_told_to_its_author(
     """Where the cell of an answer can't be read, the question says so and names the bound."""
     result = graded(answering(right, sigma=right["sigma"] + "\n" + "a=1;" * 20_000))
 
+    assert (result.question("sigma").status, result.question("sigma").points) == ("manual", None)
     assert result.question("sigma").message == (
-        "Cell 2, which defines sigma, can't be read: the notebook has more than 10,000 statements; "
-        "take out what no question needs. Then it can be graded."
+        "sigma stands in a cell that can't be read: the notebook has more than 10,000 statements; "
+        "take out what no question needs. A person will look at it; nothing is lost."
     )
     assert result.question("loss").points == 1
 

@@ -43,6 +43,11 @@ class Assignment:
         return notebook.Definitions(self.source)
 
     @cached_property
+    def lesson(self) -> notebook.Lesson:
+        """The source notebook's own cells: what a submission is read with."""
+        return notebook.Lesson(self.source, self.names)
+
+    @cached_property
     def questions(self) -> tuple[Question, ...]:
         """The questions in the order of the notebook; each grades what the solution cells above it define.
 

@@ -13,6 +13,7 @@ from traitlets.config import Config
 from traitlets.config.loader import ConfigFileNotFound, PyFileConfigLoader
 
 from autograder.course.assignment import Assignment
+from autograder.course.folder import meant, same_name
 from autograder.course.secret import make_secret, read_secret
 from autograder.course.settings import BackpropKit
 from autograder.errors import CannotGrade, UsageError
@@ -72,7 +73,8 @@ class Course:
     def submissions(self, assignment: str, student: str | None = None) -> dict[str, Path]:
         """Find the submitted notebooks: student id to path, sorted by student.
 
-        A notebook of another name stands in for `<assignment>.ipynb` where it is the only one in its folder.
+        A file of another name, or in a folder of another, stands in for `<assignment>/<assignment>.ipynb` where it is
+        the only one that can be meant; where none can, the path is that of the notebook that should be there.
 
         Raises:
             UsageError: if nobody, or not this student, has handed anything in.
@@ -91,7 +93,7 @@ class Course:
                 f"No submissions in {folder}/*/{assignment}. Put each student's notebook "
                 f"at {folder.name}/<student>/{assignment}/{assignment}.ipynb."
             )
-        return {name: _submitted(path, assignment) for name, path in named.items()}
+        return {name: meant(path, assignment) for name, path in named.items()}
 
     def misnamed(self, assignment: str) -> tuple[str, ...]:
         """Say which students' folders nobody can grade under their name, a sentence each, and why."""
@@ -104,11 +106,20 @@ class Course:
             alike.setdefault(unicodedata.normalize("NFC", path.parent.name), []).append(path.parent.name)
         return {name: _doubled(names) for names in alike.values() if len(names) > 1 for name in names}
 
+    def expected(self, assignment: str, student: str) -> Path:
+        """Where a student's notebook should lie."""
+        return self.root / "submitted" / student / assignment / f"{assignment}.ipynb"
+
+    def handed_in(self, path: Path) -> Path:
+        """The folder that a submitted file was handed in with: the one that holds its time stamp."""
+        student, *parts = path.relative_to(self.root / "submitted").parts
+        return self.root.joinpath("submitted", student, *parts[: min(1, len(parts) - 1)])
+
     def _handed_in(self, assignment: str) -> list[Path]:
         """Whatever stands where a student's folder of an assignment belongs, sorted."""
         folder = self.root / "submitted"
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            return sorted(path / assignment for path in folder.iterdir() if os.path.lexists(path / assignment))
+            return sorted(own for path in folder.iterdir() if (own := _own_folder(path, assignment)))
         return []
 
     def seed(self, assignment: str) -> str:
@@ -170,9 +181,12 @@ def _doubled(students: Sequence[str]) -> str:
     )
 
 
-def _submitted(folder: Path, assignment: str) -> Path:
-    expected = folder / f"{assignment}.ipynb"
-    if os.path.lexists(expected):
-        return expected
-    others = sorted(folder.glob("*.ipynb"))
-    return others[0] if len(others) == 1 else expected
+def _own_folder(student: Path, assignment: str) -> Path | None:
+    """A student's folder for an assignment: the only one with nearly its name, if there is none with just that."""
+    own = student / assignment
+    if os.path.lexists(own):
+        return own
+    if student.is_symlink() or not student.is_dir():
+        return None
+    near = [path for path in sorted(student.iterdir()) if same_name(path.name, assignment) and path.is_dir()]
+    return near[0] if len(near) == 1 else None

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from autograder import notebook
 from autograder.budget import Budget, Spent, reading
 from autograder.course import Assignment, BackpropKit, Question, flows_text
 from autograder.jail import Opener, Output, trusting
+from autograder.judge.hindrance import ASKED, hindrance
 from autograder.judge.inputs import digest, seeded
 from autograder.judge.submission import Submission
-from autograder.judge.trial import Trial
+from autograder.judge.trial import Trial, tried
 from autograder.notebook import Notebook, UnreadableNotebook
 from autograder.result import Question as Verdict
 from autograder.result import Result
 
 log = logging.getLogger(__name__)
+
+_PERHAPS = "The one thing of this lesson's that the notebook defines has a name that other notebooks have, too."
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Grading:
 class _Judged:
     """What is known of a notebook, so far."""
 
+    notebook: Notebook
     submission: Submission | None = None
     foreign: str = ""
     """Why it is not this assignment."""
@@ -43,6 +49,7 @@ class _Judged:
     """Why judging it was stopped."""
     outputs: Mapping[int, list[Output]] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    mended: tuple[str, ...] = ()
     verdicts: list[Verdict] = field(default_factory=list)
 
 
@@ -57,8 +64,12 @@ class Grader:
     settings: BackpropKit = field(default_factory=BackpropKit)
     """The course's: whether everything is run, follow-through credit, and what by hand means."""
 
-    def grade_file(self, path: Path, submission: str | None = None, budget: Budget | None = None) -> Grading:
+    def grade_file(
+        self, path: Path, submission: str | None = None, beside: Sequence[Path] = (), budget: Budget | None = None
+    ) -> Grading:
         """Grade a notebook file; a file that can't be read gives a record too.
+
+        Where it has no answer, and one of those that lie `beside` it has, a person is asked which one is meant.
 
         Raises:
             UsageError: if there is no such file.
@@ -67,21 +78,30 @@ class Grader:
         budget = budget or Budget(self.settings.submission_s)
         try:
             with budget.striking(), reading():
-                found = notebook.read(path)
+                found, others = notebook.read(path), dict(_read(beside))
         except UnreadableNotebook as error:
             return self.unreadable(name, str(error))
         except Spent as spent:
             return self.unreadable(name, f"{spent} {path} was not judged; a person has to look at it.")
-        return self.grade(found, name, budget)
+        return self.grade(found, name, others, budget)
 
-    def grade(self, found: Notebook, name: str, budget: Budget | None = None) -> Grading:
-        """Grade a notebook within a budget: where it is spent, what was judged stands, and the rest waits."""
+    def grade(
+        self,
+        found: Notebook,
+        name: str,
+        beside: Mapping[str, Notebook] = MappingProxyType({}),
+        budget: Budget | None = None,
+    ) -> Grading:
+        """Grade a notebook; `beside` it lie others, by their names, that may hold what is missing in it.
+
+        Where the budget is spent, what was judged stands, and the rest waits.
+        """
         budget = budget or Budget(self.settings.submission_s)
         started = time.perf_counter()
-        judged = _Judged()
+        judged = _Judged(found)
         try:
             with budget.striking():
-                self._judge(found, budget, judged)
+                self._judge(judged, beside, budget)
         except Spent as spent:
             judged.stopped = str(spent)
         finally:
@@ -102,17 +122,18 @@ class Grader:
             seed=digest(self.seed),
             seconds=round(time.perf_counter() - started, 4),
             flags=(*judged.flags, *(flag for verdict in verdicts for flag in verdict.flags)),
+            mended=judged.mended,
             questions=verdicts,
         )
-        return Grading(result, found, judged.outputs)
+        return Grading(result, judged.notebook, judged.outputs)
 
-    def _judge(self, found: Notebook, budget: Budget, judged: _Judged) -> None:
+    def _judge(self, judged: _Judged, beside: Mapping[str, Notebook], budget: Budget) -> None:
         """Judge a notebook question by question; `judged` holds what is done, whenever this is stopped."""
         with reading():
-            submission = Submission(found, self.assignment, self.opener, self.settings.run_all, budget)
+            submission = Submission(judged.notebook, self.assignment, self.opener, self.settings.run_all, budget)
             belongs = submission.belongs()
-        judged.submission = submission
-        if not belongs:
+        judged.submission, judged.notebook = submission, submission.notebook
+        if belongs == "no":
             wanted = ", ".join(self.assignment.names)
             judged.foreign = (
                 f"This notebook defines none of {wanted}, and has fewer than half of the cells that "
@@ -124,8 +145,9 @@ class Grader:
         submission.read()
         judged.outputs, judged.flags = submission.outputs(), submission.flags()  # later ones may tell hidden inputs
         with seeded(self.seed):
-            for verdict in self._verdicts(submission):
+            for verdict in self._verdicts(submission, beside) if belongs == "yes" else self._unsure():
                 judged.verdicts.append(verdict)
+        judged.mended = submission.mended()
 
     def _wait(self, judged: _Judged) -> None:
         """Let the questions that were not judged in time wait for a person."""
@@ -142,7 +164,7 @@ class Grader:
         """The record of a submission that the kit itself failed on."""
         return self._unjudged("grader_error", name, message)
 
-    def _verdicts(self, submission: Submission) -> Iterator[Verdict]:
+    def _verdicts(self, submission: Submission, beside: Mapping[str, Notebook]) -> Iterator[Verdict]:
         before: list[Verdict] = []
         for question in self.assignment.questions:
             if question.manual:
@@ -154,7 +176,45 @@ class Grader:
                 trial = replace(trial, sources=submission.sources(question))
                 verdict = trial.judge(submission.student(question), self.settings)
             before.append(verdict)
-            yield verdict.model_copy(update={"definition": submission.chosen(question)})
+            yield self._fair(verdict, question, submission, beside).model_copy(
+                update={"definition": submission.chosen(question)}
+            )
+
+    def _unsure(self) -> Iterator[Verdict]:
+        """No verdicts: a person has to say first whether the notebook is an attempt."""
+        for q in self.assignment.questions:
+            yield _manual(q, "" if q.manual else f"{_PERHAPS} {ASKED}")
+
+    def _fair(
+        self, verdict: Verdict, question: Question, submission: Submission, beside: Mapping[str, Notebook]
+    ) -> Verdict:
+        """A verdict that takes no points for what is no mistake: there a person is asked."""
+        if verdict.points is None or verdict.points == verdict.max_points:
+            return verdict
+        if verdict.status == "no_answer":
+            for name, other in beside.items():
+                if any(not s.stub for asked in question.names for s in notebook.Definitions(other).of(asked)):
+                    this = Path(submission.notebook.path).name
+                    told = f"{this} has no answer to this question, and {name} beside it has. Which one is meant?"
+                    return _waiting(verdict, f"{told} {ASKED}")
+        if reason := hindrance(submission, self.assignment, question):
+            return _waiting(verdict, reason)
+        if verdict.status == "graded":
+            return self._compared(verdict, question, submission)
+        return verdict
+
+    def _compared(self, verdict: Verdict, question: Question, submission: Submission) -> Verdict:
+        """Flag an answer that another definition of the student's own would do better than the one that counts."""
+        update: dict[str, object] = {}
+        for name, student in submission.others(question):
+            again, _ = tried(self.assignment, question, student, submission.definitions)
+            if (again.points or 0.0) > (verdict.points or 0.0):
+                told = f"{question.id}: with another definition of {name} than the last one it has more points."
+                update["flags"] = (*verdict.flags, f"{told} A person should look at it.")
+                break
+        if shadows := submission.shadows(question):
+            update["message"] = shadows
+        return verdict.model_copy(update=update)
 
     def _unjudged(self, status: str, name: str, message: str, found: Notebook | None = None) -> Grading:
         record = {
@@ -173,3 +233,16 @@ class Grader:
 def _manual(question: Question, message: str = "") -> Verdict:
     """A question that waits for a person."""
     return Verdict(id=question.id, status="manual", points=None, max_points=question.max_points, message=message)
+
+
+def _read(paths: Iterable[Path]) -> Iterator[tuple[str, Notebook]]:
+    for path in paths:
+        with contextlib.suppress(UnreadableNotebook):
+            yield path.name, notebook.read(path)
+
+
+def _waiting(verdict: Verdict, message: str) -> Verdict:
+    """A verdict that a person gives; what was tried stands beside it."""
+    if verdict.status in {"manual", "grader_error"}:
+        return verdict
+    return verdict.model_copy(update={"status": "manual", "points": None, "message": message, "diagnoses": ()})

@@ -235,7 +235,7 @@ def explain(
     if fault.missing is not None:
         return f"There is no {fault.missing} in the notebook." if fault.missing in words else "A name is missing."
     if fault.type_name == "NotImplementedError":
-        return f"It is not written yet{at}."
+        return f"It is not written yet{at.rstrip(',')}."
     known = getattr(builtins, fault.type_name, None)
     kind = fault.type_name if isinstance(known, type) and issubclass(known, BaseException) else "an error of its own"
     return f"Your code stopped{at} with {kind}{_told(fault, words, sizes)}."

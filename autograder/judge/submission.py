@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import builtins
 import functools
 import importlib.util
 import itertools
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from autograder import notebook
 from autograder.budget import UNLIMITED, Budget
 from autograder.course import Assignment, Question
 from autograder.jail import Opener, Output, Reader, Step
 from autograder.judge.sentences import explain
-from autograder.notebook import Cell, Definitions, Notebook, Statement
+from autograder.notebook import Cell, Definitions, Notebook, Statement, SyntaxFault
 
 FLAGS = 50
 """Things that are told of one notebook: who reads more of them?"""
 
 NAME = 100
 """Characters of a name that are told."""
+
+OTHERS = 3
+"""Other definitions of a name that are tried, the latest first, where the one that counts has lost points."""
+
+COMMON = frozenset(
+    "model loss train fit test grad module linear relu mse mlp forward backward layer".split()  # noqa: SIM905
+)
+"""Names, written plainly, that any notebook on learning may have."""
+
+_OWN = frozenset(vars(builtins))
 
 
 class Submission:
@@ -37,33 +50,47 @@ class Submission:
         run_all: bool = False,
         budget: Budget = UNLIMITED,
     ) -> None:
-        self.notebook = found
-        self.definitions = Definitions(found, assignment.definitions, assignment.names)
+        self._repaired = assignment.lesson.repaired(found)
+        self.notebook = self._repaired.notebook
+        self.definitions = Definitions(self.notebook, assignment.definitions, assignment.names)
         self._assignment = assignment
         self._opener = opener
         self._budget = budget
+        self._opened: list[Reader] = []
         questions = [question for question in assignment.questions if not question.manual]
-        self._graded_cells = {q.id: cell.index for q in assignment.questions if (cell := found.cell_of(q.id))}
-        self._needed = {q.id: self.definitions.needed(q.names, self._graded_cells.get(q.id)) for q in questions}
+        self.grade_cells = {q.id: cell.index for q in assignment.questions if (cell := self.notebook.cell_of(q.id))}
+        """The cell of each question's grade, by its id: what stands below doesn't count."""
+        self._needed = {q.id: self.definitions.needed(q.names, self.grade_cells.get(q.id)) for q in questions}
         together = {s.position: s for needed in self._needed.values() for s in needed}
         if run_all:
             together |= {s.position: s for s in self._everything()}
         self._together = [together[position] for position in sorted(together)]
-        self._opened: list[Reader] = []
         self._shared: Reader | None = None
+        self._whole: Reader | None = None
         self._own: dict[str, Reader] = {}
 
-    def belongs(self) -> bool:
-        """Whether this is an attempt at the assignment: it has half of its cells, or defines one of its functions.
+    def belongs(self) -> Literal["yes", "perhaps", "no"]:
+        """Whether this is an attempt at the assignment: it has half of its cells, or defines what it asks for.
 
-        A cell or two prove nothing: other lessons have cells of the same ids.
+        A cell or two prove nothing: other lessons have cells of the same ids. Nor does one name that any notebook may
+        have: then a person has to say.
         """
         asked = {mark for mark, cell in self._assignment.source.marked.items() if _is_asked(cell)}
         if 2 * len(asked & self.notebook.marked.keys()) >= len(asked):
-            return True
+            return "yes"
+        if _language(self.notebook) not in {"", "python"}:
+            return "no"
         names = set(self._assignment.names)
-        written = {s.defines for s in self.notebook.statements}
-        return not names.isdisjoint(written) or any(self.notebook.broken_definition(name) for name in names)
+        defined = names & self.notebook.broken.keys() | self.definitions.stand_ins.keys()
+        defined |= {name for name in names if any(s.defines == name for s in self.definitions.of(name))}
+        bound = {n for n in names if not _is_common(n) and any(not s.loops for s in self.definitions.of(n))}
+        if len(defined | bound) > 1:  # one variable of that name proves nothing
+            defined |= bound
+        text = "\n".join(statement.source for statement in self._bringing)
+        defined |= {name for name in names if name in text and re.search(rf"\b(?:def|class) +{name}\b", text)}
+        if not defined:
+            return "no"
+        return "perhaps" if len(defined) == 1 < len(names) and _is_common(*defined) else "yes"
 
     def read(self) -> None:
         """Run what all questions need, before the first of them is asked."""
@@ -75,6 +102,8 @@ class Submission:
         """The student that answers for a question."""
         if question.id in self._own:
             return self._own[question.id]
+        if self._is_brought(question):
+            return self._run_whole(question)
         if self._spoilt(self._needed[question.id]):
             return self._own.setdefault(question.id, self._read(self._needed[question.id]))
         if self._shared is None:
@@ -85,31 +114,71 @@ class Submission:
         """Run the whole notebook for a question whose names are still missing, if that could bring them."""
         if question.id in self._own or any(self.definitions.of(name) for name in question.names):
             return False
-        if not any(map(_brings_anything, self.definitions.statements)):
+        if not (self._bringing or "*" in self.definitions.bound):
             return False
-        everything = self._everything()
-        self._own[question.id] = self._read(everything)
-        bringing = [s for s in everything if _brings_anything(s)]
-        used = self.definitions.needed({name for s in bringing for name in s.reads})
-        together = {s.position: s for s in (*bringing, *used)}
-        self._needed[question.id] = [together[position] for position in sorted(together)]
+        self._run_whole(question)
         return True
+
+    def others(self, question: Question) -> Iterator[tuple[str, Reader]]:
+        """Students that answer by other definitions than those that count, each with the name that is defined anew."""
+        before = self.grade_cells.get(question.id)
+        for name in question.names:
+            candidates = self.definitions.candidates(name, before)
+            for definition in candidates[-2 : -2 - OTHERS : -1]:
+                yield name, self._read_other(question, definition)
+        if before is None:
+            for statement in self._needed[question.id]:
+                name, later = statement.defines or "", self.definitions.of(statement.defines or "")[-1:]
+                if name not in question.names and later and later[0].position > statement.position:
+                    yield name, self._read_other(question, later[0])
+                    break
 
     def sources(self, question: Question) -> list[Step]:
         """The statements that an answer depends on."""
         return notebook.steps(self._needed[question.id])
 
+    def needed(self, question: Question) -> list[Statement]:
+        """The statements that an answer depends on, as they stand in the notebook."""
+        return self._needed[question.id]
+
+    def unbound(self, question: Question) -> set[str]:
+        """Names that an answer needs, and that nothing in the notebook gives a value."""
+        read = {name for statement in self._needed[question.id] for name in statement.reads}
+        return (read | {*question.names}).difference(self.definitions.bound, _OWN)
+
     def chosen(self, question: Question) -> str:
         """Say which definitions were graded, where there was a choice."""
         told = []
         for name in question.names:
-            several = self.definitions.of(name)
-            taken = self.definitions.chosen(name, self._graded_cells.get(question.id))
-            if taken is not None and (stand_in := self.definitions.stand_ins.get(name)):
-                told.append(f"there is no {name}; {_cut(stand_in)} in cell {taken.cell + 1} was graded in its place")
+            stand_in = self.definitions.stand_ins.get(name)
+            written = stand_in or name
+            several = self.definitions.of(written)
+            taken = self.definitions.chosen(written, self.grade_cells.get(question.id))
+            if taken is not None and stand_in:
+                told.append(f"there is no {name}; {_cut(stand_in)} was graded in its place")
             if len(several) > 1 and taken is not None:
-                told.append(f"{name} is defined {len(several)} times; the one in cell {taken.cell + 1} was graded")
+                which = {0: "first one", len(several) - 1: "last one"}.get(
+                    several.index(taken), f"one that comes as number {several.index(taken) + 1}"
+                )
+                section = self.notebook.section(taken.cell)
+                place = f", {section}," if section else ""
+                told.append(f"{_cut(written)} is defined {len(several)} times; the {which}{place} was graded")
         return "; ".join(told)
+
+    def shadows(self, question: Question) -> str:
+        """Say what has replaced something of Python's own that an answer uses."""
+        needed = self._needed[question.id]
+        used = {name for statement in needed for name in statement.reads}
+        for statement in needed:
+            for name in sorted(statement.binds & used & _OWN):
+                line = _quoted(self.notebook, statement.cell, statement.line)
+                return f"Above this question {line} has put something else in the place of Python's own {name}."
+        return ""
+
+    def mended(self) -> tuple[str, ...]:
+        """What stood in the way of the answers, and was put right."""
+        cells = {statement.cell for needed in self._needed.values() for statement in needed if statement.binds}
+        return tuple(self._repaired.told(cells)[:FLAGS])
 
     def flags(self) -> tuple[str, ...]:
         """What was noticed while the notebook was read; nothing of it costs points by itself."""
@@ -117,7 +186,7 @@ class Submission:
         for student in self._students():
             for fault in student.faults[:FLAGS]:
                 sentence = explain(fault.fault, self.definitions.words)
-                told.append(f"cell {fault.cell + 1}, line {fault.line} did not run: {sentence}")
+                told.append(f"{_quoted(self.notebook, fault.cell, fault.line)} did not run: {sentence}")
         told = list(dict.fromkeys(told))
         return tuple(told if len(told) <= FLAGS else [*told[:FLAGS], "more of its statements did not run"])
 
@@ -134,16 +203,41 @@ class Submission:
             student.close()
 
     def _students(self) -> list[Reader]:
-        return [student for student in (self._shared, *self._own.values()) if student is not None]
+        own = [student for student in self._own.values() if student is not self._whole]
+        return [student for student in (self._shared, *own, self._whole) if student is not None]
 
     def _everything(self) -> list[Statement]:
         """All statements but those of grade cells."""
         left_out = {cell.index for cell in self.notebook.cells if cell.nbgrader.get("grade")}
         return [statement for statement in self.definitions.statements if statement.cell not in left_out]
 
+    def _run_whole(self, question: Question) -> Reader:
+        if self._whole is None:
+            self._whole = self._read(self._everything())
+        used = self.definitions.needed({name for s in self._bringing for name in s.reads})
+        own = {s.position: s for s in (*self._needed[question.id], *self._bringing, *used)}
+        self._needed[question.id] = [own[position] for position in sorted(own)]
+        return self._own.setdefault(question.id, self._whole)
+
+    @cached_property
+    def _bringing(self) -> list[Statement]:
+        """The statements that may define what their text doesn't show."""
+        return [s for s in self._everything() if s.brings or "*" in s.binds]
+
+    def _is_brought(self, question: Question) -> bool:
+        """Whether a name that an answer needs may come from where its text doesn't show it."""
+        bringing = [s for s in self._bringing if s.brings]
+        if not bringing or not (missing := self.unbound(question)):
+            return False
+        if missing & {*self._assignment.names}:
+            return True
+        text = "\n".join(statement.source for statement in bringing)
+        return any(re.search(rf"\b{name}\b", text) for name in itertools.islice(missing, FLAGS) if name in text)
+
     def _spoilt(self, needed: list[Statement]) -> bool:
         own = {statement.position for statement in needed}
-        return any(self._last[name] not in own for statement in needed for name in statement.binds)
+        used = (statement.binds | (statement.reads & _OWN) for statement in needed)
+        return any(name in self._last and self._last[name] not in own for names in used for name in names)
 
     @cached_property
     def _last(self) -> dict[str, int]:
@@ -156,15 +250,35 @@ class Submission:
         student.read(notebook.steps(statements))
         return student
 
+    def _read_other(self, question: Question, definition: Statement) -> Reader:
+        before = self.grade_cells.get(question.id)
+        return self._read(self.definitions.needed(question.names, before, [definition]))
+
 
 def _is_asked(cell: Cell) -> bool:
     """Whether a cell is one to be filled in or graded: titles and pictures have the same ids in many lessons."""
     return bool(cell.nbgrader.get("solution") or cell.nbgrader.get("grade"))
 
 
-def _brings_anything(statement: Statement) -> bool:
-    """Whether a statement may define what its text doesn't show."""
-    return "*" in statement.binds or "exec" in statement.reads or "get_ipython" in statement.reads
+def _is_common(*names: str) -> bool:
+    return all(notebook.plain(name) in COMMON for name in names)
+
+
+def _language(found: Notebook) -> str:
+    """The language that a notebook says it is written in; nothing where it doesn't say."""
+    metadata = found.content.get("metadata")
+    for part, key in (("language_info", "name"), ("kernelspec", "language")):
+        told = metadata.get(part) if isinstance(metadata, dict) else None
+        language = str(told.get(key) or "").lower() if isinstance(told, dict) else ""
+        if language:
+            return "python" if "python" in language else language
+    return ""
+
+
+def _quoted(found: Notebook, cell: int, line: int) -> str:
+    """A line and its section, at the beginning of a sentence."""
+    section = found.section(cell)
+    return f"{found.line(cell, line) or 'A statement'}{f' ({section})' if section else ''}"
 
 
 def _not_run(found: Notebook) -> Iterator[str]:
@@ -184,9 +298,22 @@ def _not_run(found: Notebook) -> Iterator[str]:
             reason = f"it needs {_cut(need)}, which comes from the module {_cut(absent[need])}"
         if reason and statement.cell not in told:
             told.add(statement.cell)
-            yield f"cell {statement.cell + 1} can't run here: {reason}"
+            yield f"{_quoted(found, statement.cell, statement.line)} can't run here: {reason}"
     for fault in found.syntax_faults:
-        yield f"cell {fault.cell + 1} can't run: {fault.reason}"
+        yield f"{_faulty(found, fault)}"
+
+
+def _faulty(found: Notebook, fault: SyntaxFault) -> str:
+    """Say of a cell why it can't be taken apart."""
+    section = found.section(fault.cell)
+    cell = f"A cell{f' {section}' if section else ''}"
+    if not fault.line:
+        first = next((n for n, line in enumerate(found.code[fault.cell].split("\n"), 1) if line.strip()), 1)
+        return f"{cell}, which begins {_cut(found.line(fault.cell, first))}, can't run: {fault.message}"
+    line = f"line {fault.line}{f', {text},' if (text := found.line(fault.cell, fault.line)) else ''}"
+    if fault.python:
+        return f"{cell} can't run here: {line} is for Python {fault.python} or later"
+    return f"{cell} can't run: {line} is not valid Python ({fault.message})"
 
 
 def _cut(name: str) -> str:

@@ -26,6 +26,10 @@ from autograder.result import Test as Claimed
 
 log = logging.getLogger(__name__)
 
+_STOPPED = {
+    "timeout": "was stopped because it took too long; it keeps the points of the claims that had passed",
+    "killed": "ended its own program; it keeps the points of the claims that had passed",
+}
 _OTHERWISE = "This fails once right functions stand in the place of wrong ones."
 
 
@@ -79,15 +83,16 @@ def tried(
         status = stopped.status
     elif unwritten and not any(test.passed for test in tests):
         status = "no_answer"
+    flags = [f"{question.id}: an answer is wrong by so little that a person should look ({near[0]})."] if near else []
+    if stopped is not None:
+        flags.append(f"{question.id} {_STOPPED[stopped.status]}. A person should look at it.")
     verdict = Verdict(
         id=question.id,
         status=status,
         points=round(question.max_points * share, 4),
         max_points=question.max_points,
         message=_said(status, question, found),
-        flags=(f"{question.id}: an answer is wrong by so little that a person should look ({near[0]}).",)
-        if near
-        else (),
+        flags=tuple(flags),
         tests=tuple(tests),
     )
     return verdict, recorder.answers
@@ -320,9 +325,9 @@ def _unwritten(error: StudentError, question: Question, found: Definitions | Non
         return fault.missing in question.names and _written(fault.missing, found) is None
     if fault.type_name != "NotImplementedError":
         return False
-    if not fault.frames or fault.frames[-1][2].split(".")[0] in question.names:
-        return True
-    return found is not None and all(_written(name, found) is None for name in question.names)
+    if found is not None:
+        return all(_written(name, found) is None for name in question.names)
+    return not fault.frames or fault.frames[-1][2].split(".")[0] in question.names
 
 
 def _written(name: str, found: Definitions | None) -> Statement | None:
@@ -338,7 +343,11 @@ def _explained(
         return explain_again(error.fault, asked) if again else explain(error.fault, asked, recorder.sizes)
     missing = error.fault.missing
     if missing in asked and (definition := _written(missing, found)) is not None:
-        return f"{missing} is defined in cell {definition.cell + 1}, but that statement could not be run."
+        section = found.notebook.section(definition.cell)
+        return f"{missing} is defined{f' {section}' if section else ''}, but that statement could not be run."
+    frames = error.fault.frames
+    if error.fault.type_name == "NotImplementedError" and frames and _written(inside := frames[-1][2], found):
+        return f"{inside} has an answer, and the stub's `raise NotImplementedError` is still in it. Take that line out."
     if again:
         return explain_again(error.fault, found.words.union(asked))
     return explain(error.fault, found.words.union(asked), recorder.sizes, found.notebook.place)
@@ -358,12 +367,11 @@ def _said(status: QuestionStatus, question: Question, found: Definitions | None)
     for name in question.names if found else ():
         assert found is not None
         if fault := found.notebook.broken_definition(name):
-            defines = f"Cell {fault.cell + 1}, which defines {name},"
-            if not fault.line:
-                return f"{defines} can't be read: {fault.message}. Then it can be graded."
+            section, line = found.notebook.section(fault.cell), found.notebook.line(fault.cell, fault.line)
             return (
-                f"{defines} is not valid Python: "
-                f"line {fault.line}, {fault.message}. Mend that line, and the cell can be graded."
+                f"The cell that defines {name}{f', {section},' if section else ''} is not valid Python: "
+                f"line {fault.line}{f', {line},' if line else ''} {fault.message}. "
+                "Mend that line, and the cell can be graded."
             )
     return f"{names} is not written yet."
 

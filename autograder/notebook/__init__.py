@@ -3,26 +3,36 @@
 Nothing is run here and nothing is judged; what is damaged is read as far as it goes, and what is wrong with it is said.
 """
 
-from autograder.notebook.definition import Definitions
+from autograder.notebook.definition import Definitions, can_be_called, plain
 from autograder.notebook.file import LARGEST, UnreadableNotebook, contents, parse, read, readable
+from autograder.notebook.lesson import Lesson, Repaired, known, listed, missed
+from autograder.notebook.newer import HERE
 from autograder.notebook.notebook import Cell, Notebook
 from autograder.notebook.statement import Statement, SyntaxFault, steps
 from autograder.notebook.text import TOO_DEEP, Unreadable, kept, nodes, taking_apart
 
 __all__ = [
+    "HERE",
     "LARGEST",
     "TOO_DEEP",
     "Cell",
     "Definitions",
+    "Lesson",
     "Notebook",
+    "Repaired",
     "Statement",
     "SyntaxFault",
     "Unreadable",
     "UnreadableNotebook",
+    "can_be_called",
     "contents",
     "kept",
+    "known",
+    "listed",
+    "missed",
     "nodes",
     "parse",
+    "plain",
     "read",
     "readable",
     "steps",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import builtins
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain
@@ -10,29 +12,40 @@ from itertools import chain
 from autograder.notebook.notebook import Notebook
 from autograder.notebook.statement import Statement, taken_apart
 
+_OWN = frozenset(vars(builtins))
+
 
 class Definitions:
     """The definitions of a notebook.
 
-    `like` are those of the lesson: they tell what form a name should have. For each name that is `asked` for and
-    nowhere defined, what was written in its place stands in: a name that is equal but for case and underscores.
+    `like` are those of the lesson: they tell what form a name should have, and how it is called. For each name that is
+    `asked` for and nowhere defined, what was written in its place stands in: a name that is equal but for case and
+    underscores.
     """
 
     def __init__(self, notebook: Notebook, like: Definitions | None = None, asked: Iterable[str] = ()) -> None:
         self.notebook = notebook
         self._like = like
+        self._models: dict[str, str] = {}
+        """Name of a stand-in -> the name that it stands in for."""
         self.statements: tuple[Statement, ...] = notebook.statements
         """Those of the notebook, and one for each stand-in, which gives it the name that was asked for."""
         self.stand_ins: dict[str, str] = {}
         if asked:
             plain = Definitions(notebook, like)
             self.stand_ins = {name: other for name in asked if (other := plain.stand_in(name))}
+            self._models = plain._models = {other: name for name, other in self.stand_ins.items()}
             self.statements += tuple(plain._aliases(self.stand_ins))
 
     @property
     def words(self) -> frozenset[str]:
         """Identifiers that occur in the notebook's code, and names that something stands in for."""
         return self.notebook.words | self.stand_ins.keys()
+
+    @property
+    def bound(self) -> Collection[str]:
+        """The names that some statement gives a value to."""
+        return self._binding.keys()
 
     def of(self, name: str) -> list[Statement]:
         """List the statements that define a function or class by this name, stubs left out where there are others.
@@ -43,19 +56,28 @@ class Definitions:
         return [s for s in found if not s.stub] or found
 
     def chosen(self, name: str, before_cell: int | None = None) -> Statement | None:
-        """Choose the definition that counts: the last one above `before_cell`.
+        """Choose the definition that counts: the last one that can be called as the lesson calls it.
 
-        Where nothing says above which cell, it is the last of those that are built as the lesson builds that name: a
-        notebook may write one class in several styles, each for another lesson.
+        Those above `before_cell` come first. Where nothing says above which cell, they are those that are built as the
+        lesson builds that name: a notebook may write one class in several styles, each for another lesson.
         """
-        found = self.of(name)
-        above = [s for s in found if before_cell is not None and s.cell <= before_cell]
-        if above:
-            return above[-1]
-        if len(found) > 1 and (model := self._model(name)):
-            nearest = max(_resemblance(s, model) for s in found)
-            found = [s for s in found if _resemblance(s, model) == nearest]
+        found = self.candidates(name, before_cell)
         return found[-1] if found else None
+
+    def candidates(self, name: str, before_cell: int | None = None) -> list[Statement]:
+        """List the definitions among which only their order decides."""
+        found = self.of(name)
+        if len(found) < 2:
+            return found
+        model = self._model(name)
+        above = [s for s in found if before_cell is not None and s.cell <= before_cell]
+        if model is not None:
+            above = [s for s in above if can_be_called(s, model)] or ([] if _any_fits(found, model) else above)
+            found = [s for s in found if can_be_called(s, model)] or found
+        if above or model is None:
+            return above or found
+        nearest = max(_resemblance(s, model) for s in found)
+        return [s for s in found if _resemblance(s, model) == nearest]
 
     def stand_in(self, name: str) -> str | None:
         """Find what was written in place of a name that is nowhere defined: the same but for case and underscores."""
@@ -65,58 +87,100 @@ class Definitions:
         near = [
             other
             for other, found in self._defining.items()
-            if _plain(other) == _plain(name) and not found[-1].stub and found[-1].kind == model.kind
+            if plain(other) == plain(name) and any(not s.stub and s.kind == model.kind for s in found)
         ]
         if len(near) != 1 or any(near[0] in s.reads for s in self._binding.get(name, [])):
             return None
         return near[0]
 
-    def needed(self, names: Iterable[str], before_cell: int | None = None) -> list[Statement]:
+    def needed(
+        self, names: Iterable[str], before_cell: int | None = None, instead: Sequence[Statement] = ()
+    ) -> list[Statement]:
         """List the statements that these names depend on, followed through the source, in order.
 
-        Loops and whatever else the names don't depend on is left out: a training loop costs nothing.
+        Loops and whatever else the names don't depend on is left out: a training loop costs nothing. Definitions that
+        are given `instead` count in place of those that would be chosen.
         """
-        graded = set(names)
-        waiting, seen = list(graded), set(graded)
+        taken = {name: self.chosen(name, before_cell) for name in names}
+        taken |= {s.defines: s for s in instead if s.defines}
+        here = max(map(self._position, filter(None, taken.values())), default=len(self.statements))
+        waiting, seen = [*taken], {*taken}
+        behind: dict[str, list[Statement]] = {}
         chosen: dict[int, Statement] = {}
-        while waiting:
-            name = waiting.pop()
-            found = self._behind(name, name in graded, before_cell)
-            if not found and "*" not in seen:  # it may come from any `from module import *`
-                seen.add("*")
-                found = self._binding.get("*", [])
+        early: list[tuple[str, int]] = []
+        while waiting or early:
+            if waiting:
+                name = waiting.pop()
+                if name in taken:
+                    found = self._touched(name, [s for s in [taken[name]] if s], before_cell)
+                else:
+                    found = self._behind(name, here, before_cell)
+                behind[name] = found
+                if not found and "*" not in seen:  # it may come from any `from module import *`
+                    seen.add("*")
+                    found = self._binding.get("*", [])
+            else:
+                found = self._earlier(*early.pop(), behind)
             for statement in found:
                 if statement.position in chosen:
                     continue
                 chosen[statement.position] = statement
+                early += [(name, statement.position) for name in statement.early]
                 for read in chain(statement.reads, statement.touches):
                     if read not in seen:
                         seen.add(read)
                         waiting.append(read)
         return [chosen[position] for position in sorted(chosen)]
 
+    def _position(self, definition: Statement) -> int:
+        """Where a definition stands; where one stands in for it, that one."""
+        stand_in = self.stand_ins.get(definition.defines or "")
+        written = self.chosen(stand_in) if stand_in else None
+        return (written or definition).position
+
     def _model(self, name: str) -> Statement | None:
-        return self._like.chosen(name) if self._like is not None else None
+        return self._like.chosen(self._models.get(name, name)) if self._like is not None else None
 
     def _aliases(self, names: dict[str, str]) -> Iterator[Statement]:
         for place, (name, stand_in) in enumerate(names.items(), len(self.statements)):
-            written = self._defining[stand_in][-1]
+            written = self.chosen(stand_in)
+            assert written is not None
             (alias,) = taken_apart(f"{name} = {stand_in}")
             yield replace(alias, defines=name, position=place, cell=written.cell, line=written.line)
 
-    def _behind(self, name: str, graded: bool, before_cell: int | None) -> list[Statement]:
+    def _behind(self, name: str, here: int, before_cell: int | None) -> list[Statement]:
         """The statements that give a name its value, and those that change it afterwards."""
-        if graded or name in self._defining:
-            definition = self.chosen(name, before_cell)
-            bound = [definition] if definition else []
+        lesson_asks = self._like is not None and self._model(name) is not None
+        if name in self._defining:
+            if name in _OWN:
+                found = [s for s in self.of(name) if _is_above(s, here, before_cell)]
+            elif before_cell is not None or lesson_asks:
+                found = self.candidates(name, before_cell)
+            else:  # a helper that is written again below is another one
+                found = [s for s in self.of(name) if s.position < here] or self.of(name)
+            bound = found[-1:]
         else:  # a variable may build on what it was before, but not by way of a loop if it can be had without
             bound = self._binding.get(name, [])
+            if name in _OWN:  # what stands below can't replace what is Python's own
+                bound = [s for s in bound if _is_above(s, here, before_cell)]
             bound = [s for s in bound if before_cell is None or s.cell <= before_cell] or bound
             bound = [s for s in bound if not s.loops] or bound
+        return self._touched(name, bound, before_cell)
+
+    def _touched(self, name: str, bound: list[Statement], before_cell: int | None) -> list[Statement]:
         if not bound:
             return []
         touched = [s for s in self._touching.get(name, []) if not s.loops and s.position > bound[0].position]
         return bound + [s for s in touched if before_cell is None or s.cell <= before_cell]
+
+    def _earlier(self, name: str, position: int, behind: Mapping[str, list[Statement]]) -> list[Statement]:
+        """What a statement reads while it runs, where that is bound anew below: what it was before."""
+        found = behind.get(name)
+        if not found or found[0].position < position:
+            return []
+        binding = self._binding.get(name, [])
+        above = bisect_left(binding, position, key=lambda statement: statement.position)
+        return binding[above - 1 : above]
 
     @cached_property
     def _defining(self) -> dict[str, list[Statement]]:
@@ -156,5 +220,41 @@ def _dotted(bases: tuple[str, ...]) -> list[tuple[bool, str]]:
     return [("." in base, base.rsplit(".", 1)[-1]) for base in bases]
 
 
-def _plain(name: str) -> str:
-    return name.strip("_").lower()
+def plain(name: str) -> str:
+    """A name without the differences that don't count."""
+    return name.replace("_", "").lower()
+
+
+def can_be_called(statement: Statement, model: Statement) -> bool:
+    """Whether a definition can be called as the lesson's own is, as far as its text tells."""
+    if statement.kind != model.kind:
+        return not (statement.takes or statement.kind == "class")
+    if model.kind == "function":
+        return _takes(statement, model, "", "")
+    calls = [name for name in ("__call__", "forward") if name in statement.takes]
+    asked = next((name for name in ("__call__", "forward") if name in model.takes), None)
+    if asked and not (calls or statement.bases):
+        return False
+    made = "__init__" in statement.takes or statement.bases or _fewest(model, "__init__") == 0
+    return (
+        bool(made)
+        and _takes(statement, model, "__init__", "__init__")
+        and (not calls or asked is None or any(_takes(statement, model, own, asked) for own in calls))
+    )
+
+
+def _takes(statement: Statement, model: Statement, own: str, asked: str) -> bool:
+    takes = statement.takes.get(own)
+    return takes is None or takes.can_be_called(_fewest(model, asked))
+
+
+def _fewest(model: Statement, asked: str) -> int:
+    return model.takes[asked].fewest if asked in model.takes else 0
+
+
+def _any_fits(found: Iterable[Statement], model: Statement) -> bool:
+    return any(can_be_called(statement, model) for statement in found)
+
+
+def _is_above(statement: Statement, here: int, before_cell: int | None) -> bool:
+    return statement.position < here if before_cell is None else statement.cell <= before_cell

@@ -12,6 +12,7 @@ from typing import Any
 
 from autograder.errors import CannotGrade, UsageError
 from autograder.notebook.notebook import Notebook
+from autograder.notebook.statement import plain_lines
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of a notebook file that are read: one with every picture of a course in it is far smaller."""
@@ -23,6 +24,10 @@ MOST_TOKENS = 1 << 22
 """Texts, opening brackets and commas of a notebook file: beside its length, each costs up to a hundred bytes."""
 
 _TOKEN = re.compile(r'[\[{,]|"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+
+
+_MARK = re.compile(r"^#[ \t]*(?:%%(?:[^\n\[]*(\[(?:markdown|md|raw)\]))?[^\n]*|In\s?\[[ \d]*\]:?[ \t]*)$", re.MULTILINE)
+"""What begins a cell in a script."""
 
 
 class UnreadableNotebook(CannotGrade):
@@ -77,13 +82,15 @@ def readable(path: Path) -> None:
 
 
 def parse(data: bytes, path: str = "") -> Notebook:
-    """Read a notebook from its bytes.
+    """Read a notebook from its bytes; where its name is that of a script, from the cells of one.
 
     Raises:
         UnreadableNotebook: as :func:`read`.
     """
     if not data.strip():
         raise UnreadableNotebook(f"{path} is empty. Save the notebook again and hand in the new file.")
+    if path.lower().endswith(".py"):
+        return Notebook(_script(plain_lines(_decoded(data))), path)
     try:
         text = _decoded(data)
         if _tokens_exceed(text, MOST_TOKENS):
@@ -130,6 +137,24 @@ def _decoded(data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return data.decode("latin-1")
+
+
+def _script(text: str) -> dict[str, Any]:
+    """The cells of a script: those that its marks tell apart, the whole of it where it has none."""
+    cells: list[dict[str, Any]] = []
+    start = 0
+    kind = "code"
+    marks = [*itertools.islice(_MARK.finditer(text), MOST_CELLS)]
+    for mark in [*marks, None]:
+        source = text[start : mark.start() if mark else len(text)].strip("\n")
+        if source.strip():
+            if kind == "markdown":
+                source = re.sub(r"^# ?", "", source, flags=re.MULTILINE)
+            code: dict[str, Any] = {"execution_count": None, "outputs": []} if kind == "code" else {}
+            cells.append({"cell_type": kind, "metadata": {}, "source": source, **code})
+        if mark:
+            start, kind = mark.end(), "markdown" if mark[1] else "code"
+    return {"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells}
 
 
 def _upgraded(content: dict[str, Any], path: str) -> dict[str, Any]:

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from autograder.notebook.newer import needs
 from autograder.notebook.statement import Room, Statement, SyntaxFault, plain_lines
 from autograder.notebook.text import Unreadable
+
+QUOTED = 100
+"""Characters of a line, or of a heading, that are repeated where it is named."""
+
+SKIPPED = "skip-execution"
+"""The tag of a cell that isn't run."""
+
+_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.*?)[ \t#]*$", re.MULTILINE)
+_DEFINED = re.compile(r"^(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
+_BOUND = re.compile(r"^(\w+(?:[ \t]*,[ \t]*\w+)*+)[ \t]*(?::[^=\n]*+)?=(?!=)", re.MULTILINE)
+_MARKUP = str.maketrans("", "", "`*_$\\")
 
 
 @dataclass(frozen=True)
@@ -20,22 +33,47 @@ class Cell:
     source: str
     nbgrader: dict[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
+    id: str = ""
+    """Jupyter's own id."""
+    damaged: bool = False
+    """Whether it is no cell, or has no text: it is passed over."""
 
     @property
     def grade_id(self) -> str:
         """Its nbgrader id, or an empty text."""
         return str(self.nbgrader.get("grade_id", ""))
 
+    @property
+    def skipped(self) -> bool:
+        """Whether its author has marked it not to be run."""
+        return SKIPPED in self.tags
+
 
 class Notebook:
-    """A notebook's cells and statements."""
+    """A notebook's cells and statements.
 
-    def __init__(self, content: dict[str, Any], path: str = "") -> None:
-        self.content = content
+    `code` is what is read of some cells in place of their own text, by their index.
+    """
+
+    def __init__(self, content: dict[str, Any], path: str = "", code: Mapping[int, str] | None = None) -> None:
         self.path = path
-        self.cells = tuple(_cells(content))
-        self.syntax_faults: list[SyntaxFault] = []
-        self.statements: tuple[Statement, ...] = tuple(self._statements())
+        self.cells = tuple(map(_cell, range(len(content["cells"])), content["cells"]))
+        if self.cells and all(cell.damaged for cell in self.cells):
+            raise ValueError("no cell of it can be read")
+        self.content = {**content, "cells": [*map(_whole, content["cells"], self.cells)]}
+        self.code = {cell.index: cell.source for cell in self.cells if cell.kind == "code" and not cell.skipped}
+        """The text of each cell that is read as code, by its index."""
+        self.code |= code or {}
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """The top-level statements of all cells that can be taken apart."""
+        return self._read[0]
+
+    @property
+    def syntax_faults(self) -> tuple[SyntaxFault, ...]:
+        """The cells that can't be taken apart."""
+        return self._read[1]
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -53,45 +91,113 @@ class Notebook:
 
     def place(self, cell: int, line: int) -> str:
         """Say where a line stands, and what it says, for a message to the notebook's author."""
-        try:
-            text = plain_lines(self.cells[cell].source).split("\n")[line - 1].strip()[:100]
-        except IndexError:
-            return ""
-        return f"in cell {cell + 1}, line {line}, `{text}`," if text else f"in cell {cell + 1}, line {line},"
+        text = self.line(cell, line)
+        where = [*filter(None, [self._function(cell, line), self.section(cell)]), *([f"at {text}"] if text else [])]
+        return f"{', '.join(where)}," if where else ""
+
+    def line(self, cell: int, line: int) -> str:
+        """A line of a cell, as it is quoted."""
+        lines = plain_lines(self.code.get(cell, "")).split("\n")
+        text = lines[line - 1].strip()[:QUOTED] if 0 < line <= len(lines) else ""
+        return f"`{text}`" if text else ""
+
+    def section(self, cell: int) -> str:
+        """The section that a cell stands in, by its heading: `in the section "..."`, or nothing."""
+        heading = self._headings[cell] if 0 <= cell < len(self._headings) else ""
+        return f'in the section "{heading}"' if heading else ""
 
     def broken_definition(self, name: str) -> SyntaxFault | None:
-        """Find the cell that would define this name if it were Python."""
-        for fault in self.syntax_faults:
-            source = self.cells[fault.cell].source
-            if any(f"{kind} {name}" in source for kind in ("def", "class")) or f"{name} =" in source:
-                return fault
-        return None
+        """Find the cell that would define this name if it could be taken apart."""
+        return self.broken.get(name) or self._half_bound.get(name)
 
-    def _statements(self) -> Iterator[Statement]:
-        room, position = Room(), 0
+    @cached_property
+    def broken(self) -> dict[str, SyntaxFault]:
+        """Functions and classes that cells would define if they could be taken apart, each with its cell's fault."""
+        return self._in_broken_cells(_DEFINED)
+
+    @cached_property
+    def _half_bound(self) -> dict[str, SyntaxFault]:
+        """Names that such cells would give a value."""
+        return self._in_broken_cells(_BOUND)
+
+    def _in_broken_cells(self, shape: re.Pattern[str]) -> dict[str, SyntaxFault]:
+        found: dict[str, SyntaxFault] = {}
+        for fault in self.syntax_faults:
+            for names in shape.findall(self.code[fault.cell]):
+                for name in re.findall(r"\w+", names):
+                    found.setdefault(name, fault)
+        return found
+
+    def _function(self, cell: int, line: int) -> str:
+        """The function or class that a line stands in: `in sigma`, or nothing."""
+        for statement in self._by_cell.get(cell, ()):
+            if statement.line <= line <= statement.line + statement.source.count("\n"):
+                return f"in {statement.defines}" if statement.defines else ""
+        return ""
+
+    @cached_property
+    def _by_cell(self) -> dict[int, list[Statement]]:
+        found: dict[int, list[Statement]] = {}
+        for statement in self.statements:
+            found.setdefault(statement.cell, []).append(statement)
+        return found
+
+    @cached_property
+    def _headings(self) -> list[str]:
+        """The last heading at or above each cell."""
+        found, heading = [], ""
         for cell in self.cells:
-            if cell.kind != "code" or "skip-execution" in cell.tags:
-                continue
+            if cell.kind == "markdown" and cell.index not in self.code and "#" in cell.source:
+                told = [" ".join(each.translate(_MARKUP).split()) for each in _HEADING.findall(cell.source)]
+                heading = next(filter(None, reversed(told)), heading)[:QUOTED]
+            found.append(heading)
+        return found
+
+    @cached_property
+    def _read(self) -> tuple[tuple[Statement, ...], tuple[SyntaxFault, ...]]:
+        room, statements, faults = Room(), list[Statement](), list[SyntaxFault]()
+        for cell, text in sorted(self.code.items()):
             try:
-                found = room.read(cell.source)
+                found = room.read(text)
             except Unreadable as error:
-                self.syntax_faults.append(SyntaxFault(cell.index, error.line, error.why))
+                faults.append(SyntaxFault(cell, error.line, error.why, needs(text) if error.line else ""))
                 continue
             for statement in found:
-                yield replace(statement, position=position, cell=cell.index)
-                position += 1
+                statements.append(replace(statement, position=len(statements), cell=cell))
+        return tuple(statements), tuple(faults)
 
 
-def _cells(content: dict[str, Any]) -> Iterator[Cell]:
-    for index, raw in enumerate(content["cells"]):
-        source = raw.get("source", "")
-        metadata = raw.get("metadata") or {}
-        marks = metadata.get("nbgrader")
-        tags = metadata.get("tags") or ()
-        yield Cell(
-            index,
-            str(raw.get("cell_type", "")),
-            source if isinstance(source, str) else "".join(source),
-            marks if isinstance(marks, dict) else {},
-            tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
-        )
+def _cell(index: int, raw: Any) -> Cell:
+    """Read a cell as far as it goes: without metadata that are none, and without a text if that is no text."""
+    if not isinstance(raw, dict):
+        return Cell(index, "raw", "", damaged=True)
+    metadata = raw.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    marks, tags = metadata.get("nbgrader"), metadata.get("tags")
+    source = raw.get("source", "")
+    lines = source if isinstance(source, list) else [source]
+    whole = all(isinstance(line, str) for line in lines)
+    return Cell(
+        index,
+        str(raw.get("cell_type", "")) if whole else "raw",
+        "".join(lines) if whole else "",
+        marks if isinstance(marks, dict) else {},
+        tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),
+        str(raw.get("id") or ""),
+        damaged=not whole,
+    )
+
+
+def _whole(raw: Any, cell: Cell) -> dict[str, Any]:
+    """A cell as a notebook's content has it, whatever was damaged."""
+    if not cell.damaged and isinstance(raw.get("metadata", {}), dict):
+        found: dict[str, Any] = raw
+        return found
+    kept = raw if isinstance(raw, dict) else {}
+    metadata = kept.get("metadata")
+    return {
+        **kept,
+        "cell_type": cell.kind,
+        "metadata": metadata if isinstance(metadata, dict) else {},
+        "source": cell.source,
+    }

@@ -8,8 +8,8 @@ from __future__ import annotations
 import _symtable  # type: ignore[import-not-found]  # symtable itself looks through all functions for each name
 import ast
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from autograder.jail import Step
 from autograder.notebook.text import Unreadable, kept
@@ -48,6 +48,19 @@ _MANY_MAGICS = (
 
 
 @dataclass(frozen=True)
+class Takes:
+    """How many arguments can be given by their places, and what the parameters are called."""
+
+    fewest: int
+    most: float
+    names: tuple[str, ...] = ()
+
+    def can_be_called(self, arguments: int) -> bool:
+        """Whether so many arguments will do."""
+        return self.fewest <= arguments <= self.most
+
+
+@dataclass(frozen=True)
 class Statement:
     """One top-level statement: where it stands, what it binds and what it reads."""
 
@@ -77,6 +90,12 @@ class Statement:
     """The classes that a class stands on, as they are written."""
     words: frozenset[str]
     """Identifiers that occur in it."""
+    early: frozenset[str]
+    """Global names that it uses while it runs itself, not only when what it defines is called."""
+    takes: Mapping[str, Takes] = field(hash=False)
+    """What can be given to the function that it defines, by an empty name; to a class's methods, by theirs."""
+    brings: bool
+    """Whether it may bind names that its text doesn't show: by `exec`, by `globals()`, inside a function."""
 
     @property
     def step(self) -> Step:
@@ -93,11 +112,8 @@ class SyntaxFault:
     """Which line says so; 0 if it is Python, but more than is read."""
     message: str
     """What Python says, or the bound and what to do."""
-
-    @property
-    def reason(self) -> str:
-        """Why it can't run, as the end of a sentence."""
-        return f"line {self.line} is not valid Python ({self.message})" if self.line else self.message
+    python: str = ""
+    """The oldest Python that may parse it, where this one doesn't; nothing where none does."""
 
 
 class Room:
@@ -256,7 +272,52 @@ def _statement(node: ast.stmt, lines: _Lines) -> Statement:
         kind="class" if isinstance(node, ast.ClassDef) else "function",
         bases=tuple(base for base in bases if base != "object"),
         words=words,
+        early=reads.intersection(_early(node)),
+        takes=_takes(node),
+        brings=not reads.isdisjoint(_BRINGING) or any(isinstance(part, ast.Global) for part in parts),
     )
+
+
+_BRINGING = frozenset({"exec", "eval", "globals", "locals", "vars", "setattr", "get_ipython", "__builtins__"})
+"""What can bind names that a text doesn't show; magics and shell lines are calls of get_ipython()."""
+
+_LATER = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
+def _early(node: ast.stmt) -> Iterator[str]:
+    """Names outside of the bodies of functions: in decorators, default values, bases and plain statements."""
+    waiting: list[ast.AST] = [node]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, ast.Name):
+            yield part.id
+        elif isinstance(part, _LATER):
+            waiting += [*getattr(part, "decorator_list", []), part.args]
+        else:
+            waiting += ast.iter_child_nodes(part)
+
+
+def _takes(node: ast.stmt) -> Mapping[str, Takes]:
+    if isinstance(node, ast.FunctionDef):
+        return {"": _arguments(node.args)}
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
+        return {"": _arguments(node.value.args)}
+    if isinstance(node, ast.ClassDef):
+        methods = [part for part in node.body if isinstance(part, ast.FunctionDef)]
+        return {method.name: _arguments(method.args, own=1) for method in methods if method.name in CALLED}
+    return {}
+
+
+CALLED = ("__init__", "__call__", "forward")
+"""The methods through which a class and its things are called."""
+
+
+def _arguments(given: ast.arguments, own: int = 0) -> Takes:
+    """What is left of a function's parameters without the first `own`."""
+    places = [*given.posonlyargs, *given.args]
+    needed = len(places) - len(given.defaults) + sum(default is None for default in given.kw_defaults)
+    most = float("inf") if given.vararg else max(len(places) - own, 0)
+    return Takes(max(needed - own, 0), most, tuple(each.arg for each in places[own:]))
 
 
 _SCOPES = (

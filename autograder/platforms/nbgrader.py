@@ -170,16 +170,17 @@ def save_unreadable(assignment: str, student: str, notebooks: list[str]) -> None
 def _save_unreadable(assignment: str, versions: tuple[tuple[str, int], ...]) -> None:
     """Once for a run: nbgrader calls its hook for every student, and doesn't say for whom."""
     submissions = course.find().submissions(assignment)
-    strange = [who for who, path in submissions.items() if not _nbgrader_reads(path, assignment)]
+    here = course.find()
+    strange = [who for who, path in submissions.items() if not _nbgrader_reads(path, here.expected(assignment, who))]
     _save(assignment, {who: _page(assignment, who) for who in strange})
 
 
-def _nbgrader_reads(path: Path, assignment: str) -> bool:
+def _nbgrader_reads(path: Path, expected: Path) -> bool:
     try:
-        nbformat.read(path, as_version=4)
+        cells = nbformat.read(path, as_version=4).cells
     except Exception:  # whatever it trips over, nbgrader will too
         return False
-    return path.name == f"{assignment}.ipynb"
+    return path == expected and all(isinstance(c.metadata, dict) and isinstance(c.source, str) for c in cells)
 
 
 def _version(path: Path) -> int:

@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 
 from autograder import private
 from autograder.report import plots
-from autograder.report.tally import ClassTally, tally
+from autograder.report.tally import Cause, ClassTally, causes, tally
 from autograder.report.words import (
     KINDS,
     called,
@@ -33,6 +33,7 @@ from autograder.report.words import (
     remark,
     standing,
     visible,
+    waits,
 )
 from autograder.result import FOLLOWED, Question, Result
 
@@ -43,6 +44,9 @@ STOPPED = {
     "killed": "It was stopped before it had finished. Too much memory and a call of exit are the usual causes.",
 }
 
+
+FEW = 8
+"""Students who are named at once; of more, the rest is folded."""
 
 AGAIN = {
     "unreadable": "If you can still hand in: open it in Jupyter, save it, and hand in that file.",
@@ -69,9 +73,10 @@ def class_page(results: Sequence[Result], assignment_title: str) -> str:
         summary=_class_summary(found),
         pictures=[(picture, heading) for picture, heading in drawn if picture],
         mistakes_picture=plots.mistakes(found),
-        waiting_questions=_waiting_questions(found),
+        waiting=_waiting(found),
         mistakes=[(name, list(group)) for name, group in itertools.groupby(found.mistakes, key=lambda m: m.question)],
-        flagged=[result for result in found.results if result.flags],
+        flagged=causes(("", flag, result.submission) for result in found.results for flag in result.flags),
+        mended=causes(("", told, result.submission) for result in found.results for told in result.mended),
         signs=[name for name in SIGNS if name in used],
         provenance=_provenance(found),
     )
@@ -142,18 +147,27 @@ def _student_summary(result: Result) -> list[str]:
         sentences.append(f"So far there are {number(result.score)} of {points(result.max_score)}, and nothing is lost.")
     if result.status == "graded" and result.max_score > 0 and result.score >= result.max_score - 1e-9:
         sentences.append("Every claim holds.")
-    if manual := [question for question in result.questions if question.status == "manual"]:
+    if waiting := [question.id for question in result.questions if waits(question)]:
+        sentences.append(f"This is not all yet: a person will look at {listed(waiting)}.")
+    if manual := [question for question in result.questions if kind(question) == "manual"]:
         named = listed(f"{question.id} ({points(question.max_points)})" for question in manual)
         sentences.append(f"Read by a person, and not in this number yet: {named}.")
     return sentences
 
 
-def _waiting_questions(found: ClassTally) -> dict[str, list[Question]]:
-    waiting = {
-        result.submission: [question for question in result.questions if question.status == "grader_error"]
+def _waiting(found: ClassTally) -> tuple[Cause, ...]:
+    """What waits for a person, by its cause."""
+    submissions = [
+        ("", result.message or headline(result), result.submission)
+        for result in found.waiting
+        if result.status != "graded" and (result.message or not any(map(waits, result.questions)))
+    ]
+    questions = [
+        (question.id, question.message or standing(question), result.submission)
         for result in found.results
-    }
-    return {student: asked for student, asked in waiting.items() if asked}
+        for question in filter(waits, result.questions)
+    ]
+    return causes(submissions) + causes(questions)
 
 
 def _provenance(found: ClassTally) -> list[str]:
@@ -184,6 +198,7 @@ def _templates() -> Environment:
         KINDS=KINDS,
         SIGNS=SIGNS,
         STOPPED=STOPPED,
+        FEW=FEW,
         FOLLOWED=FOLLOWED,
         breakable=_breakable,
         by_id=_by_id,

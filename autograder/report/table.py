@@ -121,6 +121,9 @@ def verdict(result: Result) -> RenderableType:
         lines.append(Text(one_line(result.message)))
     for question in result.questions:
         lines += _question(question)
+    if result.mended:
+        lines.append(Text("Put right before grading", style="bold"))
+        lines += [_indented("- ", one_line(told)) for told in result.mended]
     if result.flags:
         lines.append(Text("Noted while grading", style="bold"))
         lines += [_indented("- ", one_line(flag)) for flag in result.flags]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from autograder.report.words import kind
+from autograder.report.words import kind, waits
 from autograder.result import Diagnosis, Question, Result
 
 
@@ -51,12 +51,12 @@ class ClassTally:
     @property
     def graded(self) -> tuple[Result, ...]:
         """Results whose score is final as far as the grader goes: these alone make means and histograms."""
-        return tuple(result for result in self.results if result.status == "graded")
+        return tuple(result for result in self.results if _is_final(result))
 
     @property
     def waiting(self) -> tuple[Result, ...]:
         """Results that could not be graded, or not in full."""
-        return tuple(result for result in self.results if result.status != "graded")
+        return tuple(result for result in self.results if not _is_final(result))
 
     @property
     def scores(self) -> tuple[float, ...]:
@@ -67,6 +67,29 @@ class ClassTally:
     def max_score(self) -> float:
         """Points that the grader can give."""
         return max((result.max_score for result in self.results), default=0.0)
+
+
+@dataclass(frozen=True)
+class Cause:
+    """One sentence about submissions, and all of those that it is about: what is decided of it serves them all."""
+
+    question: str
+    """The question that it is about, or an empty text."""
+    says: str
+    students: tuple[str, ...]
+
+
+def causes(told: Iterable[tuple[str, str, str]]) -> tuple[Cause, ...]:
+    """Group (question, sentence, student) by equal sentences, the most frequent first."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for question, says, student in told:
+        found.setdefault((question, says), []).append(student)
+    grouped = [Cause(question, says, tuple(dict.fromkeys(who))) for (question, says), who in found.items()]
+    return tuple(sorted(grouped, key=lambda cause: -len(cause.students)))
+
+
+def _is_final(result: Result) -> bool:
+    return result.status == "graded" and not any(map(waits, result.questions))
 
 
 def tally(results: Sequence[Result]) -> ClassTally:

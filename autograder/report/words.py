@@ -75,19 +75,27 @@ def listed(names: Iterable[str]) -> str:
     return f"{', '.join(rest)} and {last}" if rest else last
 
 
+def waits(question: Question) -> bool:
+    """Whether a question of code waits for a person; one that is always marked by hand has nothing to say."""
+    return question.points is None and (question.status != "manual" or bool(question.message))
+
+
 def kind(question: Question) -> str:
     """Say which of `KINDS` a question belongs to."""
+    if waits(question):
+        return "ungraded"
     if question.status in {"no_answer", "manual"}:
         return question.status
-    if question.points is None:
-        return "ungraded"
-    if question.points >= question.max_points - 1e-9:
+    points = question.points or 0.0
+    if points >= question.max_points - 1e-9:
         return "full"
-    return "part" if question.points > 0 else "nothing"
+    return "part" if points > 0 else "nothing"
 
 
 def standing(question: Question) -> str:
     """Say in a few calm words how a question stands."""
+    if waits(question):
+        return KINDS["ungraded"]
     if question.status != "graded":
         return _STATUS[question.status]
     return {"full": "right", "part": "partly right", "nothing": "not right yet"}[kind(question)]
@@ -104,7 +112,7 @@ def remark(result: Result) -> str:
     """Pick the one sentence that says most about a submission: why it has no score, or its first mistake."""
     if result.message:
         return one_line(result.message)
-    waiting = [q for q in result.questions if q.status == "grader_error"]
+    waiting = [q for q in result.questions if waits(q)]
     diagnosed = [q for q in result.questions if q.diagnoses]
     for question in waiting + diagnosed + [q for q in result.questions if kind(q) not in {"full", "manual"}]:
         if question.diagnoses:

@@ -12,6 +12,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from autograder.course import Course
 from autograder.visible import one_line
 
 LARGEST_BESIDE = 64 * 1024 * 1024
@@ -54,9 +55,15 @@ def barred(root: Path, path: Path) -> str:
     return ""
 
 
+def handed_in(root: Path, path: Path) -> Path:
+    """The folder that a notebook was handed in with: the one that holds its time stamp."""
+    return Course(root).handed_in(path)
+
+
 def elsewhere(root: Path, path: Path) -> str:
-    """Say why the folder that a notebook should lie in isn't looked into: it, or its student's, is none."""
-    for place in (path.parent.parent, path.parent):
+    """Say why the folder that a notebook should lie in isn't looked into: it, or one that it lies in, is none."""
+    submitted = root / "submitted"
+    for place in reversed([above for above in path.parents if above.is_relative_to(submitted) and above != submitted]):
         kind = _kind(place)
         if kind == "a link":
             return f"{named(root, place)} is a link; what it leads to was not read. Put the folder itself in its place."
@@ -67,7 +74,7 @@ def elsewhere(root: Path, path: Path) -> str:
 
 def notes(root: Path, path: Path) -> tuple[str, ...]:
     """Say what lies beside a notebook that is no plain file, or more than anybody wants copied: a sentence each."""
-    folder, told = path.parent, list(filter(None, [barred(root, path)]))
+    folder, told = handed_in(root, path), list(filter(None, [barred(root, path)]))
     if elsewhere(root, path) or not folder.is_dir():
         return tuple(told)
     found = list(itertools.islice(_strange(root, folder, path), MOST_BESIDE))

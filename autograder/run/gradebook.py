@@ -207,7 +207,7 @@ class Book:
         name = self._graded[row.cell_id]
         verdict = next((question for question in made.result.questions if question.id == name), None)
         score = verdict.points if verdict else None
-        if verdict is not None and verdict.status == "manual" and name in made.untouched:
+        if verdict is not None and verdict.status == "manual" and not verdict.message and name in made.untouched:
             score = 0.0
         person = score is None or made.person or row.manual_score is not None
         return {"row": row.id, "score": score, "person": person}

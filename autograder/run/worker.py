@@ -15,10 +15,11 @@ from pathlib import Path
 import torch
 
 from autograder.budget import Budget, Spent
-from autograder.course import Course
+from autograder.course import Course, lying, others
 from autograder.errors import KitError, UsageError
 from autograder.jail import control
 from autograder.judge import Grader, Grading
+from autograder.result import Result
 from autograder.run.autograded import MasterCell, Page, page
 from autograder.run.custody import held
 from autograder.run.folder import barred
@@ -44,7 +45,7 @@ class Worker:
 
     def __init__(self, job: Job) -> None:
         torch.set_num_threads(1)
-        self._root = job.course.root
+        self._course, self._root = job.course, job.course.root
         self._assignment = job.course.assignment(job.name)
         self._stack = ExitStack()
         opener = self._stack.enter_context(held(job.course.settings, job.trust))
@@ -71,16 +72,31 @@ class Worker:
             return page(replace(grading, notebook=None), self._assignment, master)
 
     def _graded(self, who: str, path: Path) -> Grading:
-        if told := barred(self._root, path):
-            return self._grader.unreadable(who, told)
+        if why := barred(self._root, path):
+            return self._grader.unreadable(who, why)
+        if not os.path.lexists(path):
+            return self._grader.unreadable(who, lying(self._course.handed_in(path)))
+        budget = Budget(self._course.settings.submission_s)
         try:
-            grading = self._grader.grade_file(path, who)
+            grading = self._grader.grade_file(path, who, budget=budget)
+            if any(question.status == "no_answer" for question in grading.result.questions) and (near := others(path)):
+                grading = self._grader.grade_file(path, who, near, budget)
         except UsageError as error:
             grading = self._grader.unreadable(who, str(error))
-        message = grading.result.message.replace(f"{self._root}/", "")
-        if message != grading.result.message:
-            grading = replace(grading, result=grading.result.model_copy(update={"message": message}))
-        return grading
+        result, told = grading.result, dict[str, object]()
+        if f"{self._root}/" in result.message:
+            told["message"] = result.message.replace(f"{self._root}/", "")
+        if path != self._course.expected(self._assignment.name, who):
+            told["mended"] = (self._another(who, path), *result.mended)
+        if not told:
+            return grading
+        return replace(grading, result=Result.model_validate(result.model_dump() | told))
+
+    def _another(self, who: str, path: Path) -> str:
+        """Say which file was read in place of the one that should be there."""
+        expected = self._course.expected(self._assignment.name, who)
+        folder = self._root / "submitted" / who
+        return f"There is no {expected.relative_to(folder)}; {path.relative_to(folder)} was read in its place."
 
     def close(self) -> None:
         """End the jail."""
