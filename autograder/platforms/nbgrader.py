@@ -82,7 +82,7 @@ class JailedExporter(NotebookExporter):  # type: ignore[misc]  # nbconvert has n
         plain, strange = {}, {}
         for who, path in submissions.items():
             listed = folders.format_path(folders.submitted_directory, who, name)
-            if listed in converter.assignments and not told[who] and _as_nbgrader_wants(here.root, who, path, name):
+            if listed in converter.assignments and not told[who] and _as_nbgrader_wants(here, who, path, name):
                 plain[listed] = converter.assignments[listed]
             elif _asked_for(who, folders):
                 strange[who] = path
@@ -105,9 +105,9 @@ def _asked_for(who: str, folders: Any) -> bool:
     return who not in left_out and (who == folders.student_id or fnmatch.fnmatchcase(who, folders.student_id))
 
 
-def _as_nbgrader_wants(root: Path, who: str, path: Path, name: str) -> bool:
+def _as_nbgrader_wants(here: course.Course, who: str, path: Path, name: str) -> bool:
     """Whether nbgrader knows a notebook by its name, and its student by the folder's."""
-    return path.name == f"{name}.ipynb" and path.is_file() and not barred(root, path) and who.isprintable()
+    return path == here.expected(name, who) and path.is_file() and not barred(here.root, path) and who.isprintable()
 
 
 class JailedExecute(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
