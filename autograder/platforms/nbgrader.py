@@ -6,6 +6,7 @@ import atexit
 import functools
 import json
 import re
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,13 @@ def _page(assignment: str, student: str) -> Page:
 @functools.lru_cache(maxsize=1)
 def _worker(assignment: str, root: str, source: int) -> Worker:
     """One jail for all submissions of a run; a server that lives long gets a new one when the assignment changes."""
+    _open.close()
     here = course.find(Path(root))
     worker = Worker(Job(here, assignment, draws.seed(here, assignment), trust=False))
-    atexit.register(worker.close)
+    _open.callback(worker.close)
     return worker
+
+
+_open = ExitStack()
+"""The worker that has not been closed yet."""
+atexit.register(_open.close)
