@@ -18,7 +18,8 @@ from autograder.course.course import CONFIG, Course
 from autograder.jail.student import Student
 from autograder.judge import check as hidden
 from autograder.judge import trial
-from autograder.run import batch
+from autograder.platforms import nbgrader
+from autograder.run import Job, batch
 from tests.conftest import copied, notebook_of, released, shell
 
 STORIES = (
@@ -334,3 +335,24 @@ def test_what_was_judged_by_other_rules_is_graded_again(handed_in: Course, tmp_p
             "\nc.FormgradeApp.ip = '127.0.0.2'\nc.BackpropKit.secret_file = '.autograder/../.autograder/secret'\n"
         )
     assert not [graded.student for graded in grade(Course(course.root)) if graded.again], "an address judges nobody"
+
+
+def test_a_server_that_lives_long_keeps_one_jail(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the assignment changes, the worker that graded by its old form ends."""
+    ended: list[int] = []
+
+    class Counted:
+        def __init__(self, job: Job) -> None:
+            self.number = len(ended)
+
+        def close(self) -> None:
+            ended.append(self.number)
+
+    monkeypatch.setattr(nbgrader, "Worker", Counted)
+    try:
+        for version, expected in ((1, []), (1, []), (2, [0]), (3, [0, 1])):
+            nbgrader._worker("mlp", str(course.root), version)
+            assert ended == expected
+    finally:
+        nbgrader._worker.cache_clear()
+        nbgrader._open.close()

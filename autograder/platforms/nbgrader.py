@@ -8,6 +8,7 @@ import functools
 import json
 import re
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +214,13 @@ def _graded(here: course.Course, name: str, student: str, path: Path, master: Ma
 @functools.lru_cache(maxsize=1)
 def _worker(assignment: str, root: str, source: int) -> Worker:
     """One jail for all submissions of a run; a server that lives long gets a new one when the assignment changes."""
+    _open.close()
     here = course.find(Path(root))
     worker = Worker(Job(here, assignment, draws.seed(here, assignment), trust=False))
-    atexit.register(worker.close)
+    _open.callback(worker.close)
     return worker
+
+
+_open = ExitStack()
+"""The worker that has not been closed yet."""
+atexit.register(_open.close)
