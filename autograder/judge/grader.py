@@ -242,7 +242,6 @@ def _read(paths: Iterable[Path]) -> Iterator[tuple[str, Notebook]]:
 
 
 def _waiting(verdict: Verdict, message: str) -> Verdict:
-    """A verdict that a person gives; what was tried stands beside it."""
-    if verdict.status in {"manual", "grader_error"}:
-        return verdict
-    return verdict.model_copy(update={"status": "manual", "points": None, "message": message, "diagnoses": ()})
+    """A verdict that a person gives; what was tried stands beside it, if there was something to be tried."""
+    update = {"status": "manual", "points": None, "message": message, "diagnoses": (), "follow_through": False}
+    return verdict.model_copy(update=update | ({"tests": ()} if verdict.status == "no_answer" else {}))

@@ -52,7 +52,7 @@ def tried(
         return _fault(question, unsound), {}
     recorder = Recorder(student)
     tests: list[Claimed] = []
-    unwritten, near = 0, list[str]()
+    unwritten, near, short = 0, list[str](), False
     stopped: StudentStopped | None = None
     raised = False
     for claim in claims:
@@ -73,6 +73,7 @@ def tried(
             message = _explained(error, recorder, found, assignment.names, raised)
             raised = True
             unwritten += _unwritten(error, question, found)
+            short = short or error.fault.type_name == "MemoryError"
         except Exception:
             log.exception("%s, %s: the check itself failed", question.id, claim.id)
             return _fault(question, claim.id), {}
@@ -86,6 +87,8 @@ def tried(
     flags = [f"{question.id}: an answer is wrong by so little that a person should look ({near[0]})."] if near else []
     if stopped is not None:
         flags.append(f"{question.id} {_STOPPED[stopped.status]}. A person should look at it.")
+    if short:
+        flags.append(f"{question.id} wanted more memory than it is given here. A person should look at it.")
     verdict = Verdict(
         id=question.id,
         status=status,
