@@ -73,7 +73,9 @@ class JailedStudent:
             raise StudentError(raised.fault) from None
         except (TimedOut, Killed, WireError) as ended:
             self._end()
-            raise StudentStopped("timeout" if isinstance(ended, TimedOut) else "killed", str(ended)) from None
+            if isinstance(ended, TimedOut):
+                raise StudentStopped("timeout", str(ended), ended.seconds) from None
+            raise StudentStopped("killed", str(ended)) from None
 
     @contextmanager
     def given(

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 
 import torch
 
+from autograder.jail.machine import Machine
 from autograder.jail.session import CellFault, Fault, Raised, Session, Step
 from autograder.jail.wire import Value
 from autograder.result import JailLevel
@@ -34,10 +35,12 @@ class StudentError(Exception):
 class StudentStopped(StudentError):  # noqa: N818 - it is told as one
     """The student's code was ended before it answered: it took too long, or ended its own process."""
 
-    def __init__(self, status: Literal["timeout", "killed"], why: str) -> None:
+    def __init__(self, status: Literal["timeout", "killed"], why: str, seconds: float = 0.0) -> None:
         super().__init__(Fault("TimedOut" if status == "timeout" else "Killed", why))
         self.status = status
         self.why = why
+        self.seconds = seconds
+        """How long it was waited for, if it took too long."""
 
 
 class Student(Protocol):
@@ -153,7 +156,7 @@ class Trusting:
 
     def open(self) -> Reader:
         """Make a student in this process."""
-        return LocalStudent()
+        return LocalStudent(Session(machine=Machine()))
 
 
 trusting = Trusting()
