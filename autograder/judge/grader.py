@@ -85,6 +85,7 @@ class Grader:
             seed=digest(self.seed),
             seconds=round(time.perf_counter() - started, 4),
             flags=(*flags, *(flag for verdict in verdicts for flag in verdict.flags)),
+            mended=submission.mended(),
             questions=verdicts,
         )
         return Grading(result, found, outputs)
@@ -103,10 +104,17 @@ class Grader:
             if question.manual:
                 yield Verdict(id=question.id, status="manual", points=None, max_points=question.max_points)
                 continue
-            trial = Trial(self.assignment, question, before, submission.definitions, submission.sources(question))
+            trial = Trial(
+                self.assignment,
+                question,
+                before,
+                submission.definitions,
+                submission.sources(question),
+                submission.absent(question),
+            )
             verdict = trial.judge(submission.student(question), self.settings)
             if verdict.status == "no_answer" and submission.complete(question):
-                trial = replace(trial, sources=submission.sources(question))
+                trial = replace(trial, sources=submission.sources(question), absent=submission.absent(question))
                 verdict = trial.judge(submission.student(question), self.settings)
             before.append(verdict)
             yield verdict.model_copy(update={"definition": submission.chosen(question)})

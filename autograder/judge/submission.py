@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-import importlib.util
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
-from pathlib import Path
 
 from autograder import notebook
 from autograder.course import Assignment, Question
 from autograder.jail import Opener, Output, Reader
-from autograder.judge.sentences import explain
-from autograder.notebook import Cell, Definitions, Notebook, Statement
+from autograder.judge.mended import stood_in
+from autograder.judge.sentences import explain, listed
+from autograder.notebook import Cell, Definitions, Notebook, Statement, defined
 
 FLAGS = 50
 """Things that are told of one notebook: who reads more of them?"""
@@ -53,6 +51,7 @@ class Submission:
             return True
         names = set(self._assignment.names)
         written = {s.defines for s in self.notebook.statements}
+        written |= {name for text in self.notebook.texts for name in defined(text)}
         return not names.isdisjoint(written) or any(self.notebook.broken_definition(name) for name in names)
 
     def read(self) -> None:
@@ -83,8 +82,34 @@ class Submission:
         return True
 
     def sources(self, question: Question) -> list[str]:
-        """The statements that an answer depends on."""
-        return [statement.source for statement in self._needed[question.id]]
+        """The statements that an answer depends on, and the texts of the files that it is imported from."""
+        return [statement.writes or statement.source for statement in self._needed[question.id]]
+
+    def absent(self, question: Question) -> str:
+        """Say which module an answer rests on that isn't here, and where it is imported; nothing if all are."""
+        names = " and ".join(question.names)
+        for statement in self._needed[question.id]:
+            if module := self.definitions.absent(statement):
+                where = f"cell {statement.cell + 1}, line {statement.line}"
+                return (
+                    f"{names} needs the module {_cut(module)} ({where}), which is neither on the grader's machine nor "
+                    "handed in beside the notebook. A person will look at it; nothing is lost."
+                )
+        return ""
+
+    def mended(self) -> tuple[str, ...]:
+        """Say what stood in for something that isn't here, as far as the answers rest on it."""
+        needed = {s.position: s for own in (*self._needed.values(), self._together) for s in own}
+        told = [*self._given(needed.values()), *stood_in((needed[at] for at in sorted(needed)), self.notebook)]
+        return tuple(told[:FLAGS])
+
+    def _given(self, needed: Iterable[Statement]) -> Iterator[str]:
+        """Name what was imported as the lesson does, because nothing in the notebook that can run here does."""
+        given = sorted({name for s in needed if s.position < 0 for name in s.binds})
+        if given:
+            lost = ((s.cell + 1, absent) for s in self.definitions.statements if (absent := self.definitions.absent(s)))
+            why = next((f"; cell {cell} imports {_cut(absent)}, which isn't here" for cell, absent in lost), "")
+            yield f"Nothing here gives {listed(given)} a value{why}. It was imported as the lesson does."
 
     def chosen(self, question: Question) -> str:
         """Say which definitions were graded, where there was a choice."""
@@ -100,7 +125,7 @@ class Submission:
 
     def flags(self) -> tuple[str, ...]:
         """What was noticed while the notebook was read; nothing of it costs points by itself."""
-        told = list(itertools.islice(_not_run(self.notebook), FLAGS))
+        told = list(itertools.islice(_not_run(self.definitions), FLAGS))
         for student in self._students():
             for fault in student.faults[:FLAGS]:
                 sentence = explain(fault.fault, self.definitions.words)
@@ -153,14 +178,13 @@ def _brings_anything(statement: Statement) -> bool:
     return "*" in statement.binds or "exec" in statement.reads or "get_ipython" in statement.reads
 
 
-def _not_run(found: Notebook) -> Iterator[str]:
+def _not_run(found: Definitions) -> Iterator[str]:
     """Name the cells that can't run on this machine, once each; it is not held against anybody."""
     absent: dict[str, str] = {}
     told: set[int] = set()
-    installed = functools.cache(_installed)
-    for statement in found.statements:
+    for statement in found.notebook.statements:
         reason = ""
-        missing = next((module for module in statement.modules if not installed(module)), None)
+        missing = found.absent(statement) if statement.modules else ""
         if missing:
             absent |= dict.fromkeys(statement.binds, missing)
             reason = f"there is no module {_cut(missing)}"
@@ -171,28 +195,10 @@ def _not_run(found: Notebook) -> Iterator[str]:
         if reason and statement.cell not in told:
             told.add(statement.cell)
             yield f"cell {statement.cell + 1} can't run here: {reason}"
-    for fault in found.syntax_faults:
+    for fault in found.notebook.syntax_faults:
         yield f"cell {fault.cell + 1} can't run: {fault.reason}"
 
 
 def _cut(name: str) -> str:
     """A name as it is told: its beginning, if it is longer than any sentence."""
     return name if len(name) <= NAME else f"{name[:NAME]}..."
-
-
-def _installed(module: str) -> bool:
-    """Whether a module can be found, without importing anything."""
-    root, *rest = module.split(".")
-    try:
-        spec = importlib.util.find_spec(root)
-    except (ImportError, ValueError):
-        return False
-    if spec is None:
-        return False
-    if not rest or spec.submodule_search_locations is None:
-        return True
-    places = [Path(place) / rest[0] for place in spec.submodule_search_locations]
-    try:
-        return spec.origin is not None or any(p.is_dir() or p.with_suffix(".py").exists() for p in places)
-    except OSError:  # a name that is too long to be a file's
-        return False

@@ -26,6 +26,9 @@ from autograder.result import Test as Claimed
 
 log = logging.getLogger(__name__)
 
+_WANT = {"NameError", "ImportError", "ModuleNotFoundError", "AttributeError", "UnboundLocalError", "TypeError"}
+"""How code ends that wants something of a module that isn't here; it may have put None in its place."""
+
 _OTHERWISE = "This fails once right functions stand in the place of wrong ones."
 
 
@@ -35,19 +38,21 @@ def judge(assignment: Assignment, question: Question, student: Student, found: D
 
 
 def tried(
-    assignment: Assignment, question: Question, student: Student, found: Definitions | None = None
+    assignment: Assignment, question: Question, student: Student, found: Definitions | None = None, absent: str = ""
 ) -> tuple[Verdict, Answers]:
     """Try every claim of a question on a student; no mistake has a name yet.
 
     A point comes only from a claim that passed. A claim that fails in the kit itself makes the whole question
     a `grader_error`: no points, and a person is asked. Code that has to be ended, ends its question.
+    `absent` says what the answer rests on and this machine hasn't: where code fails for want of something, a person is
+    asked then.
     """
     claims = checks(assignment.name, question.id)
     if unsound := _unsound(assignment, question, current_seed()):
         return _fault(question, unsound), {}
     recorder = Recorder(student)
     tests: list[Claimed] = []
-    unwritten, near = 0, list[str]()
+    unwritten, near, wants = 0, list[str](), False
     stopped: StudentStopped | None = None
     for claim in claims:
         recorder.check = claim.id
@@ -66,10 +71,14 @@ def tried(
         except StudentError as error:
             message = _explained(error, recorder, found, assignment.names)
             unwritten += _unwritten(error, question, found)
+            wants = wants or error.fault.missing is not None or error.fault.type_name in _WANT
         except Exception:
             log.exception("%s, %s: the check itself failed", question.id, claim.id)
             return _fault(question, claim.id), {}
         tests.append(Claimed(id=claim.id, says=claim.says, passed=passed, weight=claim.weight, message=message))
+    if absent and wants:
+        asked = Verdict(id=question.id, status="manual", points=None, max_points=question.max_points, message=absent)
+        return asked, recorder.answers
     share = sum(test.weight for test in tests if test.passed) / sum(test.weight for test in tests)
     status: QuestionStatus = "graded"
     if stopped is not None:
@@ -81,7 +90,7 @@ def tried(
         status=status,
         points=round(question.max_points * share, 4),
         max_points=question.max_points,
-        message=_said(status, question, found),
+        message=_said(status, question, found, stopped),
         flags=(f"{question.id}: an answer is wrong by so little that a person should look ({near[0]}).",)
         if near
         else (),
@@ -128,6 +137,8 @@ class Trial:
     definitions: Definitions | None = None
     sources: Sequence[str] | None = None
     """The statements that the answer depends on; None if they can't be known."""
+    absent: str = ""
+    """What the answer rests on and this machine hasn't, as a sentence."""
 
     def judge(self, student: Reader, settings: BackpropKit) -> Verdict:
         """Judge the question as the course's settings ask."""
@@ -147,7 +158,7 @@ class Trial:
         return next(question.names for question in self.assignment.questions if question.id == verdict.id)
 
     def _tried(self, student: Student) -> tuple[Verdict, Answers]:
-        return tried(self.assignment, self.question, student, self.definitions)
+        return tried(self.assignment, self.question, student, self.definitions, self.absent)
 
     def _named(self, verdict: Verdict, found: Answers, wrong: Iterable[str] = ()) -> Verdict:
         """Name the mistake; those of functions that were replaced can't be it."""
@@ -293,11 +304,14 @@ def _explained(error: StudentError, recorder: Recorder, found: Definitions | Non
     return explain(error.fault, found.words.union(asked), recorder.sizes, found.notebook.place)
 
 
-def _said(status: QuestionStatus, question: Question, found: Definitions | None) -> str:
+def _said(
+    status: QuestionStatus, question: Question, found: Definitions | None, stopped: StudentStopped | None = None
+) -> str:
     """Say why a question has no answer: it isn't written, is no Python, or had to be ended."""
     names = " and ".join(question.names)
     if status == "timeout":
-        return f"{names} took too long and was stopped. Is there a loop that doesn't end?"
+        limit = f" after {stopped.seconds:g} seconds, as long as a call may take" if stopped and stopped.seconds else ""
+        return f"{names} took too long and was stopped{limit}. Is there a loop that doesn't end?"
     if status == "killed":
         return (
             f"{names} ended the whole program instead of giving an answer, so the rest of this question was not tried."

@@ -6,7 +6,7 @@ Nothing is run here and nothing is judged; what is damaged is read as far as it 
 from autograder.notebook.definition import Definitions
 from autograder.notebook.file import LARGEST, UnreadableNotebook, contents, parse, read, readable
 from autograder.notebook.notebook import Cell, Notebook
-from autograder.notebook.statement import Statement, SyntaxFault, steps
+from autograder.notebook.statement import Statement, SyntaxFault, defined, steps
 from autograder.notebook.text import TOO_DEEP, Unreadable, kept, nodes, taking_apart
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Unreadable",
     "UnreadableNotebook",
     "contents",
+    "defined",
     "kept",
     "nodes",
     "parse",

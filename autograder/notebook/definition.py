@@ -7,8 +7,9 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import chain
 
+from autograder.notebook import modules
 from autograder.notebook.notebook import Notebook
-from autograder.notebook.statement import Statement, taken_apart
+from autograder.notebook.statement import Statement, bound_by, file_of, taken_apart
 
 
 class Definitions:
@@ -24,10 +25,13 @@ class Definitions:
         self.statements: tuple[Statement, ...] = notebook.statements
         """Those of the notebook, and one for each stand-in, which gives it the name that was asked for."""
         self.stand_ins: dict[str, str] = {}
+        self._here: dict[str, bool] = {}
         if asked:
             plain = Definitions(notebook, like)
+            self._here = plain._here
             self.stand_ins = {name: other for name in asked if (other := plain.stand_in(name))}
-            self.statements += tuple(plain._aliases(self.stand_ins))
+            given = plain._given(like.notebook) if like is not None else ()
+            self.statements = (*given, *self.statements, *plain._aliases(self.stand_ins))
 
     @property
     def words(self) -> frozenset[str]:
@@ -82,7 +86,7 @@ class Definitions:
         while waiting:
             name = waiting.pop()
             found = self._behind(name, name in graded, before_cell)
-            if not found and "*" not in seen:  # it may come from any `from module import *`
+            if not found and "*" not in seen and name.isidentifier():  # it may come from any `from module import *`
                 seen.add("*")
                 found = self._binding.get("*", [])
             for statement in found:
@@ -94,6 +98,25 @@ class Definitions:
                         seen.add(read)
                         waiting.append(read)
         return [chosen[position] for position in sorted(chosen)]
+
+    def absent(self, statement: Statement) -> str:
+        """The first module that a statement imports and that nobody here has; an empty text if all are here."""
+        return next((name for name in statement.needs if not self._is_here(name)), "")
+
+    def _is_here(self, module: str) -> bool:
+        if module not in self._here:
+            own = file_of(module) in self._binding or len(self._here) >= modules.MOST_MODULES
+            self._here[module] = own or modules.here(module)
+        return self._here[module]
+
+    def _given(self, lesson: Notebook) -> Iterator[Statement]:
+        """The lesson's own imports of names that nothing in the notebook defines, or only what can't run here."""
+        bound = {name for s in self.statements if s.defines or not self.absent(s) for name in s.binds}
+        bound = bound.union(*map(bound_by, self.notebook.texts)) - {"*"}
+        asked = {cell.index for cell in lesson.cells if cell.nbgrader.get("grade") or cell.nbgrader.get("solution")}
+        missing = [s for s in lesson.statements if s.imports and s.cell not in asked and not s.binds & bound]
+        for place, statement in enumerate(missing):
+            yield replace(statement, position=place - len(missing), cell=0, line=1)
 
     def _model(self, name: str) -> Statement | None:
         return self._like.chosen(name) if self._like is not None else None
@@ -108,7 +131,7 @@ class Definitions:
         """The statements that give a name its value, and those that change it afterwards."""
         if graded or name in self._defining:
             definition = self.chosen(name, before_cell)
-            bound = [definition] if definition else []
+            bound = [definition] if definition else self._binding.get(name, [])[-1:]  # imported, from a file of theirs
         else:  # a variable may build on what it was before, but not by way of a loop if it can be had without
             bound = self._binding.get(name, [])
             bound = [s for s in bound if before_cell is None or s.cell <= before_cell] or bound

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from autograder.notebook.statement import Room, Statement, SyntaxFault, plain_lines
+from autograder.notebook.statement import Room, Statement, SyntaxFault, plain_lines, writing
 from autograder.notebook.text import Unreadable
 
 
@@ -36,6 +36,23 @@ class Notebook:
         self.cells = tuple(_cells(content))
         self.syntax_faults: list[SyntaxFault] = []
         self.statements: tuple[Statement, ...] = tuple(self._statements())
+        self.beside: frozenset[str] = frozenset()
+        """Files of Python that were handed in with it, and that it imports."""
+
+    def take(self, texts: Mapping[str, str]) -> None:
+        """Take in files that were handed in with it: they are there before its first statement.
+
+        Shapes:
+            texts  path below the notebook's folder -> text
+        """
+        self.beside = frozenset(texts)
+        files = [writing(path, text) for path, text in texts.items()]
+        self.statements = tuple(replace(s, position=at) for at, s in enumerate((*files, *self.statements)))
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts of files that it writes, or that were handed in with it."""
+        return [statement.writes for statement in self.statements if statement.writes]
 
     @cached_property
     def words(self) -> frozenset[str]:
