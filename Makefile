@@ -4,16 +4,17 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 READY := .venv/.ready
+BROWSER := .venv/.browser
 
 .PHONY: demo test everything quick lint training throughput clean
 
 demo: $(READY)  ## release, submit, grade and report a class of made-up students
 	@$(BIN)/autograder demo
 
-test: lint  ## everything that CI runs: lint, types, imports, then all tests, of wide ranges the day's samples
+test: lint $(BROWSER)  ## everything that CI runs: lint, types, imports, then all tests, of wide ranges the day's samples
 	@$(BIN)/python -m pytest --numprocesses 2
 
-everything: lint  ## before a release: whole ranges in place of samples, and the long tests; an hour or more
+everything: lint $(BROWSER)  ## before a release: whole ranges in place of samples, and the long tests; an hour or more
 	@$(BIN)/python -m pytest --numprocesses 2 --everything
 
 quick: $(READY)  ## the tests that start no kernel, jail or other process: under a minute
@@ -40,6 +41,13 @@ $(READY): requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)
+
+$(BROWSER): $(READY)  # Debian's own where it may be installed; elsewhere the one that Playwright fetches
+	@command -v chromium > /dev/null || { \
+		echo "The tests open pages in Chromium; installing it, once."; \
+		{ test "$$(id -u)" = 0 && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium; } \
+			> .venv/browser.log 2>&1 || $(BIN)/playwright install chromium; }
+	@touch $(BROWSER)
 
 clean:  ## remove what these commands made
 	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

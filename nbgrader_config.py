@@ -8,6 +8,12 @@ c = get_config()  # noqa: F821 - traitlets defines it for this file
 c.CourseDirectory.course_id = "backprop"
 c.IncludeHeaderFooter.header = ""
 
+# Names that students gave to their files are logged without what steers a terminal.
+c.NbGrader.logging_config = {
+    "filters": {"visible": {"()": "autograder.visible.VisibleLog"}},
+    "handlers": {"console": {"filters": ["visible"]}},
+}
+
 # A cleared solution raises NotImplementedError with the name of its task.
 c.GenerateAssignment.preprocessors = [
     "nbgrader.preprocessors.IncludeHeaderFooter",
@@ -24,8 +30,9 @@ c.GenerateAssignment.preprocessors = [
 ]
 c.GenerateAssignment.post_convert_hook = "autograder.plugins.pack"
 
-# Submissions are graded in the kit's jail, and saved by its own saver; no kernel is started.
-c.Autograde.pre_convert_hook = "autograder.plugins.save_unreadable"
+# Submissions are graded in the kit's jail, and saved by its own saver; no kernel is started. nbgrader never opens them,
+# and what is no plain file beside a notebook is neither followed nor copied.
+c.Autograde.exporter_class = "autograder.plugins.JailedExporter"
 c.Autograde.sanitize_preprocessors = []
 c.Autograde.autograde_preprocessors = [
     "autograder.plugins.JailedExecute",

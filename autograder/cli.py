@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from autograder.errors import CannotGrade, KitError
+from autograder.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -137,7 +138,9 @@ def grade(
         unchanged = sum(not one.again for one in graded)
         if unchanged:
             print(f"{unchanged} of {len(graded)} had not changed since they were graded; --force grades them again.")
-    raise typer.Exit(any(result.status != "graded" for result in results))
+    for sentence in dict.fromkeys((*(note for one in graded for note in one.notes), *batch.misnamed)):
+        _say(sentence)
+    raise typer.Exit(bool(batch.misnamed) or any(result.status != "graded" for result in results))
 
 
 @app.command()
@@ -161,7 +164,7 @@ def check(
     with held(here.settings, trust) as opener:
         result = Grader(asked, seed, opener, here.settings).grade_file(notebook).result
     if as_json:
-        print(result.model_dump_json(indent=1))
+        print(json.dumps(result.model_dump(mode="json"), indent=1))
     else:
         from autograder.report import verdict
 
@@ -268,26 +271,27 @@ def run() -> None:
     try:
         app()
     except KitError as error:
-        print(f"autograder: {error}", file=sys.stderr)
+        _say(f"autograder: {error}")
         sys.exit(error.exit_code)
     except Exception as error:
         if os.environ.get("AUTOGRADER_TRACEBACK"):
             raise
-        print(
+        _say(
             f"autograder: this is a fault of the kit, not yours ({type(error).__name__}: {error}). "
-            "Nothing was graded as zero because of it. Run again with AUTOGRADER_TRACEBACK=1 to see where.",
-            file=sys.stderr,
+            "Nothing was graded as zero because of it. Run again with AUTOGRADER_TRACEBACK=1 to see where."
         )
         sys.exit(1)
     except KeyboardInterrupt:
-        print("autograder: stopped; what was graded so far is kept.", file=sys.stderr)
+        _say("autograder: stopped; what was graded so far is kept.")
         sys.exit(130)
 
 
 def _graded(batch: Batch) -> Iterator[Graded]:
-    """Grade a batch, with a bar and the time left on stderr."""
+    """Grade a batch, with a bar and the time left on stderr, after what should be known before."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    for warning in batch.warnings():
+        _say(f"autograder: {warning}")
     columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with batch, Progress(*columns, console=_console(), disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("", total=len(batch))
@@ -301,9 +305,7 @@ def _cores() -> int:
 
 
 def _console() -> Console:
-    from rich.console import Console
-
-    return Console(stderr=True)
+    return _visible_console(stderr=True)
 
 
 def _near(path: Path) -> Path:
@@ -312,10 +314,21 @@ def _near(path: Path) -> Path:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(visible(text), file=sys.stderr)
 
 
 def _print(renderable: Any) -> None:
-    from rich.console import Console
+    _visible_console(width=None if sys.stdout.isatty() else 120).print(renderable)
 
-    Console(width=None if sys.stdout.isatty() else 120).print(renderable)
+
+def _visible_console(**options: Any) -> Console:
+    """Make a console that shows other people's text, and does nothing that it says."""
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
+
+    class Visible(Console):
+        def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+            for text, style, control in super().render(renderable, options):
+                yield Segment(text if control else visible(text), style, control)
+
+    return Visible(**options)

@@ -13,8 +13,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests import hostile
-
 Content = dict[str, Any]
 Facts = Mapping[str, object]
 """What an attack is told: COURSE and REPO, folders of the host's; HOST, the grader's process; PORT, a server"""
@@ -88,17 +86,6 @@ def marked_cells(facts: Facts, shown: str = "12", **changes: Any) -> list[Conten
         )
         cells[-1]["outputs"] = [value]
     return cells
-
-
-def keeper(name: str, facts: Facts) -> Content:
-    """A notebook whose wrong functions keep something for another, as they are tried, by a relay of `hostile.txt`."""
-    keeping = "def hook(name, *given):\n    keep()\n    return wrong(*given)"
-    return notebook(wrong(facts), hostile.prelude({}), hostile.RELAYS[name], keeping)
-
-
-def finder(name: str, facts: Facts) -> Content:
-    """A notebook that says whether it finds what :func:`keeper` has kept."""
-    return notebook(wrong(facts), hostile.prelude({}), hostile.RELAYS[name], "if kept():\n    win('kept')")
 
 
 def form(name: str) -> Callable[[Callable[[Path, Facts], object]], Callable[[Path, Facts], object]]:

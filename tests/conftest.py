@@ -13,12 +13,13 @@ import shutil
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from autograder.authoring import release
 from autograder.course.assignment import Assignment
@@ -228,3 +229,15 @@ def released(assignment: str) -> dict[str, Any]:
     """The committed release of an assignment."""
     found: dict[str, Any] = json.loads((REPO / "release" / assignment / f"{assignment}.ipynb").read_text("utf-8"))
     return found
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real browser: the Chromium that is on PATH, else the one that Playwright has installed."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
+            args=["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+        )
+        yield started
+        started.close()

@@ -32,9 +32,8 @@ from autograder.run import custody
 from autograder.run.autograded import MasterCell, Page
 from autograder.run.batch import Batch
 from autograder.run.worker import Job, Worker
-from tests.attacks import ATTACKS, FORMS, Facts, finder, hand_in, keeper, notebook, write, wrong
+from tests.attacks import ATTACKS, FORMS, Facts, hand_in, notebook, write, wrong
 from tests.conftest import REPO, copied_course
-from tests.hostile import RELAYS
 from tests.test_jail import ALONE, processes, wait_until
 from tests.test_nbgrader import rows
 
@@ -237,21 +236,6 @@ def test_an_attack_learns_nothing(ward: Ward, name: str) -> None:
 def test_an_attack_harms_nobody(ward: Ward, name: str) -> None:
     """The notebook that the same worker grades next has the same record as before, and no process is left."""
     assert timeless(ward.outcome(name).after) == timeless(ward.before)
-
-
-@pytest.mark.sample(3, "name")
-@pytest.mark.parametrize("name", RELAYS)
-def test_a_student_finds_nothing_of_the_one_before(ward: Ward, name: str) -> None:
-    """What one's functions keep while they are tried, the notebook that the same worker grades next doesn't find."""
-    found = []
-    for who, made in (("mallory", keeper(name, ward.facts)), ("trudy", finder(name, ward.facts))):
-        folder = ward.course.root / "submitted" / who / "mlp"
-        write(folder, made)
-        found.append(ward.grade(who))
-        shutil.rmtree(folder.parent)
-
-    assert [(page.result.status, page.result.score) for page in found] == [("graded", 0)] * 2
-    assert "WON" not in json.dumps([outputs(page) for page in found])
 
 
 @pytest.mark.sample(12, "name")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from autograder.jail.session import Fault
 from autograder.jail.wire import Foreign, Value
 from autograder.judge.comparison import Mismatch, compare, unchanged
-from autograder.judge.sentences import explain
+from autograder.judge.sentences import AGAIN, explain, explain_again, one_question
 from autograder.judge.tolerance import ATOL, RTOL, close, same_values
 
 WANT = torch.tensor([[1.0, -2.0, 3.0], [0.5, 4.0, -1.5]], dtype=torch.float64)
@@ -53,8 +53,12 @@ def test_a_number_is_a_tensor_without_axes() -> None:
     ("got", "pattern"),
     [
         (None, "nothing was returned"),
-        (Foreign("Canary"), "other object"),
-        (Foreign("str"), "of type str"),
+        (Foreign("Canary"), "an object of another type"),
+        (Foreign("str"), "is a string where one tensor"),
+        (Foreign("dict"), "is a dict where one tensor"),
+        (Foreign("complex tensor"), "complex tensor; an ordinary one"),
+        (Foreign("sparse tensor"), "sparse tensor; an ordinary one"),
+        (Foreign("large tensor"), "far larger than a tensor of shape (2, 3)"),
         ((WANT, WANT), "a sequence of 2 things"),
         (WANT.T, "transposed"),
         (WANT.sum(), "summed to one number"),
@@ -65,7 +69,6 @@ def test_a_number_is_a_tensor_without_axes() -> None:
         (-WANT, "minus what it should be"),
         (WANT.abs(), "not the right sign"),
         (WANT + 1, "not the right values"),
-        (WANT.to(torch.complex64), "complex"),
     ],
 )
 def test_a_wrong_answer_is_told_by_its_pattern(got: Value, pattern: str) -> None:
@@ -104,6 +107,16 @@ def test_results_in_another_order_are_named() -> None:
     want = {"s1": WANT, "x1": WANT.tanh()}
     with pytest.raises(Mismatch, match="another order: s1 holds x1, x1 holds s1"):
         compare({"s1": WANT.tanh(), "x1": WANT}, want)
+
+
+@pytest.mark.parametrize(
+    ("got", "told"),
+    [(Foreign("dict"), "a dict"), (WANT, "one tensor"), (1.0, "one number"), (None, "None"), ((WANT,), "one thing")],
+)
+def test_one_thing_in_place_of_several_is_named(got: Value, told: str) -> None:
+    """A dict where a tuple is unpacked is told as a dict: nothing in it is called missing."""
+    with pytest.raises(Mismatch, match=f"it is .*{told} where s1 and x1 are asked for"):
+        compare({"answer": got, "given x": WANT}, {"s1": WANT, "x1": WANT})
 
 
 @given(st.floats(-1e6, 1e6, allow_nan=False).filter(lambda secret: abs(secret) > 10))
@@ -169,3 +182,31 @@ def test_an_exception_is_explained(fault: Fault, told: str) -> None:
 def test_text_that_the_student_chose_is_not_passed_on(fault: Fault) -> None:
     """An exception's text could carry hidden inputs, so none of it is repeated."""
     assert "1234" not in explain(fault, words={"a", "x0"}, sizes={3, 5, 7})
+
+
+def test_a_question_shows_one_shape_of_the_codes_own_choosing() -> None:
+    """Of a second shape no size is told, for the code may have chosen it by a hidden input; patterns are shown."""
+    want = {"answer": torch.ones(3, dtype=torch.float64)}
+
+    def said(*shape: int) -> str:
+        with pytest.raises(Mismatch) as told:
+            compare({"answer": torch.ones(shape)}, want)
+        return str(told.value)
+
+    with one_question():
+        found = [said(77), said(85), said(77), said(3, 3)]
+    assert found[0] == found[2] == "it has shape (77,), where (3,) is asked for"
+    assert found[1] == "it has another shape than (3,), which is asked for"
+    assert "broadcast" in found[3]
+    assert said(85) == "it has shape (85,), where (3,) is asked for", "another question shows one of its own"
+
+
+def test_a_question_shows_one_line_of_the_codes_own_choosing() -> None:
+    """What stops a later claim is told without its line, its kind and its text; what no input decides is said."""
+    fault = Fault("ValueError", "x", ((2, 5, "sigma"),))
+
+    assert explain(fault, (), (), lambda cell, line: f"in cell {cell}, line {line}") == (
+        "Your code stopped in cell 2, line 5 with ValueError."
+    )
+    assert explain_again(fault) == AGAIN
+    assert explain_again(Fault("NotImplementedError", "", ((2, 5, "sigma"),))) == "It is not written yet."

@@ -16,7 +16,7 @@ import pytest
 from autograder.course.course import Course
 from autograder.course.secret import LONGEST_SECRET, SHORTEST_SECRET
 from autograder.errors import CannotGrade
-from tests.conftest import command, copied_course
+from tests.conftest import autograder, command, copied, copied_course
 
 Spoil = Callable[[Path], object]
 
@@ -98,6 +98,26 @@ def test_what_is_no_secret_is_refused(tmp_path: Path, kind: str) -> None:
         assert f"autograder: {refused.value}" in done.stderr
         assert "Traceback" not in done.stderr
     assert found(path.parent) == before
+
+
+@pytest.mark.slow
+def test_a_secret_that_changed_is_told_before_anything_is_graded_anew(released_course: Course, tmp_path: Path) -> None:
+    """Once, with how many it concerns, how to see what would change, and where the old one belongs."""
+    course = copied(released_course, tmp_path / "course")
+    folder = course.root / "submitted/ada/mlp"
+    folder.mkdir(parents=True)
+    (folder / "mlp.ipynb").write_text("{}", encoding="ascii")
+
+    def run(*more: str) -> str:
+        done = autograder("grade", "mlp", "--course", course.root, *more)
+        assert done.returncode == 1, "what can't be read is told by the exit code"
+        return done.stderr
+
+    assert "secret" not in run()
+    (course.root / ".autograder/secret").write_text("another secret of ours", encoding="ascii")
+    again = run()
+    assert "The course's secret has changed since 1 of these submissions were graded." in again
+    assert "--preview shows who would change" in again
 
 
 @pytest.mark.parametrize("kind", NO_SECRETS)

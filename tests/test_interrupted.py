@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -18,6 +18,9 @@ from nbgrader.api import Gradebook
 
 from autograder.authoring.demo import made_up
 from autograder.course.course import Course
+from autograder.run.autograded import MasterCell, Page
+from autograder.run.batch import Batch
+from autograder.run.worker import Worker
 from tests.conftest import autograder, copied, released
 
 pytestmark = pytest.mark.slow
@@ -58,6 +61,11 @@ def scores(course: Course) -> dict[str, float]:
             if all(grade.auto_score is not None for grade in grades):
                 found[submission.student.id] = submission.score
     return found
+
+
+def without(scores: Mapping[str, float], student: str) -> dict[str, float]:
+    """The scores of all others."""
+    return {who: score for who, score in scores.items() if who != student}
 
 
 def records(course: Course) -> int:
@@ -115,12 +123,11 @@ def alive(process: psutil.Process) -> bool:
 
 def zygotes(grader: psutil.Process) -> list[psutil.Process]:
     """The processes that a run's forks come from."""
-    return [
-        p
-        for worker in grader.children()
-        for p in worker.children(recursive=True)
-        if "start.py" in " ".join(p.cmdline())
-    ]
+    found = []
+    for process in (below for worker in grader.children() for below in worker.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):  # a fork that has ended meanwhile
+            found += [process] if "start.py" in " ".join(process.cmdline()) else []
+    return found
 
 
 @pytest.mark.parametrize("victims", ["a worker", "the zygotes", "both workers"])
@@ -132,6 +139,48 @@ def test_a_run_survives_the_death_of_a_part(course: Course, undisturbed: dict[st
             process.kill()
 
     assert scores(course) == undisturbed
+
+
+def test_a_submission_that_ends_its_worker_costs_nobody_else_anything(
+    handed_in: Course, undisturbed: dict[str, float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is tried again alone, then waits for a person; those that were on the way beside it are graded."""
+    course = copied(handed_in, tmp_path / "course")
+    worked = Worker.work
+
+    def deadly(worker: Worker, who: str, path: Path, master: Mapping[str, MasterCell]) -> Page:
+        if who == "student-007":
+            os._exit(1)
+        return worked(worker, who, path, master)
+
+    monkeypatch.setattr(Worker, "work", deadly)
+    with Batch(course, "mlp", workers=2) as batch:
+        found = {graded.student: graded.result for graded in batch}
+
+    assert found.pop("student-007").status == "grader_error"
+    assert len(found) == STUDENTS - 1
+    assert {who: found[who].score for who in found.keys() & undisturbed} == without(undisturbed, "student-007")
+
+
+def test_a_worker_that_stands_still_is_replaced(
+    handed_in: Course, undisturbed: dict[str, float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where not even its own clock strikes, the run goes on without it."""
+    course = copied(handed_in, tmp_path / "course")
+    worked = Worker.work
+
+    def still(worker: Worker, who: str, path: Path, master: Mapping[str, MasterCell]) -> Page:
+        if who == "student-007":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return worked(worker, who, path, master)
+
+    monkeypatch.setattr(Worker, "work", still)
+    monkeypatch.setattr(Batch, "_patience", 10.0)
+    with Batch(course, "mlp", workers=2) as batch:
+        found = {graded.student: graded.result for graded in batch}
+
+    assert found.pop("student-007").status == "grader_error"
+    assert {who: found[who].score for who in found.keys() & undisturbed} == without(undisturbed, "student-007")
 
 
 def test_as_many_workers_as_cores_keep_one_each(course: Course) -> None:

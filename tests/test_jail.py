@@ -25,8 +25,8 @@ import torch
 from autograder.jail import host, layers, libraries, probe, seccomp, syscalls
 from autograder.jail.host import Inmate, Jail, JailUnavailable, Killed, Level, Limits, TimedOut
 from autograder.jail.session import Raised, Step
-from autograder.jail.wire import Foreign, Value, WireError
-from tests.hostile import CELLS, RELAYS, prelude
+from autograder.jail.wire import Foreign, WireError
+from tests.hostile import CELLS, prelude
 
 REPO = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow
@@ -68,13 +68,6 @@ def jail(request: pytest.FixtureRequest) -> Iterator[Jail]:
     with opened:
         yield opened
     del os.environ["CANARY"]
-
-
-@pytest.fixture(scope="module")
-def neighbour(jail: Jail) -> Iterator[Jail]:
-    """Another jail of the same layers, which lives at the same time."""
-    with Jail(jail.level, PATIENT) as other:
-        yield other
 
 
 @pytest.fixture(scope="module")
@@ -175,47 +168,6 @@ def test_an_attack_is_contained(jail: Jail, name: str, secret: Path, port: int) 
         assert torch.equal(doubled(honest), torch.tensor([2.0, 4.0]))
     wait_until(lambda: processes(jail) == ALONE[jail.level])
     assert jail.process is zygote
-
-
-@pytest.mark.sample(4, "name")
-@pytest.mark.parametrize("name", RELAYS)
-def test_nothing_is_kept_for_the_next_process(jail: Jail, neighbour: Jail, name: str, secret: Path, port: int) -> None:
-    """What one notebook keeps is found neither by the one beside it, nor in another jail, nor by the one after it."""
-    relay = prelude(facts(secret, port)) + RELAYS[name]
-
-    def kept(other: Jail) -> dict[str, Value]:
-        with other.fork() as reader:
-            assert run(reader, relay) == []
-            assert run(reader, "won = kept()") == []
-            return reader.call(FLOWS, "won", {})
-
-    with jail.fork() as keeper:
-        assert run(keeper, relay + "\nkeep()") == []
-        assert [kept(jail), kept(neighbour)] == [{"won": 0.0}] * 2
-    assert kept(jail) == {"won": 0.0}
-
-
-OUTSIDE_TOO = set(RELAYS) - {"places in open files", "memory that is shared"}
-"""Relays that work wherever two processes share descriptors: /dev/null has no places, and Python no such memory."""
-
-
-@pytest.mark.sample(4, "name")
-@pytest.mark.parametrize("name", sorted(OUTSIDE_TOO))
-def test_something_is_kept_where_processes_share_their_descriptors(name: str, secret: Path, port: int) -> None:
-    """The relays do relay: without a jail, a process finds what another one, which lives, has kept."""
-    relay = prelude(facts(secret, port)) + RELAYS[name]
-    with Path(os.devnull).open("r+b") as shared:
-        ours, theirs = os.pipe()
-        keeping = [sys.executable, "-c", f"{relay}\nkeep()\nos.write({theirs}, b'1')\ntime.sleep(99)"]
-        with subprocess.Popen(keeping, stdin=shared, stdout=shared, pass_fds=[theirs]) as keeper:
-            os.close(theirs)
-            told = os.read(ours, 1)
-            os.close(ours)
-            reading = [sys.executable, "-c", f"{relay}\nos._exit(7 if kept() else 0)"]
-            found = subprocess.run(reading, stdin=shared, stdout=shared, check=False)
-            keeper.kill()
-    assert told == b"1"
-    assert found.returncode == 7
 
 
 HARMLESS_OUTSIDE = [
@@ -666,7 +618,9 @@ def test_the_filter_lets_through_what_it_names_and_nothing_else(
     other = {"x86_64": 0x40000003, "aarch64": 0x40000028}[machine]
     compiled = seccomp.of(4321, seccomp.program(own_files, truncation_judged=False))
     named = {numbers[name] for name in seccomp.ALLOWED + (seccomp.ON_OWN_FILES if own_files else []) if name in numbers}
-    judged = {"clone", "kill", "tgkill", "fcntl", "ioctl", "prctl", "prlimit64", "open", "openat", "creat"}
+    judged = {"clone", "kill", "tgkill", "fcntl", "ioctl", "prctl", "prlimit64", "open", "openat", "creat", "futex"}
+    judged |= {"madvise", "clock_gettime", "clock_getres", "clock_nanosleep", "getpgid", "getsid", "getpriority"}
+    judged |= {"sched_getaffinity", "sched_getparam", "sched_getscheduler"}
     by_arguments = {numbers[name] for name in judged if name in numbers}
     for number in range(600):
         if number in by_arguments:
@@ -690,6 +644,18 @@ def test_the_filter_lets_through_what_it_names_and_nothing_else(
         ("ioctl", (0, 0x5412), "refuse"),
         ("prctl", (15,), "allow"),
         ("prctl", (1,), "refuse"),
+        *(("futex", (0, operation), "allow") for operation in (1, 128, 129, 131, 132, 133, 137, 138, 128 + 256 + 9)),
+        *(("futex", (0, operation), "refuse") for operation in (0, 3, 4, 5, 6, 9, 10, 11, 13, 256 + 9, 134, 139, 141)),
+        *(("madvise", (0, 0, advice), "allow") for advice in (0, 4, 8, 14, 18)),
+        *(("madvise", (0, 0, advice), "refuse") for advice in (9, 12, 20, 21, 25, 100)),
+        *((f"clock_{what}", (clock,), "allow") for what in ("gettime", "getres", "nanosleep") for clock in (0, 3, 11)),
+        *((f"clock_{what}", (0xFFFFFFFA,), "refuse") for what in ("gettime", "getres", "nanosleep")),
+        *((f"sched_get{what}", (4321,), "allow") for what in ("affinity", "param", "scheduler")),
+        *((f"sched_get{what}", (4322,), "refuse") for what in ("affinity", "param", "scheduler")),
+        *((name, (pid,), "allow") for name in ("getpgid", "getsid") for pid in (0, 4321)),
+        *((name, (1,), "refuse") for name in ("getpgid", "getsid")),
+        ("getpriority", (0, 4321), "allow"),
+        ("getpriority", (0, 1), "refuse"),
         ("prlimit64", (0, 7, 0, 1), "allow"),
         ("prlimit64", (0, 7, 1 << 32, 0), "refuse"),
         ("prlimit64", (99, 7, 0, 1), "refuse"),

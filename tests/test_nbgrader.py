@@ -220,6 +220,41 @@ def test_a_late_submission_is_penalised_as_the_courses_plugin_says(handed_in: Co
         assert notebook.late_submission_penalty == notebook.score == 12
 
 
+def test_lateness_is_worked_out_in_each_run(handed_in: Course, tmp_path: Path) -> None:
+    """A mended time, a moved due date: the penalty follows, though nobody is graded again and no mark is touched."""
+    course = copied(handed_in, tmp_path / "course")
+    config = course.root / "nbgrader_config.py"
+    config.write_text(config.read_text("utf-8") + '\nc.LateSubmissionPlugin.penalty_method = "zero"\n', "utf-8")
+
+    def due(date: str) -> None:
+        with Gradebook(f"sqlite:///{course.root}/gradebook.db") as book:
+            book.update_or_create_assignment("mlp", duedate=date)
+
+    def penalty() -> tuple[float | None, bool]:
+        with Gradebook(f"sqlite:///{course.root}/gradebook.db") as book:
+            notebook = book.find_submission_notebook("mlp", "mlp", "blaise")
+            return notebook.late_submission_penalty, book.find_grade("sigma", "mlp", "mlp", "blaise").needs_manual_grade
+
+    due("2026-10-01 12:00:00 UTC")
+    assert [graded.again for graded in grade(course, student="blaise")] == [True]
+    assert penalty() == (12, False)
+
+    stamp = course.root / "submitted/blaise/mlp/timestamp.txt"
+    stamp.write_text("2026-09-30 12:00:00 UTC", "utf-8")
+    assert [graded.again for graded in grade(course, student="blaise")] == [False]
+    assert penalty() == (None, False)
+    assert (course.root / "autograded/blaise/mlp/timestamp.txt").read_text("utf-8").startswith("2026-09-30")
+
+    due("2026-09-01 12:00:00 UTC")
+    assert [graded.again for graded in grade(course, student="blaise")] == [False]
+    assert penalty() == (12, False)
+
+    stamp.write_text("2026-09-30 12:00:00 MARS", "utf-8")
+    (graded,) = grade(course, student="blaise")
+    assert "nobody here knows, MARS" in graded.result.flags[-1]
+    assert penalty() == (12, True), "what was known stands, and a person is asked"
+
+
 def test_a_submission_that_cannot_be_read_waits_for_a_person(handed_in: Course, tmp_path: Path) -> None:
     """A broken file, an empty folder and a stranger's notebook get no zero: every question needs a manual grade."""
     course = copied(handed_in, tmp_path / "course")

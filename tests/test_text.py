@@ -12,8 +12,8 @@ import pytest
 
 from autograder.course.assignment import Assignment
 from autograder.jail.student import trusting
-from autograder.judge import shortcuts
-from autograder.judge.shortcuts import differences, may_lean, reaches_inside, unreadable
+from autograder.judge import reading, roads, shortcuts, slopes
+from autograder.judge.shortcuts import may_lean, unreadable
 from autograder.judge.submission import Submission
 from autograder.notebook import file, modules, statement
 from autograder.notebook.file import UnreadableNotebook, parse
@@ -35,7 +35,7 @@ class Work:
         self._count(monkeypatch, statement._symtable, "symtable", lambda source, *_: len(source))
         self._count(monkeypatch, ast, "iter_child_nodes", lambda _: 1)
         self._count(monkeypatch, ast, "unparse", lambda node: sum(1 for _ in ast.walk(node)))
-        self._count(monkeypatch, shortcuts._Looks, "take", lambda _, many: many)
+        self._count(monkeypatch, slopes.Looks, "take", lambda _, many: many)
         self._count(monkeypatch, statement._Lines, "_between", lambda _, start, end: end - start)
 
     def _count(self, monkeypatch: pytest.MonkeyPatch, where: Any, name: str, much: Callable[..., int]) -> None:
@@ -57,7 +57,7 @@ class Work:
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     """What counts; nothing is known from before."""
-    for kept in (statement._parsed, statement._transformed, shortcuts._read, shortcuts._has_quotient):
+    for kept in (statement._parsed, statement._transformed, reading.read, roads._leads, shortcuts._difference):
         monkeypatch.setattr(kept, "_longest", -1)
         monkeypatch.setattr(kept, "_found", type(kept._found)())
     return Work(monkeypatch)
@@ -100,7 +100,7 @@ def test_following_names_takes_work_in_proportion_to_the_length(kind: str, work:
     def followed(size: int) -> None:
         sources = [nasty.dsigma(nasty.ANSWERS[kind](size))]
         may_lean(sources)
-        differences(sources, GRADED)
+        unreadable(sources, GRADED)
 
     small, large = (work.of(lambda size=size: followed(size)) for size in (SMALL, 4 * SMALL))
 
@@ -235,8 +235,7 @@ def test_what_cannot_be_read_is_a_question_for_a_person(kind: str) -> None:
 
     for source in longest:
         if why := unreadable([source], GRADED):
-            assert may_lean([source]) or len(source) < shortcuts.LARGEST
-            assert differences([source], GRADED)
+            assert may_lean([source]) or len(source) < reading.LARGEST
             assert why.split(";")[0] in {
                 "it is nested too deeply",
                 "its names are given to each other too often to be followed",
@@ -249,12 +248,14 @@ def test_what_cannot_be_read_is_a_question_for_a_person(kind: str) -> None:
 def test_a_long_number_costs_nothing_but_its_question(
     digits: int, right: Mapping[str, str], graded: Callable[[Mapping[str, Any]], Result]
 ) -> None:
-    """A number that Python writes in no decimal digits is read like any other: here, its imaginary part is taken."""
-    lines = f"    y = (0x{'f' * digits}).imag\n"
+    """A number that Python writes in no decimal digits is read like any other: here, beside a complex step."""
+    lines = f"    y = (0x{'f' * digits}).imag, 1j\n"
     result = graded(answering(right, dsigma=nasty.dsigma(lines)))
 
     assert (result.status, result.score) == ("graded", 12)
-    assert [flag for flag in result.flags if flag.startswith("dsigma takes differences")]
+    assert [
+        flag for flag in result.flags if flag.startswith("dsigma takes the imaginary part of a complex step (cell ")
+    ]
 
 
 def test_a_text_that_cannot_be_read_is_told_as_that(
@@ -278,14 +279,14 @@ def test_whatever_an_analysis_ends_in_costs_one_question(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An exception in the reading of one answer is flagged there; the submission is graded."""
-    real = shortcuts._leads
+    real = reading._Plainly.changes
 
-    def broken(node: ast.AST, own: Any) -> bool:
+    def broken(node: ast.AST) -> bool:
         if isinstance(node, ast.Name) and node.id == "unheard_of":
             raise error("made up")
-        return real(node, own)
+        return real(node)
 
-    monkeypatch.setattr(shortcuts, "_leads", broken)
+    monkeypatch.setattr(reading._Plainly, "changes", broken)
     result = graded(answering(right, dsigma=nasty.dsigma(f"    unheard_of = '{error.__name__}'\n")))
 
     assert (result.status, result.score) == ("graded", 12)
@@ -350,8 +351,8 @@ def test_values_are_counted_as_json_has_them() -> None:
 )
 def test_inner_parts_are_seen_wherever_they_stand_on_a_line(line: str) -> None:
     """Torch's formulas are found by name; what only looks like them isn't."""
-    assert reaches_inside([f"def dsigma(x):\n    {line}"])
-    assert not reaches_inside(["from torch import nn\n_C = ops = 1", "from torch import __version__", "my_torch._C"])
+    assert may_lean([f"def dsigma(x):\n    {line}"])
+    assert not may_lean(["from torch import tanh as _tanh\nC = ops = 1\nC + ops", "class _C:\n    pass"])
 
 
 def test_what_was_found_is_kept_while_there_is_room() -> None:

@@ -10,8 +10,11 @@ import socket
 import struct
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Iterator
+from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -20,7 +23,7 @@ from hypothesis import strategies as st
 
 from autograder.jail import codec
 from autograder.jail.session import CellFault, Fault, Step
-from autograder.jail.wire import Channel, Foreign, Kind, Value, WireError, plain, plain_answer
+from autograder.jail.wire import AXES, WIDEST, Channel, Foreign, Kind, Value, WireError, plain, plain_answer
 
 LIMIT = 8 << 20
 
@@ -41,7 +44,7 @@ def soon(seconds: float = 10.0) -> float:
 
 def crossed(values: dict[str, Value]) -> dict[str, Value]:
     """Values after they have been written and read."""
-    return codec.read_answer(joined(codec.answer(values, LIMIT)))
+    return codec.read_answer(joined(codec.answer(values)))
 
 
 def joined(pieces: list[codec.Bytes]) -> memoryview:
@@ -128,6 +131,10 @@ def test_faults_cross_as_bounded_plain_text() -> None:
     assert "\x07" not in printed
     assert len(printed) == 64 * 1024
     assert codec.read_raised(joined(codec.raised(Fault("E", "m")))) == Fault("E", "m")
+    longest = codec.done([CellFault(4, 5, Fault("\0" * 80, "\0" * 500))], "\N{GRINNING FACE}" * 64 * 1024)
+    assert len(joined(longest)) < codec.TOLD
+    with pytest.raises(WireError):
+        codec.read_done(joined(codec.done([CellFault(4, 5, fault)] * 2, "")))
 
 
 class Slippery(torch.Tensor):
@@ -138,33 +145,67 @@ class Slippery(torch.Tensor):
         return "a tensor, honestly"
 
 
-def test_what_cannot_cross_is_named_and_left_out() -> None:
-    """A tensor that is too large, of another kind, or of a type of the student's own harms nobody."""
-    back = crossed(
-        plain_answer(
-            {
-                "large": torch.zeros(LIMIT),
-                "complex": torch.zeros(2, dtype=torch.complex64),
-                "deep": torch.zeros([1] * 12),
-                "wide": [[[0.5] * 64] * 64] * 64,
-                "own": torch.zeros(3).as_subclass(Slippery),
-                "ten": 10**400,
-                "fine": 1,
-            }
-        )
-    )
-    assert isinstance(back["large"], Foreign)
-    assert isinstance(back["complex"], Foreign)
-    assert isinstance(back["deep"], Foreign)
-    assert isinstance(back["wide"], Foreign)
-    assert isinstance(back["ten"], Foreign)
+class Broken(torch.Tensor):
+    """A tensor that can do nothing."""
+
+    @classmethod
+    def __torch_dispatch__(cls, *_: object) -> object:
+        """Refuse any operation."""
+        raise RuntimeError
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_what_cannot_be_compared_is_named_and_left_out() -> None:
+    """A tensor of another kind, a long list, or a type of the student's own: nothing is converted, and nothing lost."""
+    x = torch.ones(2)
+    kinds = {
+        "complex tensor": x.to(torch.complex64),
+        "sparse tensor": torch.sparse_coo_tensor([[1 << 39]], [1.0], (1 << 40,), check_invariants=True),
+        "nested tensor": torch.nested.nested_tensor([x, x]),
+        "meta tensor": x.to("meta"),
+        "tensor of another dtype": x.to(torch.float8_e4m3fn),
+        "tensor of many axes": torch.zeros([1] * (AXES + 1)),
+        "tensor": torch.zeros(2).as_subclass(Broken),
+        "sequence": [0.5] * (WIDEST + 1),
+        "ndarray": np.array([object()]),
+        "dict": OrderedDict(a=x),
+        "int": 10**400,
+        "large tensor": x.expand(1 << 40, 2),
+    }
+    back = crossed(plain_answer({**kinds, "own": torch.zeros(3).as_subclass(Slippery), "fine": 1, "numpy": np.eye(2)}))
+
+    assert {name: back[name] for name in kinds} == {name: Foreign(name) for name in kinds}
     assert type(back["own"]) is torch.Tensor
     assert back["fine"] == 1.0
+    assert torch.equal(back["numpy"], torch.eye(2, dtype=torch.float64))  # type: ignore[arg-type]
+
+
+def test_what_is_too_large_takes_no_place_from_the_rest() -> None:
+    """In whatever order they come, the smallest tensors cross, so that a right one is judged beside a large one."""
+    sizes = {"huge": 1 << 20, "right": 6, "large": 900, "both": 100}
+    kept = crossed(plain_answer({name: torch.zeros(size, dtype=torch.uint8) for name, size in sizes.items()}, 500))
+
+    assert {name for name, value in kept.items() if value == Foreign("large tensor")} == {"huge", "large"}
+    assert all(len(kept[name]) == sizes[name] for name in ("right", "both"))  # type: ignore[arg-type]
+
+
+def test_an_answer_of_very_many_things_is_named_and_left_out() -> None:
+    """Lists in lists, and names without end: what is left of them is written in few bytes, and still read."""
+    wide: list[Any] = [[[0.5] * WIDEST] * WIDEST] * WIDEST
+    back = crossed(plain_answer({"wide": wide, "deep": [[[[0.5]]]], "right": 1.0}))
+    assert back == {"wide": (Foreign("sequence"),) * WIDEST, "deep": (((Foreign("sequence"),),),), "right": 1.0}
+    back = crossed(plain_answer({str(number): [0.5] * WIDEST for number in range(9)} | {"right": 1.0}))
+    assert back == {str(number): Foreign("sequence") for number in range(9)} | {"right": 1.0}
+
+    names = {"\N{SNOWMAN}" * 80 + str(number): type("\N{SNOWMAN}" * 80, (), {})() for number in range(10**4)}
+    pieces = codec.answer(plain_answer(names | {"list": [names.popitem()[1]] * WIDEST}))
+    assert len(joined(pieces)) <= codec.BESIDE
+    assert len(codec.read_answer(joined(pieces))) <= WIDEST
 
 
 def test_a_boolean_tensor_holds_nothing_but_true_and_false() -> None:
     """A forged byte that is neither 0 nor 1 is read as true."""
-    body = joined(codec.answer({"b": torch.tensor([True, False])}, LIMIT))
+    body = joined(codec.answer({"b": torch.tensor([True, False])}))
     body[-2:] = b"\x07\x00"
     read = codec.read_answer(body)["b"]
     assert isinstance(read, torch.Tensor)
@@ -186,7 +227,7 @@ def one(dtype: str = "F32", shape: object = (1,), offsets: object = (0, 4)) -> d
     return {"0": {"dtype": dtype, "shape": shape, "data_offsets": offsets}}
 
 
-T = {"t": ["t", 0]}
+T = {"t": ["t"]}
 
 
 @pytest.mark.parametrize(
@@ -196,8 +237,13 @@ T = {"t": ["t", 0]}
         memoryview(bytearray(b"\xff\xff\xff\xff")),
         forged([]),
         forged(T),
-        forged({"x": ["t", -1]}, one(), bytes(4)),
-        forged({"x": ["t", True]}, one(), bytes(4)),
+        forged({"x": ["t", 0]}, one(), bytes(4)),
+        forged({"x": ["t"], "y": ["t"]}, one(), bytes(4)),
+        forged({"x": ["s", [["t"]] * 8]}, one(), bytes(4)),
+        forged({"x": ["0"]}, one(), bytes(4)),
+        forged({"x": ["0", 1]}),
+        forged({str(n): ["s", [["s", [["0"]] * 64]] * 8] for n in range(4)}),
+        forged({"x": ["x", "y" * codec.NOTE]}),
         forged({"x": ["n", 1]}),
         forged({"x": ["n", "1"]}),
         forged({"x": ["q", 1]}),
@@ -276,7 +322,7 @@ def test_well_formed_nonsense_raises_nothing_but_a_wire_error(
 @given(st.data())
 def test_a_damaged_answer_is_read_or_refused(data: st.DataObject) -> None:
     """Any byte of a good answer may be another: it is then another answer, or none."""
-    body = joined(codec.answer({"a": torch.randn(3, 2), "b": (1.0, None), "c": torch.tensor([True])}, LIMIT))
+    body = joined(codec.answer({"a": torch.randn(3, 2), "b": (1.0, None), "c": torch.tensor([True])}))
     for _ in range(data.draw(st.integers(1, 4))):
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(WireError):
@@ -340,6 +386,14 @@ def test_a_frame_that_never_ends_costs_its_deadline(ends: tuple[Channel, Channel
     bare.send(sent)
     with pytest.raises(TimeoutError):
         ours.receive(soon(0.05))
+
+
+def test_a_frame_is_refused_for_its_length_alone(ends: tuple[Channel, Channel, socket.socket]) -> None:
+    """What is larger than its question calls for is not waited for."""
+    ours, _, bare = ends
+    bare.send(struct.pack("<4sBxxxIQ", b"bpk1", 5, 0, 101))
+    with pytest.raises(WireError, match="at most 100 are taken"):
+        ours.receive(soon(), most=100)
 
 
 def test_a_frame_that_trickles_in_costs_its_deadline(ends: tuple[Channel, Channel, socket.socket]) -> None:

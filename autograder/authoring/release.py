@@ -11,7 +11,7 @@ from pathlib import Path
 
 from autograder.course import CONFIG, Course
 from autograder.errors import CannotGrade
-from autograder.run import tools_on_path
+from autograder.run import create, tools_on_path
 
 HANDOUT = """\
 # {name}
@@ -32,6 +32,7 @@ def generate(course: Course, name: str) -> Path:
         CannotGrade: if nbgrader refuses the source notebook; the sentence is nbgrader's reason.
     """
     course.assignment(name)
+    create(course)
     _convert(course, name, save=True)
     folder = course.root / "release" / name
     (folder / "README.md").write_text(HANDOUT.format(name=name), encoding="utf-8")

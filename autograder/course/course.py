@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import unicodedata
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -11,10 +15,13 @@ from traitlets.config.loader import ConfigFileNotFound, PyFileConfigLoader
 from autograder.course.assignment import Assignment
 from autograder.course.secret import make_secret, read_secret
 from autograder.course.settings import BackpropKit
-from autograder.errors import UsageError
+from autograder.errors import CannotGrade, UsageError
 
 CONFIG = "nbgrader_config.py"
 """The file that makes a folder a course."""
+
+LONGEST_NAME = 250
+"""Bytes of a student's name, which is its folder's: `.json` is put after it, and a file's name ends at 255."""
 
 
 class Course:
@@ -71,17 +78,38 @@ class Course:
             UsageError: if nobody, or not this student, has handed anything in.
         """
         folder = self.root / "submitted"
-        found = {path.parent.name: path for path in sorted(folder.glob(f"*/{assignment}")) if path.is_dir()}
+        found = {path.parent.name: path for path in self._handed_in(assignment)}
         if student is not None:
             if student not in found:
                 raise UsageError(f"There is no folder {folder / student / assignment}. Check the student's id.")
             found = {student: found[student]}
+        named = {name: path for name, path in found.items() if not _misnamed(name)}
+        if found and not named:
+            raise CannotGrade(" ".join(map(_misnamed, found)))
         if not found:
             raise UsageError(
                 f"No submissions in {folder}/*/{assignment}. Put each student's notebook "
                 f"at {folder.name}/<student>/{assignment}/{assignment}.ipynb."
             )
-        return {name: _submitted(path, assignment) for name, path in found.items()}
+        return {name: _submitted(path, assignment) for name, path in named.items()}
+
+    def misnamed(self, assignment: str) -> tuple[str, ...]:
+        """Say which students' folders nobody can grade under their name, a sentence each, and why."""
+        return tuple(filter(None, (_misnamed(path.parent.name) for path in self._handed_in(assignment))))
+
+    def doubled(self, assignment: str) -> dict[str, str]:
+        """Students whose names look the same, and differ in how their letters are spelled: student to a sentence."""
+        alike: dict[str, list[str]] = {}
+        for path in self._handed_in(assignment):
+            alike.setdefault(unicodedata.normalize("NFC", path.parent.name), []).append(path.parent.name)
+        return {name: _doubled(names) for names in alike.values() if len(names) > 1 for name in names}
+
+    def _handed_in(self, assignment: str) -> list[Path]:
+        """Whatever stands where a student's folder of an assignment belongs, sorted."""
+        folder = self.root / "submitted"
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            return sorted(path / assignment for path in folder.iterdir() if os.path.lexists(path / assignment))
+        return []
 
     def seed(self, assignment: str) -> str:
         """The first seed of an assignment's hidden inputs: made from the course's secret, which is made on first use.
@@ -121,7 +149,30 @@ def _is_master(path: Path) -> bool:
     return path.stem == path.parent.name
 
 
+def _misnamed(student: str) -> str:
+    written = os.fsencode(student)
+    shown = written.decode("utf-8", "backslashreplace")
+    if shown != student:
+        return f"submitted/{shown} was not graded: its name is not UTF-8. Rename the folder, then grade again."
+    if len(written) > LONGEST_NAME:
+        return (
+            f"submitted/{shown[:60]}… was not graded: its name has {len(written)} bytes, and up to {LONGEST_NAME} "
+            "can be used. Rename the folder, then grade again."
+        )
+    return ""
+
+
+def _doubled(students: Sequence[str]) -> str:
+    names = " and ".join(f"submitted/{student} (written {student!a})" for student in students)
+    return (
+        f"{names} look like one name, and are two folders. Each was graded by itself. "
+        "If this is one student, keep the folder that counts and remove the other."
+    )
+
+
 def _submitted(folder: Path, assignment: str) -> Path:
     expected = folder / f"{assignment}.ipynb"
+    if os.path.lexists(expected):
+        return expected
     others = sorted(folder.glob("*.ipynb"))
-    return others[0] if not expected.exists() and len(others) == 1 else expected
+    return others[0] if len(others) == 1 else expected

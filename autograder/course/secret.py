@@ -10,7 +10,7 @@ import string
 import tempfile
 from pathlib import Path
 
-from autograder import notebook
+from autograder import notebook, private
 from autograder.errors import CannotGrade
 
 SHORTEST_SECRET = 16
@@ -61,7 +61,7 @@ def _no_secret(path: Path, why: str) -> CannotGrade:
 def make_secret(path: Path) -> None:
     """Write a new secret, unless another process has just done so."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private.make(path.parent)
         _write_once(path, secrets.token_hex(32))
     except OSError as error:
         raise CannotGrade(

@@ -27,8 +27,9 @@ class BackpropKit(Configurable):  # type: ignore[misc]  # traitlets is read with
         default_value="flag",
         help="What becomes of a derivative that leans on autograd or on finite differences where it is to be written "
         "by hand: it is flagged for a person, or it costs the points as well, or nobody looks. `require` tries every "
-        "such question without autograd, whatever its source says. "
-        "Slopes by interpolation and a notebook's own dual numbers are not seen.",
+        "such question without autograd, whatever its source says. Whoever fails there for another reason is not "
+        "accused. Not seen: a notebook's own dual numbers and graphs, differences that are written out or summed in a "
+        "loop, and code that finds out where it runs.",
     ).tag(config=True, judges=True)
     call_s = Float(10.0, help="Seconds that one call of a student's functions may take.").tag(config=True, judges=True)
     cell_s = Float(30.0, help="Seconds that one statement of a notebook's cells may take.").tag(
@@ -37,6 +38,11 @@ class BackpropKit(Configurable):  # type: ignore[misc]  # traitlets is read with
     notebook_s = Float(120.0, help="Seconds that running a notebook's cells may take in all.").tag(
         config=True, judges=True
     )
+    submission_s = Float(
+        300.0,
+        help="Seconds that a submission may take in all: reading it, running it, judging it, naming its mistakes. "
+        "What was judged by then keeps its points, the rest waits for a person, and the next submission is graded.",
+    ).tag(config=True, judges=True)
     memory_mib = Integer(1024, help="Memory that a notebook may take, beyond its libraries.").tag(
         config=True, judges=True
     )

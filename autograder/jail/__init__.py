@@ -19,10 +19,11 @@ from autograder.jail.student import (
     trusting,
 )
 from autograder.jail.syscalls import control
-from autograder.jail.wire import Foreign, Value
+from autograder.jail.wire import TOO_LARGE, Foreign, Value
 
 __all__ = [
     "STANDS_IN_FOR",
+    "TOO_LARGE",
     "CellFault",
     "Fault",
     "Flow",

@@ -17,27 +17,16 @@ from typing import Any, ParamSpec, TypeVar
 import torch
 
 from autograder.jail.session import FRAMES, PRINTED, CellFault, Fault, Step
-from autograder.jail.wire import DEEPEST, WIDEST, Bytes, Foreign, Value, WireError
+from autograder.jail.wire import AXES, DEEPEST, DTYPES, THINGS, WIDEST, Bytes, Foreign, Value, WireError
 
-DTYPES = {
-    "F64": torch.float64,
-    "F32": torch.float32,
-    "F16": torch.float16,
-    "BF16": torch.bfloat16,
-    "I64": torch.int64,
-    "I32": torch.int32,
-    "I16": torch.int16,
-    "I8": torch.int8,
-    "U8": torch.uint8,
-    "BOOL": torch.bool,
-}
-"""The kinds of tensor that cross, by their names in safetensors; no right answer is of another kind."""
+ASKED, TOLD, NOTE = 4 << 20, 1 << 20, 64 << 10
+"""The most bytes of JSON: in a question of the grader's; about a statement, and what it printed; in any other answer.
 
-NOTE = 4 << 20
-"""The most bytes of JSON in one frame."""
+A character takes up to 12; the kit's own lessons are answered in 400 bytes.
+"""
 
-TENSORS = 1024
-"""The most tensors in one frame."""
+TENSORS = 256
+"""The most tensors in one frame; the kit's own lessons are answered in 30."""
 
 PICTURES = 16
 """The most pictures in one frame."""
@@ -45,8 +34,13 @@ PICTURES = 16
 PIXELS = 1200
 """The most pixels that a picture is wide or high."""
 
+_DESCRIBED = 256
+"""Bytes of JSON that describe one tensor, at the most."""
+
+BESIDE = NOTE + TENSORS * _DESCRIBED + 16
+"""The most bytes of an answer that are no tensor's."""
+
 _ALIGNED = 8
-_DIMENSIONS = 8
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 _LENGTH = struct.Struct("<I")
 _HEADER = struct.Struct("<Q")
@@ -83,7 +77,7 @@ def execute(step: Step) -> list[Bytes]:
 @_checked
 def read_execute(body: memoryview) -> Step:
     """Read what :func:`execute` wrote."""
-    (cell, line, source), _ = _unpack(body)
+    (cell, line, source), _ = _unpack(body, ASKED)
     return Step(_count(cell), _count(line), _string(source))
 
 
@@ -95,7 +89,7 @@ def call(flows: str, name: str, tensors: Mapping[str, torch.Tensor]) -> list[Byt
 @_checked
 def read_call(body: memoryview) -> tuple[str, str, dict[str, torch.Tensor]]:
     """Read what :func:`call` wrote."""
-    (flows, name, names), tensors = _unpack(body)
+    (flows, name, names), tensors = _unpack(body, ASKED)
     return _string(flows), _string(name), dict(zip(map(_string, names), tensors, strict=True))
 
 
@@ -109,37 +103,34 @@ def done(faults: Sequence[CellFault], printed: str) -> list[Bytes]:
 
 @_checked
 def read_done(body: memoryview) -> tuple[list[CellFault], str]:
-    """Read what :func:`done` wrote."""
-    (faults, printed), _ = _unpack(body)
-    told = [CellFault(_count(cell), _count(line), _read_fault(fault)) for cell, line, fault in faults[:WIDEST]]
+    """Read what :func:`done` wrote: a statement has one fault at the most."""
+    (faults, printed), _ = _unpack(body, TOLD)
+    if type(faults) is not list or len(faults) > 1:
+        raise WireError("a statement has too many faults")
+    told = [CellFault(_count(cell), _count(line), _read_fault(fault)) for cell, line, fault in faults]
     return told, _text(printed, PRINTED)
 
 
-def answer(values: Mapping[str, Value], limit: int) -> list[Bytes]:
-    """Give what a flow returned; a value that doesn't fit into a frame of `limit` bytes is named and left out."""
+def answer(values: Mapping[str, Value]) -> list[Bytes]:
+    """Give what a flow returned, reduced by :func:`~autograder.jail.wire.plain_answer`."""
     tensors: list[torch.Tensor] = []
-    note: dict[str, Any] = {}
-    room, words = limit - NOTE, NOTE // 2
-    for name, value in list(values.items())[:WIDEST]:
-        held = len(tensors)
-        node, taken = _node(value, tensors, room)
-        length = len(json.dumps(node))
-        if length > words:
-            del tensors[held:]
-            node, taken, length = ["x", f"{type(value).__name__} with too many entries"], 0, 0
-        note[name] = node
-        room -= taken
-        words -= length
-    return _pack(note, tensors)
+    note = {name: _node(value, tensors) for name, value in values.items()}
+    pieces = _pack(note, tensors)
+    if len(pieces[1]) > NOTE:  # the names of types and results may be a student's, and long
+        return _pack({"answer": ["x", "dict"]}, [])
+    return pieces
 
 
 @_checked
 def read_answer(body: memoryview) -> dict[str, Value]:
-    """Read what :func:`answer` wrote."""
-    note, tensors = _unpack(body)
+    """Read what :func:`answer` wrote: each tensor is one value, in the order in which they came."""
+    note, tensors = _unpack(body, NOTE)
     if type(note) is not dict or len(note) > WIDEST:
         raise WireError("an answer names too many values")
-    return {_text(name, 80): _read_node(node, tensors, 0) for name, node in note.items()}
+    nodes = _Nodes(tensors)
+    values = {_text(name, 80): nodes.read(node) for name, node in note.items()}
+    nodes.expect_none_left()
+    return values
 
 
 def raised(fault: Fault) -> list[Bytes]:
@@ -150,7 +141,7 @@ def raised(fault: Fault) -> list[Bytes]:
 @_checked
 def read_raised(body: memoryview) -> Fault:
     """Read what :func:`raised` wrote."""
-    note, _ = _unpack(body)
+    note, _ = _unpack(body, NOTE)
     return _read_fault(note)
 
 
@@ -167,7 +158,7 @@ def pictures(drawn: Sequence[tuple[int, torch.Tensor]]) -> list[Bytes]:
 @_checked
 def read_pictures(body: memoryview) -> list[tuple[int, torch.Tensor]]:
     """Read what :func:`pictures` wrote."""
-    cells, tensors = _unpack(body)
+    cells, tensors = _unpack(body, NOTE)
     if len(tensors) > PICTURES:
         raise WireError("too many pictures")
     for pixels in tensors:
@@ -186,43 +177,52 @@ def read_pictures(body: memoryview) -> list[tuple[int, torch.Tensor]]:
 # --- values and faults ------------------------------------------------------------------------------------------------
 
 
-def _node(value: Value, tensors: list[torch.Tensor], room: int) -> tuple[Any, int]:  # noqa: PLR0911 - a kind a line
-    """Describe a value in JSON, add its tensors to `tensors`, and say how many bytes of `room` they take."""
-    if type(value) is torch.Tensor:
-        if value.dtype not in _NAMES or value.ndim > _DIMENSIONS:
-            return ["x", f"Tensor of {value.dtype} with {value.ndim} dimensions"], 0
-        if value.nbytes > room or len(tensors) >= TENSORS:
-            return ["x", f"Tensor of {value.nbytes} bytes"], 0
+def _node(value: Value, tensors: list[torch.Tensor]) -> list[Any]:
+    """Describe a value in JSON, and add its tensors to `tensors`."""
+    if isinstance(value, torch.Tensor):
         tensors.append(value)
-        return ["t", len(tensors) - 1], value.nbytes
+        return ["t"]
     if isinstance(value, tuple):
-        nodes, taken = [], 0
-        for item in value:
-            node, more = _node(item, tensors, room - taken)
-            nodes.append(node)
-            taken += more
-        return ["s", nodes], taken
-    if value is None:
-        return ["0"], 0
-    if type(value) is float:
-        return ["n", value], 0
-    return ["x", getattr(value, "type_name", type(value).__name__)], 0
+        return ["s", [_node(item, tensors) for item in value]]
+    if isinstance(value, Foreign):
+        return ["x", value.kind]
+    return ["0"] if value is None else ["n", value]
 
 
-def _read_node(node: Any, tensors: Sequence[torch.Tensor], depth: int) -> Value:
-    kind, *rest = node
-    if kind == "0":
-        return None
-    (content,) = rest
-    if kind == "t":
-        return tensors[_count(content)]
-    if kind == "n" and type(content) is float:
-        return content
-    if kind == "x":
-        return Foreign(_text(content, 80))
-    if kind == "s" and type(content) is list and len(content) <= WIDEST and depth < DEEPEST:
-        return tuple(_read_node(item, tensors, depth + 1) for item in content)
-    raise WireError("a value is of no known kind")
+class _Nodes:
+    """Reads what :func:`_node` wrote: so many things, and each tensor once, whatever a note says."""
+
+    def __init__(self, tensors: Sequence[torch.Tensor]) -> None:
+        self._tensors = list(reversed(tensors))
+        self._left = THINGS
+
+    def read(self, node: Any, depth: int = 0) -> Value:
+        """Read one value."""
+        self._left -= 1
+        if self._left < 0:
+            raise WireError("an answer has too many things in it")
+        kind, *rest = node
+        if kind == "t" and not rest:
+            return self._tensors.pop()
+        if kind == "0" and not rest:
+            return None
+        (content,) = rest
+        if kind == "n" and type(content) is float:
+            return content
+        if kind == "x":
+            return Foreign(_text(content, 80))
+        if kind == "s" and type(content) is list and len(content) <= WIDEST and depth < DEEPEST:
+            return tuple([self.read(item, depth + 1) for item in content])
+        raise WireError("a value is of no known kind")
+
+    def expect_none_left(self) -> None:
+        """Make sure that every tensor was some value.
+
+        Raises:
+            WireError: if one was not.
+        """
+        if self._tensors:
+            raise WireError("a tensor came that is no value")
 
 
 def _fault(fault: Fault) -> list[Any]:
@@ -276,10 +276,10 @@ def _pack(note: Any, tensors: Sequence[torch.Tensor]) -> list[Bytes]:
     return [*pieces, _HEADER.pack(len(described)), described, *data]
 
 
-def _unpack(body: memoryview) -> tuple[Any, list[torch.Tensor]]:
+def _unpack(body: memoryview, most: int) -> tuple[Any, list[torch.Tensor]]:
     (length,) = _LENGTH.unpack(body[: _LENGTH.size])
     at = _LENGTH.size + length
-    if length > NOTE or at > body.nbytes:
+    if length > most or at > body.nbytes:
         raise WireError("a frame's note is too long")
     note = json.loads(bytes(body[_LENGTH.size : at]))
     return note, _read_tensors(body[at:]) if at < body.nbytes else []
@@ -288,7 +288,7 @@ def _unpack(body: memoryview) -> tuple[Any, list[torch.Tensor]]:
 def _read_tensors(body: memoryview) -> list[torch.Tensor]:
     """Read tensors in the layout of safetensors; they lie in the frame's own memory, which nobody else has."""
     (length,) = _HEADER.unpack(body[: _HEADER.size])
-    if length > TENSORS * 256:
+    if length > TENSORS * _DESCRIBED:
         raise WireError("a frame has too many tensors")
     header = json.loads(bytes(body[_HEADER.size : _HEADER.size + length]))
     data = body[_HEADER.size + length :]
@@ -307,7 +307,7 @@ def _read_tensors(body: memoryview) -> list[torch.Tensor]:
 
 def _tensor(told: Mapping[str, Any], data: memoryview) -> torch.Tensor:
     dtype, shape, (start, end) = DTYPES[told["dtype"]], [_count(size) for size in told["shape"]], told["data_offsets"]
-    if len(shape) > _DIMENSIONS or math.prod(shape) * dtype.itemsize != end - start:
+    if len(shape) > AXES or math.prod(shape) * dtype.itemsize != end - start:
         raise WireError("a tensor's data don't fill its shape")
     if start == end:
         return torch.empty(shape, dtype=dtype)

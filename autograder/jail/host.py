@@ -18,7 +18,7 @@ from typing import IO, Any, Literal
 from autograder.jail import libraries, namespaces, probe, start
 from autograder.jail.inmate import READY_S, Inmate, JailUnavailable, Killed, Limits, TimedOut
 from autograder.jail.session import Raised
-from autograder.jail.wire import ORDER, WireError
+from autograder.jail.wire import ENDED, ORDER, WireError, exit_code
 
 __all__ = ["Inmate", "Jail", "JailUnavailable", "Killed", "Level", "Limits", "Raised", "TimedOut", "WireError"]
 
@@ -44,6 +44,8 @@ class Jail:
         """The zygote, or the process that waits for it outside its namespaces."""
         self._control: socket.socket | None = None
         self._learned: set[str] = set()
+        self._ended: dict[int, int] = {}
+        """How forks ended, by the names that the zygote has for them."""
         refused = ""
         levels: list[Level] = [layers] if layers else ["full", "portable"]
         for level in levels:
@@ -79,13 +81,12 @@ class Jail:
             with contextlib.suppress(EOFError, OSError):  # the next fork starts another zygote
                 self._tell(order)
 
-    def became(self, pid: int) -> int | None:
+    def became(self, name: int) -> int | None:
         """Say how a fork ended: its exit code, or a signal as a negative number."""
         with contextlib.suppress(EOFError, OSError):
-            self._tell({"became": pid})
-            code = self._hear(READY_S)[0].get("became")
-            return code if isinstance(code, int) else None
-        return None
+            while name not in self._ended:
+                self._receive(READY_S)
+        return self._ended.get(name)
 
     def close(self) -> None:
         """End the zygote and all its forks."""
@@ -118,7 +119,8 @@ class Jail:
             except BaseException:
                 ours.close()
                 raise
-        inmate = Inmate(self, told["pid"], handed[0], ours)
+        self._ended.pop(told["fork"], None)  # another one of that name
+        inmate = Inmate(self, told["fork"], handed[0], ours)
         try:
             inmate.await_ready()
         except (Killed, TimedOut, WireError) as error:
@@ -143,6 +145,7 @@ class Jail:
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._learned.clear()
+        self._ended.clear()
         # Where there are namespaces, its home is a folder of its own file system; else one for the start alone.
         home = tempfile.mkdtemp(prefix="jail-") if self.level == "portable" else namespaces.HOME
         try:
@@ -199,6 +202,15 @@ class Jail:
         self._control.send(json.dumps(order).encode())
 
     def _hear(self, seconds: float) -> tuple[dict[str, Any], list[int]]:
+        """Hear the answer to what was told, and before it how forks have ended meanwhile."""
+        while True:
+            text, handed = self._receive(seconds)
+            if text:
+                told: dict[str, Any] = json.loads(text)
+                return told, handed
+
+    def _receive(self, seconds: float) -> tuple[bytes, list[int]]:
+        """Receive what the zygote says next; nothing but how a fork ended is kept, and not given."""
         if self._control is None:
             raise EOFError("the zygote has ended")
         self._control.settimeout(seconds)
@@ -207,8 +219,11 @@ class Jail:
             raise EOFError("the zygote has ended")
         for descriptor in handed:
             os.set_inheritable(descriptor, False)
-        told: dict[str, Any] = json.loads(text)
-        return told, list(handed)
+        if text[0]:
+            return text, list(handed)
+        name, siginfo = ENDED.unpack(text)
+        self._ended[name] = exit_code(siginfo)
+        return b"", []
 
 
 def _zygote(control: socket.socket, home: str, complaints: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -18,10 +18,11 @@ from typing import Protocol, TypeVar
 
 import torch
 
+from autograder.budget import UNLIMITED, Budget
 from autograder.errors import KitError
 from autograder.jail import codec
 from autograder.jail.session import CellFault, Raised, Step
-from autograder.jail.wire import Bytes, Channel, Frame, Kind, Value, WireError
+from autograder.jail.wire import Bytes, Channel, Frame, Kind, Value, WireError, room
 
 READY_S = 30.0
 """Seconds that the student's side of the kit has for what takes it milliseconds."""
@@ -44,7 +45,7 @@ class Limits:
     file_mib: int = 64
     """All files that it writes, together."""
     frame_mib: int = 64
-    """One answer."""
+    """One question, or all pictures of a notebook; an answer has its own bound, see `autograder.jail.wire.room`."""
     output_bytes: int = 256 * 1024
     """Printed text that is kept."""
 
@@ -76,7 +77,7 @@ class Keeper(Protocol):
     limits: Limits
     inmates: set[Inmate]
 
-    def became(self, pid: int) -> int | None:
+    def became(self, name: int) -> int | None:
         """Say how a process ended: its exit code, or a signal as a negative number."""
         ...
 
@@ -84,9 +85,9 @@ class Keeper(Protocol):
 class Inmate:
     """One locked fork of the zygote: a notebook that lives, as :class:`~autograder.jail.session.Session` does."""
 
-    def __init__(self, keeper: Keeper, pid: int, watched: int, wire: socket.socket) -> None:
+    def __init__(self, keeper: Keeper, name: int, watched: int, wire: socket.socket) -> None:
         self._keeper = keeper
-        self._pid = pid
+        self._name = name
         self._watched = watched
         self._wire = wire
         self._channel = Channel(wire.fileno(), keeper.limits.frame_mib << 20)
@@ -94,6 +95,8 @@ class Inmate:
         self._alive = True
         self._called = False
         keeper.inmates.add(self)
+        self.budget: Budget = UNLIMITED
+        """What is left for all that is asked of it."""
         self.printed: dict[int, str] = {}
         """What each cell has printed, by its index: nothing after the first call is kept."""
 
@@ -105,7 +108,8 @@ class Inmate:
             Killed: if it ends the process.
             WireError: if something else than an answer comes.
         """
-        body = self._ask(Kind.EXECUTE, codec.execute(step), self._keeper.limits.cell_s, Kind.DONE).body
+        asked = codec.execute(step)
+        body = self._ask(Kind.EXECUTE, asked, self._keeper.limits.cell_s, codec.TOLD, Kind.DONE).body
         faults, printed = self._read(codec.read_done, body)
         if any(fault.cell != step.cell for fault in faults):
             raise self._broken("a fault of another cell came")
@@ -124,9 +128,8 @@ class Inmate:
             WireError: if something else than an answer comes.
         """
         self._called = True
-        frame = self._ask(
-            Kind.CALL, codec.call(flows, name, tensors), self._keeper.limits.call_s, Kind.ANSWER, Kind.RAISED
-        )
+        asked, most = codec.call(flows, name, tensors), room(tensors.values()) + codec.BESIDE
+        frame = self._ask(Kind.CALL, asked, self._keeper.limits.call_s, most, Kind.ANSWER, Kind.RAISED)
         if frame.kind is Kind.RAISED:
             raise Raised(self._read(codec.read_raised, frame.body))
         return self._read(codec.read_answer, frame.body)
@@ -139,7 +142,8 @@ class Inmate:
         """
         if self._called:
             return []
-        frame = self._ask(Kind.PICTURES, [], self._keeper.limits.cell_s, Kind.PICTURES, Kind.RAISED)
+        most = self._keeper.limits.frame_mib << 20
+        frame = self._ask(Kind.PICTURES, [], self._keeper.limits.cell_s, most, Kind.PICTURES, Kind.RAISED)
         return [] if frame.kind is Kind.RAISED else self._read(codec.read_pictures, frame.body)
 
     def kill(self) -> None:
@@ -161,22 +165,23 @@ class Inmate:
 
     def await_ready(self) -> None:
         """Wait until it is locked."""
-        frame = self._ask(None, [], READY_S, Kind.READY, Kind.RAISED)
+        frame = self._ask(None, [], READY_S, codec.NOTE, Kind.READY, Kind.RAISED)
         if frame.kind is Kind.RAISED:
             fault = self._read(codec.read_raised, frame.body)
             self.kill()
             raise JailUnavailable(f"A process could not be locked: {fault.type_name}: {fault.message}")
 
-    def _ask(self, kind: Kind | None, body: list[Bytes], seconds: float, *expected: Kind) -> Frame:
+    def _ask(self, kind: Kind | None, body: list[Bytes], seconds: float, most: int, *expected: Kind) -> Frame:
         if not self._alive:
             raise Killed(None)
+        seconds = min(seconds, self.budget.left())
         deadline = time.monotonic() + seconds
         try:
             if kind is not None:
                 self._channel.expect_silence()
                 self._number += 1
                 self._channel.send(kind, self._number, body, deadline)
-            frame = self._channel.receive(deadline)
+            frame = self._channel.receive(deadline, most)
         except TimeoutError:
             self.kill()
             raise TimedOut(seconds) from None
@@ -204,7 +209,7 @@ class Inmate:
         watch.register(self._watched, select.POLLIN)
         by_itself = bool(watch.poll(200))
         self.kill()
-        code = self._keeper.became(self._pid)
+        code = self._keeper.became(self._name)
         return Killed(code if by_itself else None)
 
 

@@ -43,11 +43,11 @@ class Report:
 
 _LAYERS = {
     "namespaces": "every file but the interpreter's, other processes, the network, and files left for the next one",
-    "proc": "what the machine tells about its other processes",
     "landlock": "files outside the interpreter's folders and its own, and, in newer kernels, TCP and signals",
     "seccomp": "sockets, other programs, new processes, signals to others, and rarely used parts of the kernel",
     "file owners": "files that only their owner may read",
-    "limits": "more memory, processor time, threads, files and output than a notebook needs",
+    "limits": "more memory, processor time, files and output than a notebook needs",
+    "threads": "more threads than a notebook needs",
 }
 
 
@@ -60,8 +60,6 @@ def report(level: Level | None = None) -> Report:
         return Report(
             None, tuple(Layer(name, False, text, "there is no jail") for name, text in _LAYERS.items()), str(error)
         )
-    if found == "portable":
-        off.setdefault("proc", "needs namespaces; Landlock hides /proc instead")
     if not other_user:
         off.setdefault(
             "file owners", "only root can take on another user's id; the other layers hide this user's files"

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from autograder.jail import landlock, namespaces, seccomp
 from autograder.jail.syscalls import call, control
+from autograder.jail.threads import Threads
 
 WIRE = 3
 """The one descriptor of a locked process beside the standard three, which lead nowhere: none is another's, too."""
@@ -24,7 +25,6 @@ WIRE = 3
 _DEATH_SIGNAL, _DUMPABLE, _KEEP_CAPABILITIES, _NO_NEW_PRIVILEGES = 1, 4, 8, 38
 _CAPABILITY_VERSION = 0x20080522
 _NO_CAPABILITY, _READ_ANYTHING, _ALL_OF_A_NAMESPACE = 0, 1 << 2, (1 << 41) - 1
-_THREADS = 256
 _OPEN_FILES = 128
 _STACK = 8 << 20
 _FIRST_TO_GO = b"1000"  # when the machine runs out of memory
@@ -57,6 +57,8 @@ class Lock:
         self.plan = plan
         self.off: dict[str, str] = {}
         """Layers that are off, and why."""
+        self.threads: Threads | None = None
+        """Counts the forks' threads; its listener's questions must be answered."""
         self._capabilities = _NO_CAPABILITY
         self._rules: int | None = None
         self._filter = b""
@@ -82,11 +84,9 @@ class Lock:
         if self.plan.uid is not None:
             namespaces.become(self.plan.uid)
             _hold(_ALL_OF_A_NAMESPACE)
-        if not Path("/proc/self").exists():
-            self.off["proc"] = "this machine lets nobody mount a /proc of their own; there is none in the jail"
 
     def about(self, name: str) -> str:
-        """Read what /proc says about this process; also where there is no /proc any more."""
+        """Read what /proc says about this process, though there may be no /proc any more."""
         with os.fdopen(os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._about)) as file:
             return file.read()
 
@@ -102,6 +102,13 @@ class Lock:
         judged = self.plan.full or landlock.version() >= 3
         self._filter = seccomp.program(own_files=self.plan.full, truncation_judged=judged)
         control(_DUMPABLE, 0)  # no other process of the same user may look into this one or its forks
+        control(_NO_NEW_PRIVILEGES, 1)
+        try:
+            self.threads = Threads()
+        except OSError as error:
+            self.off["threads"] = (
+                f"what runs this container answers for its system calls, or none can be asked: {error}"
+            )
         if landlock.version():
             self._rules = landlock.ruleset(*self._files())
         else:
@@ -127,11 +134,8 @@ class Lock:
         os.setsid()
         if self.plan.full:
             namespaces.private_home(self.plan.file)
-            if "proc" not in self.off:
-                namespaces.mount_proc()
         nowhere()
         control(_DEATH_SIGNAL, 9)
-        control(_NO_NEW_PRIVILEGES, 1)
         if self._rules is not None:
             landlock.restrict(self._rules)
         os.dup2(wire, WIRE, inheritable=False)
@@ -144,7 +148,7 @@ class Lock:
         seccomp.install(seccomp.of(os.getpid(), self._filter))
 
     def _limits(self) -> dict[int, int]:
-        limits = {
+        return {
             resource.RLIMIT_AS: self._memory,
             resource.RLIMIT_CPU: self.plan.cpu_s,
             resource.RLIMIT_FSIZE: self.plan.file,
@@ -153,10 +157,8 @@ class Lock:
             resource.RLIMIT_MEMLOCK: 0,
             resource.RLIMIT_MSGQUEUE: 0,
             resource.RLIMIT_STACK: _STACK,
+            resource.RLIMIT_SIGPENDING: 0,  # counts what all processes of the user have not taken yet
         }
-        if self.plan.full or self.plan.uid is not None:  # else it would count all that the user runs
-            limits[resource.RLIMIT_NPROC] = _THREADS
-        return limits
 
     def _files(self) -> tuple[list[str], list[str]]:
         """Say what can be read, and what can be written."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import mmap
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
@@ -25,7 +26,7 @@ _LARGEST_HOLES = 4 << 20
 """Bytes that are taken at most in pieces of one size: another allocator may never come to an end."""
 
 _LARGE = 2 << 20
-_COLLAPSE = 25  # MADV_COLLAPSE
+_COLLAPSE, _WIPE_ON_FORK = 25, 18  # of madvise
 
 _filling: list[Any] = []
 """What fills the holes, for as long as this process and its forks live."""
@@ -38,6 +39,18 @@ def settle(maps: Callable[[], str]) -> None:
     _fill_heap()
     gc.freeze()  # else the first collection in a fork copies every page
     _use_large_pages(maps())
+
+
+def unshared(size: int) -> mmap.mmap:
+    """Make memory that is empty in every fork: for what comes from one of them, and is no other's to know."""
+    place = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    place.madvise(_WIPE_ON_FORK)
+    return place
+
+
+def address(place: mmap.mmap) -> int:
+    """Say where it is."""
+    return ctypes.addressof(ctypes.c_char.from_buffer(place))
 
 
 def _fill_pools() -> None:

@@ -6,7 +6,6 @@ Where the machine refuses, OSError is raised half-way through, and the process m
 
 from __future__ import annotations
 
-import contextlib
 import os
 import struct
 from collections.abc import Iterable, Sequence
@@ -55,7 +54,10 @@ def enter(uid: int | None) -> None:
 
 
 def furnish(readable: Iterable[str], masked: Iterable[str]) -> None:
-    """Leave the host's file system for an empty one with read-only views of `readable`, and of `masked` nothing."""
+    """Leave the host's file system for an empty one with read-only views of `readable`, and of `masked` nothing.
+
+    There is no /proc: it tells what is mounted where, and counts that all processes of the machine share.
+    """
     call("mount", b"none", b"/", 0, _RECURSIVE | _PRIVATE, 0)
     followed = [_followed(path) for path in [*readable, *DEVICES] if Path(path).exists()]
     views = [_View(path) for path in _outermost({path for path, _ in followed})]
@@ -71,10 +73,7 @@ def furnish(readable: Iterable[str], masked: Iterable[str]) -> None:
     for path in masked:
         if Path(folder + path).is_dir():
             call("mount", b"tmpfs", (folder + path).encode(), b"tmpfs", nothing, b"size=4k,mode=000")
-    for path in ("/proc", HOME):
-        Path(folder + path).mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(OSError):  # a container may refuse it: then there is no /proc at all
-        mount_proc(folder)
+    Path(folder + HOME).mkdir(parents=True, exist_ok=True)
     os.chdir(folder)
     call("pivot_root", b".", b".")
     call("umount2", b".", _DETACH)
@@ -111,11 +110,6 @@ def private_home(size: int) -> None:
     options = f"size={size},nr_inodes=4096,mode=700".encode()
     call("mount", b"tmpfs", HOME.encode(), b"tmpfs", _NO_SETUID | _NO_DEVICES | _NO_EXEC, options)
     os.chdir(HOME)
-
-
-def mount_proc(root: str = "") -> None:
-    """Mount a /proc that shows the processes of this process's own namespace alone."""
-    call("mount", b"proc", f"{root}/proc".encode(), b"proc", _NO_SETUID | _NO_DEVICES | _NO_EXEC, b"subset=pid")
 
 
 class _View:

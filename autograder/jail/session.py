@@ -23,7 +23,7 @@ from typing import Any
 import torch
 
 from autograder.jail.machine import Machine
-from autograder.jail.wire import Value, plain_answer
+from autograder.jail.wire import Value, plain_answer, room
 
 PRINTED = 64 * 1024
 """Characters of a cell's printed text that are kept."""
@@ -189,10 +189,10 @@ class Session:
             Raised: if the student's code raises, leaves, or has no such name.
         """
         flow: Callable[..., Any] = self.learn(flows)[name]
-        before = dict(self.names)
+        before, most = dict(self.names), room(tensors.values())
         try:
             with quiet(), self._standing_in(), self._asking():
-                return plain_answer(flow(Notebook(self.names), **tensors))
+                return plain_answer(flow(Notebook(self.names), **tensors), most)
         except KeyboardInterrupt:
             raise
         except BaseException as error:

@@ -21,7 +21,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 MODULES = (
-    *("syscalls", "seccomp", "landlock", "namespaces", "lockdown", "memory"),
+    *("syscalls", "seccomp", "landlock", "namespaces", "lockdown", "memory", "threads"),
     *("wire", "bars", "workers", "devices", "texts", "machine", "session", "codec", "shell", "zygote"),
 )
 """The student's side of the kit, all of it."""

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 
 import torch
 
+from autograder.budget import UNLIMITED, Budget
 from autograder.jail.machine import Machine
 from autograder.jail.session import CellFault, Fault, Raised, Session, Step
 from autograder.jail.wire import Value
@@ -86,14 +87,19 @@ class Reader(Student, Protocol):
 class LocalStudent:
     """A notebook in this process: for code that is trusted, and for kernels that hold it already."""
 
-    def __init__(self, session: Session | None = None, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self, session: Session | None = None, dtype: torch.dtype = torch.float32, budget: Budget = UNLIMITED
+    ) -> None:
         self.session = session or Session()
         self.dtype = dtype
+        self._budget = budget
         self.faults: list[CellFault] = []
 
     def read(self, steps: Sequence[Step]) -> None:
         """Run the notebook's statements; those that fail are kept in `faults`."""
-        self.faults.extend(self.session.execute(steps))
+        for step in steps:
+            self.faults.extend(self.session.execute([step]))
+            self._budget.check()  # the student's code may have caught the clock's strike
 
     def run(self, flow: Flow, **tensors: torch.Tensor) -> dict[str, Value]:
         """Call `flow` on the notebook and clones of `tensors`."""
@@ -102,6 +108,8 @@ class LocalStudent:
             return self.session.call(flows_source(flow), flow.__name__, given)
         except Raised as raised:
             raise StudentError(raised.fault) from None
+        finally:
+            self._budget.check()
 
     @contextmanager
     def given(
@@ -141,8 +149,8 @@ class Opener(Protocol):
         """Be told a source text of flows before the first student who is asked by them."""
         ...
 
-    def open(self) -> Reader:
-        """Make a student."""
+    def open(self, budget: Budget = UNLIMITED) -> Reader:
+        """Make a student, who answers while there is time left."""
         ...
 
 
@@ -154,9 +162,9 @@ class Trusting:
     def learn(self, flows: str) -> None:
         """Nothing to be got ready: flows are compiled for each student."""
 
-    def open(self) -> Reader:
+    def open(self, budget: Budget = UNLIMITED) -> Reader:
         """Make a student in this process."""
-        return LocalStudent(Session(machine=Machine()))
+        return LocalStudent(Session(machine=Machine()), budget=budget)
 
 
 trusting = Trusting()

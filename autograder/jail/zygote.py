@@ -1,6 +1,7 @@
 """The warm process that every jailed notebook is a fork of: torch, numpy, matplotlib and IPython loaded once.
 
 It is started by :mod:`autograder.jail.start`, serves the host until that is gone, and runs no student's code itself.
+What it knows, its later forks know: so it learns nothing of a fork, neither its number nor how it ended.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from autograder.jail.machine import Machine
 from autograder.jail.namespaces import HOME
 from autograder.jail.session import CellFault, Raised, Session, Step, fault_of
 from autograder.jail.shell import Figures, make
-from autograder.jail.wire import ORDER, Bytes, Channel, Frame, Kind
+from autograder.jail.syscalls import call
+from autograder.jail.wire import ENDED, ORDER, SIGINFO, Bytes, Channel, Frame, Kind
 
-KEPT = 256
-"""How many ended forks are remembered, should the host ask what became of them."""
+_OF_DESCRIPTOR = 3  # P_PIDFD of waitid
 
 _STACK = 1 << 20
 """Bytes of a thread's own stack: a hundred threads of the usual size would take all the memory that a fork may take."""
@@ -73,8 +74,8 @@ class Zygote:
         self.control = control
         self.lock = lock
         self.frame_limit = frame_limit
-        self._watched: dict[int, int] = {}  # pidfd -> pid
-        self._ended: dict[int, int] = {}
+        self._watched: set[int] = set()  # a descriptor for each fork
+        self._end = memory.unshared(ENDED.size)
         self._poll = select.poll()
         self.session, self.figures = _warm_up()
         self._rehearse()
@@ -84,10 +85,16 @@ class Zygote:
     def serve(self) -> None:
         """Do what the host asks until it is gone."""
         self._poll.register(self.control, select.POLLIN)
+        threads = self.lock.threads
+        if threads is not None:
+            self._poll.register(threads.listener, select.POLLIN)
         while True:
             for descriptor, _ in self._poll.poll():
-                if descriptor != self.control.fileno():
+                if descriptor in self._watched:
                     self._reap(descriptor)
+                    continue
+                if threads is not None and descriptor == threads.listener:
+                    threads.answer()
                     continue
                 text, handed, _, _ = socket.recv_fds(self.control, ORDER, 1)
                 if not text:
@@ -116,13 +123,6 @@ class Zygote:
                 self.session.learn(asked["learn"])
             gc.freeze()
             return
-        if "became" in asked:
-            pid = asked["became"]
-            for descriptor, watched in list(self._watched.items()):
-                if watched == pid:
-                    self._reap(descriptor, wait=True)
-            self.control.send(json.dumps({"became": self._ended.get(pid)}).encode())
-            return
         (wire,) = handed
         try:
             pid = self.lock.fork()
@@ -133,25 +133,21 @@ class Zygote:
         if pid == 0:
             self._live(wire)
         os.close(wire)
+        if self.lock.threads is not None:
+            self.lock.threads.begin(pid)
         watched = os.pidfd_open(pid)
-        self._watched[watched] = pid
+        self._watched.add(watched)
         self._poll.register(watched, select.POLLIN)
-        self._ended.pop(pid, None)
-        socket.send_fds(self.control, [json.dumps({"pid": pid}).encode()], [watched])
+        socket.send_fds(self.control, [json.dumps({"fork": watched}).encode()], [watched])
 
-    def _reap(self, descriptor: int, wait: bool = False) -> None:
-        if descriptor not in self._watched:  # it ended while the host was asking for it
-            return
-        pid = self._watched[descriptor]
-        ended, status = os.waitpid(pid, 0 if wait else os.WNOHANG)
-        if not ended:
-            return
-        del self._watched[descriptor]
+    def _reap(self, descriptor: int) -> None:
+        """Tell the host how a fork ended, in the kernel's own words, which stay unread here."""
+        ENDED.pack_into(self._end, 0, descriptor, b"")
+        call("waitid", _OF_DESCRIPTOR, descriptor, memory.address(self._end) + ENDED.size - SIGINFO, os.WEXITED, 0)
+        self.control.send(self._end)
+        self._watched.remove(descriptor)
         self._poll.unregister(descriptor)
         os.close(descriptor)
-        self._ended[pid] = os.waitstatus_to_exitcode(status)
-        while len(self._ended) > KEPT:
-            del self._ended[next(iter(self._ended))]
 
     def _live(self, wire: int) -> NoReturn:
         """Be a fork: lock up, then answer until nobody asks."""
@@ -186,7 +182,7 @@ class Zygote:
                 return Kind.DONE, frame.number, codec.done(faults, self.session.printed.pop(step.cell, ""))
             if frame.kind is Kind.CALL:
                 values = self.session.call(*codec.read_call(frame.body))
-                return Kind.ANSWER, frame.number, codec.answer(values, self.frame_limit)
+                return Kind.ANSWER, frame.number, codec.answer(values)
             return Kind.PICTURES, frame.number, codec.pictures(self.figures.pixels())
         except Raised as raised:
             return Kind.RAISED, frame.number, codec.raised(raised.fault)

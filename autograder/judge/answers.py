@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ from autograder.judge.check import Check
 from autograder.judge.comparison import Mismatch
 from autograder.judge.inputs import current_seed
 from autograder.judge.reference import mistaken, reference
-from autograder.judge.tolerance import same_values
+from autograder.judge.tolerance import same_values, squeezed
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -78,22 +78,40 @@ def _same(tensor: torch.Tensor) -> float | int:
     return id(tensor) if tensor.dim() else float(tensor)
 
 
-def laid_out(answered: Answers) -> tuple[tuple[Any, ...], Numbers]:
-    """The numbers of some answers in one row, and everything else about them."""
-    shape: list[Any] = []
-    values: list[torch.Tensor] = []
+def outline(answered: Answers) -> tuple[Any, ...]:
+    """Everything about some answers but their numbers: kinds and shapes."""
+    told: list[Any] = []
     for check, outcomes in answered.items():
         for outcome in outcomes:
-            if not isinstance(outcome, Mapping):
-                shape.append((check, outcome[:2]))
-                continue
-            for name, value in outcome.items():
-                numbers = torch.as_tensor(value).squeeze() if isinstance(value, torch.Tensor | float) else None
-                shape.append((check, name, repr(value) if numbers is None else tuple(numbers.shape)))
-                if numbers is not None:
-                    values.append((numbers.real if numbers.is_complex() else numbers).detach().double().flatten())
-    row = torch.cat(values).nan_to_num(0.0) if values else torch.zeros(0, dtype=torch.float64)
-    return tuple(shape), row.clamp(-LARGE, LARGE).numpy()
+            if isinstance(outcome, Mapping):
+                told += [(check, name, _outline(value)) for name, value in outcome.items()]
+            else:
+                told.append((check, outcome[:2]))
+    return tuple(told)
+
+
+def _outline(value: Value) -> Any:
+    if isinstance(value, torch.Tensor):
+        return tuple(squeezed(value).shape)
+    if isinstance(value, tuple):
+        return "several", *map(_outline, value)
+    return () if isinstance(value, float) else value
+
+
+def numbers(answered: Answers) -> Numbers:
+    """The numbers of some answers in one row, of equal length where their outlines are equal."""
+    named = (outcome for outcomes in answered.values() for outcome in outcomes if isinstance(outcome, Mapping))
+    found = [row for outcome in named for value in outcome.values() for row in _numbers(value)]
+    row = torch.cat(found).nan_to_num(0.0) if found else torch.zeros(0, dtype=torch.float64)
+    return row.clamp(-LARGE, LARGE).numpy()
+
+
+def _numbers(value: Value) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor | float):
+        yield torch.as_tensor(value).double().flatten()
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _numbers(item)
 
 
 def reference_answers(assignment: Assignment, checks: tuple[Check, ...]) -> Answers:

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 import torch
 
 from autograder.jail import Value
-from autograder.judge.sentences import difference, listed, swapped
+from autograder.judge.sentences import difference, kind, listed, swapped
 from autograder.judge.tolerance import identical, share_of
 
 EDGE = 10
@@ -65,6 +65,10 @@ def compare(got: Mapping[str, Value], want: Mapping[str, torch.Tensor], batch: i
     wrong = {name: text for name in open_to_doubt if (text := difference(got.get(name), want[name], batch))}
     if not wrong:
         return
+    if "answer" in got and (parts := [name for name in wrong if name not in got and name != "answer"]):
+        raise Mismatch(
+            f"it is {kind(got['answer'])} where {listed(parts)} {'are' if len(parts) > 1 else 'is'} asked for"
+        )
     alike: dict[str, list[str]] = {}
     for name, text in wrong.items():
         alike.setdefault(text, []).append("it" if name == "answer" else name)

@@ -17,8 +17,9 @@ from autograder.judge.answers import (
     Numbers,
     alike,
     answers,
-    laid_out,
     mistaken_answers,
+    numbers,
+    outline,
     reference_answers,
     same_answers,
 )
@@ -73,11 +74,11 @@ def _two(
         return {check.id: answered[check.id]} if check.id in answered else {}
 
     telling = next(check for check in checks if not same_answers(of(check, found), of(check, right)))
-    shape, values = laid_out(of(telling, found))
-    known = _pairs(assignment, names, telling, current_seed())
-    if shape not in known or not len(values):
+    own = of(telling, found)
+    pairs, rows = _pairs(assignment, names, telling, current_seed()).get(outline(own), ([], np.zeros((0, 0))))
+    if not rows.size:
         return ()
-    pairs, rows = known[shape]
+    values = numbers(own)
     near = np.abs(rows - values) <= 1e-3 * (np.abs(values) + np.abs(values).max(initial=0.0))
     for place in np.flatnonzero(near.all(axis=1))[:TRIED]:
         one, other = pairs[place]
@@ -96,7 +97,7 @@ def _pairs(
 ) -> dict[tuple[Any, ...], tuple[Pairs, Numbers]]:
     """What every two mistakes of one function answer in one check, where their edits can be made together.
 
-    By the shape of the answers: the pairs, and a row of numbers for each, so that all are compared at once.
+    By the outline of the answers: the pairs, and a row of numbers for each, so that all are compared at once.
     """
     found: dict[tuple[Any, ...], tuple[Pairs, list[Numbers]]] = {}
     solution = reference(assignment)
@@ -109,8 +110,8 @@ def _pairs(
         except (CannotGrade, SyntaxError):  # one edit takes away what the other one changes
             continue
         with solution.given([Step(0, 1, source)]) as student:  # read only once: there are thousands of pairs
-            shape, values = laid_out(answers(student, (check,)))
-        pairs, rows = found.setdefault(shape, ([], []))
+            answered = answers(student, (check,))
+        pairs, rows = found.setdefault(outline(answered), ([], []))
         pairs.append((one, other))
-        rows.append(values)
-    return {shape: (pairs, np.stack(rows)) for shape, (pairs, rows) in found.items()}
+        rows.append(numbers(answered))
+    return {answered: (pairs, np.stack(rows)) for answered, (pairs, rows) in found.items()}

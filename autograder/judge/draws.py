@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,15 +16,16 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ValidationError
 
-from autograder import __version__
+from autograder import __version__, private
 from autograder.course import Assignment, Course, Question
 from autograder.judge.answers import (
     Answers,
     Numbers,
     alike,
     distance,
-    laid_out,
     mistaken_answers,
+    numbers,
+    outline,
     reference_answers,
 )
 from autograder.judge.bank import Misconception, bank
@@ -64,10 +64,7 @@ def seed(course: Course, name: str) -> str:
             return numbered(secret, kept.draw)
     found = Kept(chosen_by=chosen_by, draw=chosen(assignment, secret))
     with contextlib.suppress(OSError):  # then it is chosen again next time, and comes out the same
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        draft.write_text(found.model_dump_json(), encoding="utf-8")
-        draft.replace(path)
+        private.write(path, found.model_dump_json())
     return numbered(secret, found.draw)
 
 
@@ -104,8 +101,7 @@ def _hidden(assignment: Assignment, question: Question) -> Iterator[str]:
             if distance(assignment, card, claims) <= FAR:
                 yield f"{card.function}: {card.id} is too near to right"
             found = mistaken_answers(assignment, card, claims)
-            shape, values = laid_out(found)
-            rows.setdefault(shape, []).append((card, found, values))
+            rows.setdefault(outline(found), []).append((card, found, numbers(found)))
     for row in rows.values():
         for (one, found, values), (other, known, others) in itertools.combinations(row, 2):
             if (one.equals or one.id) == (other.equals or other.id) or not _close(values, others):

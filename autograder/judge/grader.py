@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from autograder import notebook
-from autograder.course import Assignment, BackpropKit, flows_text
+from autograder.budget import Budget, Spent, reading
+from autograder.course import Assignment, BackpropKit, Question, flows_text
 from autograder.jail import Opener, Output, trusting
 from autograder.judge.inputs import digest, seeded
 from autograder.judge.submission import Submission
@@ -31,6 +32,21 @@ class Grading:
     outputs: Mapping[int, list[Output]] = field(default_factory=dict)
 
 
+@dataclass
+class _Judged:
+    """What is known of a notebook, so far."""
+
+    submission: Submission | None = None
+    foreign: str = ""
+    """Why it is not this assignment."""
+    stopped: str = ""
+    """Why judging it was stopped."""
+    outputs: Mapping[int, list[Output]] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    mended: tuple[str, ...] = ()
+    verdicts: list[Verdict] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Grader:
     """Grades notebooks of one assignment, one after another, with the same hidden inputs."""
@@ -42,39 +58,41 @@ class Grader:
     settings: BackpropKit = field(default_factory=BackpropKit)
     """The course's: whether everything is run, follow-through credit, and what by hand means."""
 
-    def grade_file(self, path: Path, submission: str | None = None) -> Grading:
+    def grade_file(self, path: Path, submission: str | None = None, budget: Budget | None = None) -> Grading:
         """Grade a notebook file; a file that can't be read gives a record too.
 
         Raises:
             UsageError: if there is no such file.
         """
         name = submission or str(path)
+        budget = budget or Budget(self.settings.submission_s)
         try:
-            return self.grade(notebook.read(path), name)
+            with budget.striking(), reading():
+                found = notebook.read(path)
         except UnreadableNotebook as error:
             return self.unreadable(name, str(error))
+        except Spent as spent:
+            return self.unreadable(name, f"{spent} {path} was not judged; a person has to look at it.")
+        return self.grade(found, name, budget)
 
-    def grade(self, found: Notebook, name: str) -> Grading:
-        """Grade a notebook."""
+    def grade(self, found: Notebook, name: str, budget: Budget | None = None) -> Grading:
+        """Grade a notebook within a budget: where it is spent, what was judged stands, and the rest waits."""
+        budget = budget or Budget(self.settings.submission_s)
         started = time.perf_counter()
-        submission = Submission(found, self.assignment, self.opener, self.settings.run_all)
-        if not submission.belongs():
-            wanted = ", ".join(self.assignment.names)
-            return self._unjudged(
-                "not_this_assignment",
-                name,
-                f"This notebook defines none of {wanted}, and has fewer than half of the cells that "
-                f"{self.assignment.name} asks for. If it answers another assignment, hand it in there.",
-                found,
-            )
-        self.opener.learn(flows_text(self.assignment.name))
+        judged = _Judged()
         try:
-            submission.read()
-            outputs, flags = submission.outputs(), submission.flags()  # what is told later may tell hidden inputs
-            with seeded(self.seed):
-                verdicts = tuple(self._verdicts(submission))
+            with budget.striking():
+                self._judge(found, budget, judged)
+        except Spent as spent:
+            judged.stopped = str(spent)
         finally:
-            submission.close()
+            if judged.submission is not None:
+                judged.submission.close()
+        if judged.foreign:
+            return self._unjudged("not_this_assignment", name, judged.foreign, found)
+        if judged.stopped:
+            self._wait(judged)
+        verdicts = tuple(judged.verdicts)
         result = Result(
             assignment=self.assignment.name,
             submission=name,
@@ -84,11 +102,41 @@ class Grader:
             jail=self.opener.level,
             seed=digest(self.seed),
             seconds=round(time.perf_counter() - started, 4),
-            flags=(*flags, *(flag for verdict in verdicts for flag in verdict.flags)),
-            mended=submission.mended(),
+            flags=(*judged.flags, *(flag for verdict in verdicts for flag in verdict.flags)),
+            mended=judged.mended,
             questions=verdicts,
         )
-        return Grading(result, found, outputs)
+        return Grading(result, found, judged.outputs)
+
+    def _judge(self, found: Notebook, budget: Budget, judged: _Judged) -> None:
+        """Judge a notebook question by question; `judged` holds what is done, whenever this is stopped."""
+        with reading():
+            submission = Submission(found, self.assignment, self.opener, self.settings.run_all, budget)
+            belongs = submission.belongs()
+        judged.submission = submission
+        if not belongs:
+            wanted = ", ".join(self.assignment.names)
+            judged.foreign = (
+                f"This notebook defines none of {wanted}, and has fewer than half of the cells that "
+                f"{self.assignment.name} asks for. If it answers another assignment, hand it in there."
+            )
+            return
+        with budget.held():
+            self.opener.learn(flows_text(self.assignment.name))
+        submission.read()
+        judged.outputs, judged.flags = submission.outputs(), submission.flags()  # later ones may tell hidden inputs
+        judged.mended = submission.mended()
+        with seeded(self.seed):
+            for verdict in self._verdicts(submission):
+                judged.verdicts.append(verdict)
+        judged.mended = submission.mended()  # a name that was missing may have had the whole notebook run
+
+    def _wait(self, judged: _Judged) -> None:
+        """Let the questions that were not judged in time wait for a person."""
+        for question in self.assignment.questions[len(judged.verdicts) :]:
+            told = "" if question.manual else f"{judged.stopped} This question was not judged; a person has to look."
+            judged.verdicts.append(_manual(question, told))
+        judged.flags = (*judged.flags, f"{judged.stopped} What was not judged by then waits for a person.")
 
     def unreadable(self, name: str, message: str) -> Grading:
         """The record of a submission that can't be read."""
@@ -102,7 +150,7 @@ class Grader:
         before: list[Verdict] = []
         for question in self.assignment.questions:
             if question.manual:
-                yield Verdict(id=question.id, status="manual", points=None, max_points=question.max_points)
+                yield _manual(question)
                 continue
             trial = Trial(
                 self.assignment,
@@ -131,3 +179,8 @@ class Grader:
             "seed": digest(self.seed),
         }
         return Grading(Result.model_validate(record), found)
+
+
+def _manual(question: Question, message: str = "") -> Verdict:
+    """A question that waits for a person."""
+    return Verdict(id=question.id, status="manual", points=None, max_points=question.max_points, message=message)

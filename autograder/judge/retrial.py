@@ -1,18 +1,22 @@
 """What a question is judged with a second time: right helpers in place of wrong ones, or a torch without autograd.
 
-Without autograd the engine gets nothing back of what was saved for it, whoever calls it, forward mode has no level to
-enter, and in a jail no other thread and no sympy is to be had.
-What is not seen: whatever undoes in a jailed fork what its statements have done there.
+What is not seen: whatever undoes in a jailed fork what its statements have done there, or ends it when it is turned
+away.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
+import re
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass
+
+import torch
 
 from autograder.course import Assignment
-from autograder.jail import Step
+from autograder.jail import Step, Student, StudentError
+from autograder.judge import door
 from autograder.judge.reference import solutions_of
 
 _PUT = """
@@ -29,73 +33,63 @@ def _put_in_place(name, text, names):
 
 """
 
-_KEPT: dict[tuple[int, str], Any] = {}
-"""Where grader and student share a process: torch's own functions while they are off. A jail has none of this."""
+_ASK_THE_DOOR = """
+def _ask_the_door(text, verb):
+    import builtins, sys, types
 
-_SWITCH = """
-def _switch_autograd(on):
-    import sys
-
-    import numpy
-    import torch
-
-    functional, forward, hooks = torch.autograd.functional, torch.autograd.forward_ad, torch._C._autograd
-    places = {
-        torch.autograd: ("backward", "grad", "_engine_run_backward"),
-        torch.autograd.graph: ("_engine_run_backward", "saved_tensors_hooks", "disable_saved_tensors_hooks"),
-        torch.Tensor: ("backward",),
-        torch.func: ("grad", "grad_and_value", "vjp", "jvp", "jacrev", "jacfwd", "hessian", "linearize"),
-        functional: ("vjp", "jvp", "jacobian", "hessian", "vhp", "hvp"),
-        forward: ("make_dual", "enter_dual_level"),
-        torch._C: ("_enter_dual_level",),
-        torch._C._functorch: ("_grad_increment_nesting", "_jvp_increment_nesting"),
-        hooks: ("_push_saved_tensors_default_hooks", "_pop_saved_tensors_default_hooks"),
-        torch: ("gradient",),
-        numpy: ("gradient",),
-    }
-    shared = sys.modules.get("autograder.judge.retrial")
-    kept = shared._KEPT if shared else {}
-
-    def off(*_, **__):
-        raise RuntimeError("autograd is off here")
-
-    if not on and not getattr(torch.Tensor.backward, "_is_off", False):
-        hooks._push_saved_tensors_default_hooks(lambda saved: saved.detach(), off)
-    off._is_off = True
-    for place, names in places.items():
-        for name in names:
-            if not on and hasattr(place, name):
-                kept.setdefault((id(place), name), getattr(place, name))
-                setattr(place, name, off)
-            elif on and (id(place), name) in kept:
-                setattr(place, name, kept.pop((id(place), name)))
-    if on:
-        hooks._pop_saved_tensors_default_hooks()
-    elif not shared:
-        import _thread
-        import threading
-
-        _thread.start_new_thread = _thread.start_joinable_thread = off
-        threading._start_new_thread = threading._start_joinable_thread = off
-        sys.modules["sympy"] = None
-        look_up = torch._ops._OpNamespace.__getattr__
-
-        def looked_up(self, name):
-            notebook = sys._getframe(1).f_code.co_filename[:1] == "<"
-            return off() if notebook and "_backward" in name else look_up(self, name)
-
-        if not getattr(look_up, "_is_off", False):
-            looked_up._is_off = True
-            torch._ops._OpNamespace.__getattr__ = looked_up
-            for name in [name for name in vars(torch.ops.aten) if "_backward" in name]:
-                delattr(torch.ops.aten, name)
+    door = sys.modules.get("{name}")
+    if door is None:
+        door = sys.modules["{name}"] = types.ModuleType("{name}")
+        builtins.exec(text, vars(door))
+    getattr(door, verb)()
 
 
+_ask_the_door({text!r}, "{verb}")
+del _ask_the_door
 """
 
-AUTOGRAD_OFF = (Step(0, 1, f"{_SWITCH}_switch_autograd(False)\ndel _switch_autograd"),)
-AUTOGRAD_ON = (Step(0, 1, f"{_SWITCH}_switch_autograd(True)\ndel _switch_autograd"),)
-"""Statements that make torch's derivatives raise RuntimeError, and that give them back."""
+
+def _asking(verb: str) -> Step:
+    return Step(0, 1, _ASK_THE_DOOR.format(name=door.NAME, text=inspect.getsource(door), verb=verb))
+
+
+AUTOGRAD_OFF, AUTOGRAD_ON = (_asking("shut"),), (_asking("open_again"),)
+"""Statements that make torch's derivatives raise RuntimeError and note who asked for them, and that give them back."""
+
+
+@dataclass(frozen=True)
+class Knock:
+    """A call that was turned away where autograd is off: at which door, and from which line of which cell."""
+
+    door: str
+    cell: int
+    """Its index; -1 if the call came from no cell."""
+    line: int
+    statement: tuple[int, int] | None
+    """The cell and a line of the statement that was run; None if it was after the notebook was read."""
+
+    @property
+    def says(self) -> str:
+        """What the code did there."""
+        if self.door == "torch.Tensor.backward":
+            return "calls .backward()"
+        plain = not re.search(r"\._", self.door) and self.door not in {door.SAVED, door.FORMULAS}
+        return f"calls {self.door}" if plain else "comes to derivatives of torch's own"
+
+
+def knocks(student: Student) -> list[Knock]:
+    """Who was turned away since this was last asked, and while the notebook was read; none if that can't be known."""
+    try:
+        told = student.run(door.knocks).get("knocks")
+    except StudentError:
+        return []
+    if not isinstance(told, torch.Tensor) or told.dtype != torch.int64 or told.dim() != 2 or told.shape[1] != 6:
+        return []
+    return [
+        Knock(door.DOORS[number], cell, line, None if later else (top, at))
+        for later, number, cell, line, top, at in told[: 2 * door.MOST].tolist()
+        if 0 <= number < len(door.DOORS)
+    ]
 
 
 def helpers(assignment: Assignment, names: Iterable[str]) -> list[Step]:

@@ -8,15 +8,34 @@ from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
 
 import torch
 
-from autograder.jail import Fault, Foreign, Value
+from autograder.jail import TOO_LARGE, Fault, Foreign, Value
 from autograder.judge.tolerance import close, squeezed
 
 AXES, LONG = 3, 99
 """The most axes, and the longest axis, of a wrong shape that is repeated: a larger one could carry a hidden value."""
+
+
+_shown: ContextVar[list[tuple[int, ...]] | None] = ContextVar("shown", default=None)
+
+AGAIN = "Your code stopped in this test, too."
+"""What is said where a question's code has stopped before: another line or kind could tell another hidden input."""
+
+
+@contextmanager
+def one_question() -> Iterator[None]:
+    """Say of all that is compared here at most one shape that the code may have chosen by its inputs."""
+    token = _shown.set([])
+    try:
+        yield
+    finally:
+        _shown.reset(token)
 
 
 def difference(got: Value, want: torch.Tensor, batch: int | None) -> str | None:
@@ -24,9 +43,7 @@ def difference(got: Value, want: torch.Tensor, batch: int | None) -> str | None:
     if isinstance(got, float):
         got = torch.tensor(got, dtype=torch.float64)
     if not isinstance(got, torch.Tensor):
-        return _kind(got)
-    if got.is_complex():
-        return "is complex; real numbers are asked for"
+        return _other(got, want)
     got, want = squeezed(got), squeezed(want)
     if got.shape != want.shape:
         return _shape(got, want, batch)
@@ -38,14 +55,55 @@ def difference(got: Value, want: torch.Tensor, batch: int | None) -> str | None:
     return _pattern(got, want, batch)
 
 
-def _kind(got: Value) -> str:
+_TENSORS = {
+    "complex tensor": "a complex tensor",
+    "sparse tensor": "a sparse tensor",
+    "nested tensor": "a nested tensor",
+    "meta tensor": "a tensor on the device meta, which holds no numbers",
+    "tensor of another dtype": "a tensor of an unusual dtype",
+    "tensor of many axes": "a tensor of very many axes",
+    "tensor": "an unusual kind of tensor",
+}
+_KINDS = {
+    **_TENSORS,
+    "large tensor": "a very large tensor",
+    "sequence": "a long or deep sequence",
+    "ndarray": "a numpy array",
+    "dict": "a dict",
+    "set": "a set",
+    "str": "a string",
+    "bytes": "bytes",
+    "int": "a number too large for any tensor",
+    "complex": "a complex number",
+    "range": "a range",
+    "generator": "a generator",
+    "function": "a function",
+    "method": "a function",
+    "builtin_function_or_method": "a function",
+    "type": "a class",
+    "_TensorMeta": "a class",
+}
+"""What is said of each kind of thing that is no answer; any other name could be a student's message."""
+
+
+def kind(got: Value) -> str:
+    """What came, as a noun: `a dict`."""
+    if got is None or isinstance(got, float):
+        return "None" if got is None else "one number"
+    if isinstance(got, tuple):
+        return f"a sequence of {len(got)} things" if len(got) != 1 else "a sequence of one thing"
+    return _KINDS.get(got.kind, "an object of another type") if isinstance(got, Foreign) else "one tensor"
+
+
+def _other(got: Value, want: torch.Tensor) -> str:
+    """Say that something came that holds no numbers to compare."""
     if got is None:
         return "is missing: nothing was returned or set there"
-    if isinstance(got, tuple):
-        return f"is a sequence of {len(got)} things where one tensor is asked for"
-    assert isinstance(got, Foreign)
-    known = got.type_name if hasattr(builtins, got.type_name) or got.type_name == "function" else "other object"
-    return f"is of type {known}, not a tensor"
+    if got == TOO_LARGE:
+        return f"is far larger than a tensor of shape {tuple(want.shape)}, which is asked for"
+    if isinstance(got, Foreign) and got.kind in _TENSORS:
+        return f"is {kind(got)}; an ordinary one of real numbers is asked for"
+    return f"is {kind(got)} where one tensor is asked for"
 
 
 def _shape(got: torch.Tensor, want: torch.Tensor, batch: int | None) -> str:
@@ -53,15 +111,25 @@ def _shape(got: torch.Tensor, want: torch.Tensor, batch: int | None) -> str:
     if len(found) > AXES or any(size > max(LONG, *want.shape, 0) for size in found):
         return f"has another shape than {asked}, which is asked for"
     text = f"has shape {found}, where {asked} is asked for"
-    if want.dim() == 2 and found == asked[::-1]:
-        return f"{text}: it is transposed"
-    if want.dim() == 1 and found == (asked[0], asked[0]):
-        return f"{text}: a row and a column were broadcast against each other"
-    if batch and batch > 1 and found == (batch, *asked):
-        return f"{text}: there is still one row for every sample"
-    if not found:
-        return f"{text}: everything was summed to one number"
+    if known := _known_shape(found, asked, batch):
+        return f"{text}: {known}"
+    shown = _shown.get()
+    if shown and found not in shown:
+        return f"has another shape than {asked}, which is asked for"
+    if shown == []:
+        shown.append(found)
     return text
+
+
+def _known_shape(found: tuple[int, ...], asked: tuple[int, ...], batch: int | None) -> str:
+    """What a shape alone tells, if it is one of a few that mistakes have."""
+    if len(asked) == 2 and found == asked[::-1]:
+        return "it is transposed"
+    if len(asked) == 1 and found == (asked[0], asked[0]):
+        return "a row and a column were broadcast against each other"
+    if batch and batch > 1 and found == (batch, *asked):
+        return "there is still one row for every sample"
+    return "" if found else "everything was summed to one number"
 
 
 def _pattern(got: torch.Tensor, want: torch.Tensor, batch: int | None) -> str:
@@ -179,6 +247,12 @@ def explain(
     known = getattr(builtins, fault.type_name, None)
     kind = fault.type_name if isinstance(known, type) and issubclass(known, BaseException) else "an error of its own"
     return f"Your code stopped{at} with {kind}{_told(fault, words, sizes)}."
+
+
+def explain_again(fault: Fault, words: Collection[str] = ()) -> str:
+    """Say what a student's code raised in a question that has told a line before: as :func:`explain`, but no other."""
+    told = fault.type_name in {*_STOPPED, "NotImplementedError"} or fault.missing is not None
+    return explain(replace(fault, frames=()), words) if told else AGAIN
 
 
 def _told(fault: Fault, words: Collection[str], sizes: Collection[int]) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from autograder import notebook
+from autograder.budget import UNLIMITED, Budget
 from autograder.course import Assignment, Question
-from autograder.jail import Opener, Output, Reader
+from autograder.jail import Opener, Output, Reader, Step
 from autograder.judge.mended import stood_in
 from autograder.judge.sentences import explain, listed
 from autograder.notebook import Cell, Definitions, Notebook, Statement, defined
@@ -26,11 +27,19 @@ class Submission:
     One student answers for all questions, unless a later redefinition would spoil an earlier question.
     """
 
-    def __init__(self, found: Notebook, assignment: Assignment, opener: Opener, run_all: bool = False) -> None:
+    def __init__(
+        self,
+        found: Notebook,
+        assignment: Assignment,
+        opener: Opener,
+        run_all: bool = False,
+        budget: Budget = UNLIMITED,
+    ) -> None:
         self.notebook = found
         self.definitions = Definitions(found, assignment.definitions, assignment.names)
         self._assignment = assignment
         self._opener = opener
+        self._budget = budget
         questions = [question for question in assignment.questions if not question.manual]
         self._graded_cells = {q.id: cell.index for q in assignment.questions if (cell := found.cell_of(q.id))}
         self._needed = {q.id: self.definitions.needed(q.names, self._graded_cells.get(q.id)) for q in questions}
@@ -38,6 +47,7 @@ class Submission:
         if run_all:
             together |= {s.position: s for s in self._everything()}
         self._together = [together[position] for position in sorted(together)]
+        self._opened: list[Reader] = []
         self._shared: Reader | None = None
         self._own: dict[str, Reader] = {}
 
@@ -78,12 +88,15 @@ class Submission:
             return False
         everything = self._everything()
         self._own[question.id] = self._read(everything)
-        self._needed[question.id] = [s for s in everything if _brings_anything(s)]
+        bringing = [s for s in everything if _brings_anything(s)]
+        used = self.definitions.needed({name for s in bringing for name in s.reads})
+        together = {s.position: s for s in (*bringing, *used)}
+        self._needed[question.id] = [together[position] for position in sorted(together)]
         return True
 
-    def sources(self, question: Question) -> list[str]:
+    def sources(self, question: Question) -> list[Step]:
         """The statements that an answer depends on, and the texts of the files that it is imported from."""
-        return [statement.writes or statement.source for statement in self._needed[question.id]]
+        return [Step(-1, 1, s.writes) if s.writes else s.step for s in self._needed[question.id]]
 
     def absent(self, question: Question) -> str:
         """Say which module an answer rests on that isn't here, and where it is imported; nothing if all are."""
@@ -142,7 +155,7 @@ class Submission:
 
     def close(self) -> None:
         """End its students."""
-        for student in self._students():
+        for student in self._opened:
             student.close()
 
     def _students(self) -> list[Reader]:
@@ -163,7 +176,8 @@ class Submission:
         return {name: s.position for s in self._together for name in s.binds}
 
     def _read(self, statements: list[Statement]) -> Reader:
-        student = self._opener.open()
+        student = self._opener.open(self._budget)
+        self._opened.append(student)
         student.read(notebook.steps(statements))
         return student
 

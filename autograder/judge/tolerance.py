@@ -20,7 +20,7 @@ The nearest known mistake is at 54 times of what is allowed, in the answers that
 
 def close(got: torch.Tensor, want: torch.Tensor) -> bool:
     """|got - want| < RTOL |want| + ATOL max|want|, entry by entry, for equal shapes and finite numbers."""
-    if got.shape != want.shape or got.is_complex():
+    if got.shape != want.shape:
         return False
     got, want = got.double(), want.double()
     return bool((got - want).abs().lt(_bound(want)).all())
@@ -36,7 +36,7 @@ def share_of(got: Value, want: torch.Tensor) -> float | None:
     """The largest |got - want| / (RTOL |want| + ATOL max|want|): 1 is the edge; None where it can't be told."""
     if isinstance(got, float):
         got = torch.tensor(got, dtype=torch.float64)
-    if not isinstance(got, torch.Tensor) or got.is_complex() or not want.numel():
+    if not isinstance(got, torch.Tensor) or not want.numel():
         return None
     if squeezed(got).shape != squeezed(want).shape:
         return None
@@ -49,7 +49,7 @@ def same_values(left: Value, right: Value) -> bool:
     left, right = (torch.tensor(v, dtype=torch.float64) if isinstance(v, float) else v for v in (left, right))
     if isinstance(left, torch.Tensor) and isinstance(right, torch.Tensor):
         left, right = squeezed(left), squeezed(right)
-        if left.shape != right.shape or left.is_complex() or right.is_complex():
+        if left.shape != right.shape:
             return False
         left, right = left.double(), right.double()
         finite = left.isfinite()

@@ -11,15 +11,15 @@ from types import MappingProxyType
 
 from autograder.course import Assignment, BackpropKit, Question, driven
 from autograder.jail import Reader, Step, Student, StudentError, StudentStopped
-from autograder.judge import retrial, shortcuts
+from autograder.judge import oracle, retrial, shortcuts
 from autograder.judge.answers import Answers, Recorder
 from autograder.judge.check import checks
 from autograder.judge.comparison import Mismatch
 from autograder.judge.diagnosis import diagnose
 from autograder.judge.inputs import current_seed
 from autograder.judge.reference import reference, solutions_of
-from autograder.judge.sentences import explain
-from autograder.notebook import Definitions, Statement
+from autograder.judge.sentences import explain, explain_again, one_question
+from autograder.notebook import Definitions, Statement, Unreadable
 from autograder.result import Question as Verdict
 from autograder.result import QuestionStatus
 from autograder.result import Test as Claimed
@@ -37,6 +37,7 @@ def judge(assignment: Assignment, question: Question, student: Student, found: D
     return named(assignment, question, *tried(assignment, question, student, found))
 
 
+@one_question()
 def tried(
     assignment: Assignment, question: Question, student: Student, found: Definitions | None = None, absent: str = ""
 ) -> tuple[Verdict, Answers]:
@@ -54,6 +55,7 @@ def tried(
     tests: list[Claimed] = []
     unwritten, near, wants = 0, list[str](), False
     stopped: StudentStopped | None = None
+    raised = False
     for claim in claims:
         recorder.check = claim.id
         passed, message = False, ""
@@ -69,7 +71,8 @@ def tried(
         except StudentStopped as ended:
             message, stopped = explain(ended.fault), ended
         except StudentError as error:
-            message = _explained(error, recorder, found, assignment.names)
+            message = _explained(error, recorder, found, assignment.names, raised)
+            raised = True
             unwritten += _unwritten(error, question, found)
             wants = wants or error.fault.missing is not None or error.fault.type_name in _WANT
         except Exception:
@@ -135,7 +138,7 @@ class Trial:
     before: Sequence[Verdict]
     """The verdicts on the questions before this one."""
     definitions: Definitions | None = None
-    sources: Sequence[str] | None = None
+    sources: Sequence[Step] | None = None
     """The statements that the answer depends on; None if they can't be known."""
     absent: str = ""
     """What the answer rests on and this machine hasn't, as a sentence."""
@@ -208,32 +211,74 @@ class Trial:
             return False
         if self.definitions is None or self.sources is None:
             return True
-        return any(re.search(rf"\b{name}\b", text) for text in self.sources)
+        return any(re.search(rf"\b{name}\b", text) for text in self._texts)
 
     def _by_hand(self, verdict: Verdict, student: Reader, helped: Helped, policy: str) -> Verdict:
         """Say where a derivative was not written by hand; under the policy `require` it costs the points, too."""
         if not verdict.points or not _is_by_hand(self.assignment, self.question, current_seed()):
             return verdict
         names = " and ".join(self.question.names)
-        if self.sources is not None and (why := shortcuts.unreadable(self.sources, self.assignment.names)):
-            leans, kept = f"{names} can't be read, and is asked for by hand: {why}", 0.0
-        elif self.sources is not None and shortcuts.differences(self.sources, self.assignment.names):
-            leans, kept = f"{names} takes differences of function values where a derivative is asked for", 0.0
-        elif self.sources is not None and shortcuts.reaches_inside(self.sources):
-            leans, kept = f"{names} reaches into torch's inner parts, and is asked for by hand", 0.0
-        elif policy == "require" or self.sources is None or shortcuts.may_lean(self.sources):
-            first = [*retrial.AUTOGRAD_OFF, *helped.given]
-            with student.given(first, retrial.AUTOGRAD_ON, helped.without) as other:
-                again, _ = self._tried(other)
-            if again.points is not None and again.points >= verdict.points:
-                return verdict
-            leans = f"{names} leans on torch's autograd, and is asked for by hand"
-            kept = verdict.points if again.points is None else again.points  # None: the kit's own fault
-        else:
+        kept: float | None = 0.0
+        try:
+            found = shortcuts.shortcut(self._texts, self.assignment.names) if self.sources is not None else None
+            told = None if found is None else self._told(found.does, found.source, found.line)
+        except Unreadable as error:
+            told = f"{names} can't be read, and is asked for by hand: {error.why}"
+        if told is None and (policy == "require" or self.sources is None or shortcuts.may_lean(self._texts)):
+            told, kept = self._turned_away(verdict, student, helped)
+        if told is None:
             return verdict
-        told = f"{leans}. A person should look at it."
-        points = kept if policy == "require" else verdict.points
-        return verdict.model_copy(update={"flags": (*verdict.flags, told), "points": points})
+        flags = (*verdict.flags, f"{told}. A person should look at it.")
+        return verdict.model_copy(update={"flags": flags, "points": kept if policy == "require" else verdict.points})
+
+    def _turned_away(self, verdict: Verdict, student: Reader, helped: Helped) -> tuple[str | None, float | None]:
+        """Ask for the answer again where autograd is off: what it did at a shut door, and the points that it keeps.
+
+        It may fail there for many reasons, a thread or a compiler; none but that door is held against anybody.
+        """
+        first = [*retrial.AUTOGRAD_OFF, *helped.given]
+        with student.given(first, retrial.AUTOGRAD_ON, helped.without) as other:
+            retrial.knocks(other)  # those of the questions before
+            again, _ = self._tried(other)
+            knocks = retrial.knocks(other)
+        if again.points is None or again.points >= (verdict.points or 0.0):
+            return None, None
+        for knock in knocks:
+            place = knock.statement or (knock.cell, knock.line)
+            if self._source(*place) is None and (knock.statement is not None or self._stands_elsewhere(*place)):
+                continue
+            where = self._source(knock.cell, knock.line)
+            line = 0 if where is None else knock.line - (self.sources or ())[where].line + 1
+            return self._told(knock.says, where, line), again.points
+        return None, None
+
+    @property
+    def _texts(self) -> list[str]:
+        return [step.source for step in self.sources or ()]
+
+    def _source(self, cell: int, line: int) -> int | None:
+        """Which of the statements behind the answer stands there."""
+        return next((index for index, step in enumerate(self.sources or ()) if _covers(step, cell, line)), None)
+
+    def _stands_elsewhere(self, cell: int, line: int) -> bool:
+        """Whether a place is in another answer of the notebook, which this one was handed: that answers for itself."""
+        return self.definitions is not None and any(_covers(s.step, cell, line) for s in self.definitions.statements)
+
+    def _told(self, does: str, source: int | None, line: int) -> str:
+        """Say what was found, in which function, in which cell, and what that line says."""
+        names, where = " and ".join(self.question.names), ""
+        if source is not None:
+            step = (self.sources or ())[source]
+            text = step.source.split("\n")[line - 1].strip()[:100]
+            where = f" (cell {step.cell + 1}: `{text}`)" if step.cell >= 0 else f" (`{text}`)"
+            defined = re.match(r"(?:@[^\n]*\n)*(?:def|class) (\w+)|(\w+) *=[^=]", step.source)
+            if defined and (by := defined[1] or defined[2]) not in self.question.names:
+                does = f"{does} in {by}"
+        return f"{names} {does}{where}, and is asked for by hand"
+
+
+def _covers(step: Step, cell: int, line: int) -> bool:
+    return step.cell == cell and 0 <= line - step.line <= step.source.count("\n")
 
 
 def judge_all(assignment: Assignment, student: Reader, settings: BackpropKit | None = None) -> list[Verdict]:
@@ -248,7 +293,9 @@ def judge_all(assignment: Assignment, student: Reader, settings: BackpropKit | N
 
 @functools.lru_cache(maxsize=1024)
 def _is_by_hand(assignment: Assignment, question: Question, _seed: str) -> bool:
-    """Whether the reference of a question does without autograd: then everybody can."""
+    """Whether a question asks for a derivative, and its reference does without autograd: then everybody can."""
+    if not any(oracle.judges(claim.claim) for claim in checks(assignment.name, question.id)):
+        return False
     solution = reference(assignment)
     with solution.given(retrial.AUTOGRAD_OFF, retrial.AUTOGRAD_ON) as other:
         return tried(assignment, question, other)[0].points == question.max_points
@@ -295,12 +342,16 @@ def _written(name: str, found: Definitions | None) -> Statement | None:
     return definition if definition is not None and not definition.stub else None
 
 
-def _explained(error: StudentError, recorder: Recorder, found: Definitions | None, asked: tuple[str, ...]) -> str:
+def _explained(
+    error: StudentError, recorder: Recorder, found: Definitions | None, asked: tuple[str, ...], again: bool
+) -> str:
     if found is None:
-        return explain(error.fault, asked, recorder.sizes)
+        return explain_again(error.fault, asked) if again else explain(error.fault, asked, recorder.sizes)
     missing = error.fault.missing
     if missing in asked and (definition := _written(missing, found)) is not None:
         return f"{missing} is defined in cell {definition.cell + 1}, but that statement could not be run."
+    if again:
+        return explain_again(error.fault, found.words.union(asked))
     return explain(error.fault, found.words.union(asked), recorder.sizes, found.notebook.place)
 
 

@@ -12,11 +12,13 @@ import textwrap
 from dataclasses import replace
 from typing import Any
 
+from autograder.budget import Budget, Spent
 from autograder.course import Assignment, Course, Question, find
 from autograder.errors import CannotJudge
-from autograder.jail import LocalStudent, Session
+from autograder.jail import LocalStudent, Session, Step
 from autograder.judge import Trial, draws, judge, seeded
 from autograder.notebook import Unreadable, taking_apart
+from autograder.result import Question as Verdict
 
 
 def points(assignment: str, question: str, names: dict[str, Any]) -> float:
@@ -31,18 +33,30 @@ def points(assignment: str, question: str, names: dict[str, Any]) -> float:
     course = _course()
     found = _assignment(course, assignment)
     asked = next(q for q in found.questions if q.id == question)
-    student = LocalStudent(Session(names))
-    trial = Trial(found, asked, (), sources=_sources(asked, names))
-    with seeded(draws.seed(course, assignment)):
+    budget = Budget(course.settings.submission_s)
+    try:
+        with budget.striking():
+            verdict = _judged(course, found, asked, names, budget)
+    except Spent as spent:
+        raise CannotJudge(f"{question}: {spent}") from None
+    if verdict.points is None:
+        raise CannotJudge(f"{question}: {verdict.message}")
+    print(verdict.in_words())
+    return verdict.points
+
+
+def _judged(course: Course, found: Assignment, asked: Question, names: dict[str, Any], budget: Budget) -> Verdict:
+    student = LocalStudent(Session(names), budget=budget)
+    sources = _sources(asked, names)
+    steps = None if sources is None else [Step(-1, 1, source) for source in sources]  # of which cell, no kernel knows
+    trial = Trial(found, asked, (), sources=steps)
+    with seeded(draws.seed(course, found.name)):
         verdict = trial.judge(student, course.settings)
         if verdict.points is not None and verdict.points < verdict.max_points:
             before = found.questions[: found.questions.index(asked)]
             known = tuple(judge(found, earlier, student) for earlier in before if not earlier.manual)
             verdict = replace(trial, before=known).judge(student, course.settings)
-    if verdict.points is None:
-        raise CannotJudge(f"{question}: {verdict.message}")
-    print(verdict.in_words())
-    return verdict.points
+    return verdict
 
 
 def _sources(question: Question, names: dict[str, Any]) -> list[str] | None:

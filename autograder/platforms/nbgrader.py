@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import atexit
+import fnmatch
 import functools
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import nbformat
+from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode
+from nbgrader.converters import Autograde
+from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor, SaveAutoGrades
 
 from autograder import course
 from autograder.authoring import release
+from autograder.errors import KitError
 from autograder.judge import draws
-from autograder.run import Book, Job, Page, Worker
+from autograder.run import Book, Job, Page, Worker, barred, noted, notes
+from autograder.visible import VisibleLog
+
+_VISIBLE = VisibleLog()
+"""One for all: a logger takes the same filter once, and formgrader's server lives long."""
 
 _DEFINED = re.compile(r"^(?:def|class) (\w+)", re.MULTILINE)
 
@@ -35,6 +45,71 @@ class NamedStubs(ClearSolutions):  # type: ignore[misc]  # nbgrader has no types
         return cleared
 
 
+class JailedExporter(NotebookExporter):  # type: ignore[misc]  # nbconvert has no types
+    """Stand between nbgrader and what was handed in: it is left with plain folders, and opens no notebook of them.
+
+    nbgrader makes its exporter when it has listed what was handed in, and before it touches any of it. What it would
+    stumble over, or follow, or copy without a bound, is taken off its list here, graded, and written.
+    """
+
+    def __init__(self, config: Any = None, **options: Any) -> None:
+        super().__init__(config=config, **options)
+        if isinstance(self.parent, Autograde):
+            self.log.addFilter(_VISIBLE)
+            try:
+                self._take_over(self.parent)
+            except KitError as error:
+                self.log.error("%s", error)  # noqa: TRY400 - a sentence for a person, and no traceback
+                raise NbGraderException(str(error)) from None
+
+    def from_filename(
+        self, filename: str, resources: dict[str, Any] | None = None, **options: Any
+    ) -> tuple[str, dict[str, Any]]:
+        """Convert a notebook; one that no preprocessor would see is not opened, and an empty one stands for it."""
+        converted: tuple[str, dict[str, Any]]
+        if self._preprocessors:
+            converted = super().from_filename(filename, resources, **options)
+        else:
+            converted = self.from_notebook_node(nbformat.v4.new_notebook(), resources, **options)
+        return converted
+
+    def _take_over(self, converter: Autograde) -> None:
+        """Grade what nbgrader can't, and leave the rest on its list."""
+        folders, name = converter.coursedir, converter.coursedir.assignment_id
+        here = course.find(Path(folders.root))
+        submissions = here.submissions(name)
+        told = notes(here, name, submissions)
+        plain, strange = {}, {}
+        for who, path in submissions.items():
+            listed = folders.format_path(folders.submitted_directory, who, name)
+            if listed in converter.assignments and not told[who] and _as_nbgrader_wants(here.root, who, path, name):
+                plain[listed] = converter.assignments[listed]
+            elif _asked_for(who, folders):
+                strange[who] = path
+        converter.assignments = plain
+        for sentence in here.misnamed(name):
+            self.log.error("%s", sentence)
+        with Book(here, here.assignment(name)) as book:
+            book.date({who: path for who, path in submissions.items() if who not in strange})
+            for number, (who, path) in enumerate(strange.items(), 1):
+                self.log.info("Grading %s (%d of %d that nbgrader can't take in)", who, number, len(strange))
+                made = noted(_graded(here, name, who, path, book.master), told[who])
+                book.write({who: (made, path)})
+                for sentence in filter(None, dict.fromkeys((made.result.message, *told[who]))):
+                    self.log.warning("%s: %s", who, sentence)
+
+
+def _asked_for(who: str, folders: Any) -> bool:
+    """Whether nbgrader was asked to grade a student."""
+    left_out = folders.student_id_exclude.split(",")
+    return who not in left_out and (who == folders.student_id or fnmatch.fnmatchcase(who, folders.student_id))
+
+
+def _as_nbgrader_wants(root: Path, who: str, path: Path, name: str) -> bool:
+    """Whether nbgrader knows a notebook by its name, and its student by the folder's."""
+    return path.name == f"{name}.ipynb" and path.is_file() and not barred(root, path) and who.isprintable()
+
+
 class JailedExecute(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
     """Grade a submission in the jail: its verdicts become the outputs of its grade cells. No kernel is started."""
 
@@ -42,9 +117,10 @@ class JailedExecute(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has
         """Put the autograded notebook in the place of the submitted one."""
         name, student = resources["nbgrader"]["assignment"], resources["nbgrader"]["student"]
         made = _page(name, student)
+        if made.result.message:
+            self.log.warning("%s: %s", student, made.result.message)
         resources["nbgrader"]["page"] = made
-        content = nb if made.content is None else nbformat.from_dict(json.loads(made.content))
-        return content, resources
+        return nbformat.from_dict(json.loads(made.content)), resources
 
 
 class SaveResult(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has no types
@@ -83,7 +159,8 @@ def pack(assignment: str, student: str, notebooks: list[str]) -> None:
 def save_unreadable(assignment: str, student: str, notebooks: list[str]) -> None:
     """Write rows for what nbgrader can't take in by itself; its `pre_convert_hook`, called in the course's folder.
 
-    nbgrader stops at a file that it can't read, or that has another name, and leaves no trace of it in the gradebook.
+    Settings of 0.1.0 name it, and have no :class:`JailedExporter`: there nbgrader stops at a file that it can't read,
+    or that has another name, and leaves no trace of it in the gradebook.
     """
     submissions = course.find().submissions(assignment)
     _save_unreadable(assignment, tuple((who, _version(path)) for who, path in submissions.items()))
@@ -116,7 +193,7 @@ def _save(assignment: str, pages: dict[str, Page]) -> None:
     here = course.find()
     submissions = here.submissions(assignment)
     with Book(here, here.assignment(assignment)) as book:
-        book.save({who: (made, submissions[who].parent) for who, made in pages.items()})
+        book.save({who: (made, submissions[who]) for who, made in pages.items()})
 
 
 def _page(assignment: str, student: str) -> Page:
@@ -125,7 +202,11 @@ def _page(assignment: str, student: str) -> Page:
     path = here.submissions(assignment, student)[student]
     with Book(here, found) as book:
         master = book.master
-    return _worker(assignment, str(here.root), _version(found.path)).work(student, path, master)
+    return _graded(here, assignment, student, path, master)
+
+
+def _graded(here: course.Course, name: str, student: str, path: Path, master: Mapping[str, Any]) -> Page:
+    return _worker(name, str(here.root), _version(here.assignment(name).path)).work(student, path, master)
 
 
 @functools.lru_cache(maxsize=1)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import os
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from autograder import private
 from autograder.report import plots
 from autograder.report.tally import ClassTally, tally
 from autograder.report.words import (
@@ -98,8 +98,8 @@ def write(results: Sequence[Result], folder: Path, assignment_title: str = "") -
     title = assignment_title or (results[0].assignment if results else "No assignment")
     index = class_page(results, title)
     for result in results:
-        _replace(folder / "students" / page_name(result.submission), student_page(result, title))
-    _replace(folder / "index.html", index)
+        private.write(folder / "students" / page_name(result.submission), student_page(result, title))
+    private.write(folder / "index.html", index)
     return folder / "index.html"
 
 
@@ -223,13 +223,3 @@ def _share(question: Question) -> Markup:
 
 def _by_id(result: Result) -> dict[str, Question | None]:
     return {question.id: question for question in result.questions}
-
-
-def _replace(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_text(text, encoding="utf-8", newline="\n")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

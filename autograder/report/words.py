@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Iterable
 
 from autograder.result import Question, Result
+from autograder.visible import one_line as one_line  # noqa: PLC0414 - a page's words are made with both
+from autograder.visible import visible as visible  # noqa: PLC0414
 
 KINDS = {
     "full": "full marks",
@@ -34,22 +36,8 @@ _HEADLINES = {
     "not_this_assignment": "This is another notebook",
     "grader_error": "A person will look at this",
 }
-_REORDERING = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _PLAIN = re.compile(r"[a-z0-9_-](?:[a-z0-9._-]{0,58}[a-z0-9_-])?")
 _DEVICES = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?")  # names that Windows keeps for itself
-
-
-def visible(text: str) -> str:
-    """Replace the characters that would steer a terminal, reorder a line or break the encoding."""
-    return "".join(
-        "\ufffd" if char in _REORDERING or (unicodedata.category(char) in {"Cc", "Cs"} and char not in "\n\t") else char
-        for char in text
-    )
-
-
-def one_line(text: str) -> str:
-    """Make text visible, and put it on one line."""
-    return " ".join(visible(text).split())
 
 
 def called(student: str) -> str:

@@ -3,10 +3,11 @@
 It judges nothing itself and draws no page.
 """
 
-from autograder.run.autograded import Page, page
-from autograder.run.batch import Batch, Graded
+from autograder.run.autograded import Page, noted, page
+from autograder.run.batch import Batch, Graded, notes
 from autograder.run.custody import held, holds
-from autograder.run.gradebook import Book, tools_on_path
+from autograder.run.folder import barred
+from autograder.run.gradebook import Book, create, tools_on_path
 from autograder.run.records import results, stored
 from autograder.run.worker import Job, Worker
 
@@ -17,8 +18,12 @@ __all__ = [
     "Job",
     "Page",
     "Worker",
+    "barred",
+    "create",
     "held",
     "holds",
+    "noted",
+    "notes",
     "page",
     "results",
     "stored",

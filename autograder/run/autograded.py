@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import quote
 
 from autograder.course import Assignment
 from autograder.judge import Grading
 from autograder.notebook import Notebook
 from autograder.result import Question, Result
+from autograder.run.markdown import harmless
 
-_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_UNQUOTED = ":/?#@!$&()*+,;=%"
+"""What markdown leaves in an address as it is."""
+
+_PICTURES = frozenset({"image/png", "image/jpeg", "image/gif"})
+"""Kinds of attachments that are kept: they are shown, and nothing in them runs."""
 
 ADDED = "# This cell was missing from the submission; it was put back to show the score.\n"
+
+UNREAD = "# This submission was not graded. What stood in the way:"
+"""Stands above what was asked, where nothing that was handed in could be read."""
 
 
 @dataclass(frozen=True)
@@ -34,21 +42,30 @@ class Page:
     """What is written for one student: their record, their autograded notebook, and which cells they left alone."""
 
     result: Result
-    content: str | None
+    content: str
     untouched: frozenset[str]
+    person: bool = False
+    """Whether a person is asked to look at every question, whatever its points."""
 
 
 def page(grading: Grading, assignment: Assignment, master: Mapping[str, MasterCell]) -> Page:
     """Put together what is written for a student.
 
-    A submission that could not be read has no notebook, and every question of it needs a person.
+    A submission that could not be read has a notebook of what was asked, and every question of it needs a person.
     """
-    found = grading.notebook
-    if found is None:
-        return Page(grading.result, None, frozenset())
+    found = grading.notebook or Notebook({"cells": []})
     content = autograded(found, assignment, master, grading)
     untouched = frozenset(name for name, cell in master.items() if unanswered(found, cell))
-    return Page(grading.result, json.dumps(content, ensure_ascii=False, sort_keys=True) + "\n", untouched)
+    text = json.dumps(content, ensure_ascii=False, sort_keys=True) + "\n"
+    return Page(grading.result, text.encode("utf-8", "replace").decode(), untouched)
+
+
+def noted(made: Page, notes: Sequence[str]) -> Page:
+    """Add what there is to say about the folder that a submission lies in, and ask a person to look."""
+    if not notes:
+        return made
+    result = made.result.model_copy(update={"flags": (*made.result.flags, *notes)})
+    return replace(made, result=result, person=True)
 
 
 def unanswered(found: Notebook, master: MasterCell) -> bool:
@@ -62,31 +79,57 @@ def autograded(
 ) -> dict[str, Any]:
     """A submission as nbgrader keeps it: locked cells restored, missing grade cells put back, verdicts as outputs.
 
-    Tags in the student's own text get a blank, so that they are text on the pages that nbgrader makes of it.
+    It is made anew, of the texts and pictures that were handed in: whatever else stands in a student's file, nbgrader
+    and what makes pages of it never see; of the student's own text words, links and pictures remain.
     """
-    marks = {name: cell.nbgrader for name, cell in assignment.source.marked.items()}
-    cells = []
+    asked = assignment.source
+    marks = {name: cell.nbgrader for name, cell in asked.marked.items()}
+    own = {name: _pictures(asked.content["cells"][cell.index]) for name, cell in asked.marked.items()}
+    cells: list[dict[str, Any]] = []
+    if grading.notebook is None:
+        told = {"output_type": "stream", "name": "stdout", "text": grading.result.message + "\n"}
+        cells.append({"cell_type": "code", "metadata": {}, "source": UNREAD, "outputs": [told]})
     for given, cell in zip(found.content["cells"], found.cells, strict=True):
-        metadata = {name: mark for name, mark in (given.get("metadata") or {}).items() if name != "nbgrader"}
-        raw = {**given, "cell_type": cell.kind, "metadata": metadata}
+        kind = cell.kind if cell.kind in {"code", "markdown"} else "raw"
+        raw: dict[str, Any] = {"cell_type": kind, "metadata": {}, "source": cell.source}
+        raw["attachments"] = _pictures(given)
         if cell.grade_id in master and found.marked[cell.grade_id] is cell:
             raw = _restored(raw, master[cell.grade_id], marks[cell.grade_id])
         if raw["cell_type"] == "code":
-            raw["outputs"], raw["execution_count"] = grading.outputs.get(cell.index, []), None
-        elif not raw["metadata"].get("nbgrader", {}).get("locked"):
-            raw["source"] = _TAG.sub("< ", cell.source)
+            raw["outputs"] = grading.outputs.get(cell.index, [])
+        elif raw["metadata"].get("nbgrader", {}).get("locked"):
+            raw["attachments"] = own[cell.grade_id]
+        else:
+            raw["source"] = harmless(cell.source, raw["attachments"])
         cells.append(raw)
     for name, missing in master.items():
         if name not in found.marked and marks[name].get("grade"):
             prefix = ADDED if missing.kind == "code" else ""
-            raw = {"cell_type": missing.kind, "id": f"added-{name}"[:64], "metadata": {}}
+            raw = {"cell_type": missing.kind, "metadata": {}, "outputs": [], "attachments": own[name]}
             cells.append(_restored(raw, missing, marks[name]) | {"source": prefix + missing.source})
     verdicts = {question.id: question for question in grading.result.questions}
-    for raw in cells:
+    for number, raw in enumerate(cells):
         name = raw["metadata"].get("nbgrader", {}).get("grade_id")
-        if raw["cell_type"] == "code" and name in verdicts:
-            raw["outputs"], raw["execution_count"] = _outputs(verdicts[name]), 1
-    return {**found.content, "cells": cells}
+        raw["id"] = f"cell-{number}"
+        raw.pop("attachments" if raw["cell_type"] == "code" else "outputs", None)
+        if raw["cell_type"] == "code":
+            raw["execution_count"] = None
+            if name in verdicts:
+                raw["outputs"], raw["execution_count"] = _outputs(verdicts[name]), 1
+    about = asked.content.get("metadata") or {}
+    metadata = {name: about[name] for name in ("kernelspec", "language_info") if name in about}
+    return {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells}
+
+
+def _pictures(cell: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """The pictures attached to a cell, by the names that a text may have for them."""
+    attached = cell.get("attachments")
+    found: dict[str, dict[str, str]] = {}
+    for name, kinds in attached.items() if isinstance(attached, dict) else ():
+        kept = {kind: kinds[kind] for kind in _PICTURES & kinds.keys()} if isinstance(kinds, dict) else {}
+        if kept and all(isinstance(data, str) for data in kept.values()):
+            found |= {name: kept, quote(name, safe=_UNQUOTED, errors="replace"): kept}
+    return found
 
 
 def _restored(raw: dict[str, Any], master: MasterCell, marks: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,11 +138,6 @@ def _restored(raw: dict[str, Any], master: MasterCell, marks: Mapping[str, Any])
         raw["cell_type"] = master.kind
     if master.locked:
         raw["source"] = master.source
-    if master.kind == "code":
-        raw |= {"outputs": [], "execution_count": None}
-    else:
-        raw.pop("outputs", None)
-        raw.pop("execution_count", None)
     return raw
 
 

@@ -23,15 +23,15 @@ from autograder.course import Course
 from autograder.judge import Grader, digest, draws
 from autograder.notebook import LARGEST, UnreadableNotebook, contents
 from autograder.result import Result
-from autograder.run.autograded import MasterCell, Page, page
+from autograder.run import folder
+from autograder.run.autograded import MasterCell, Page, noted, page
 from autograder.run.gradebook import Book
 from autograder.run.records import Stored, store, stored
-from autograder.run.worker import Job, Worker, enter, work
+from autograder.run.timestamp import timestamp
+from autograder.run.worker import PAGE_S, Job, Worker, enter, work
+from autograder.visible import visible
 
 log = logging.getLogger(__name__)
-
-TRIES = 2
-"""Times that a submission is tried, if the process that grades it ends."""
 
 WAITING = 4
 """Submissions a worker that are on their way at once: enough to keep it busy, few enough to keep memory flat."""
@@ -50,6 +50,8 @@ class Graded:
     """Whether it was graded in this run; False if nothing had changed since the last."""
     before: Result | None = None
     """What the last run found, if there was one."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of the folder that was handed in; the record's flags hold it, too."""
 
 
 class Batch:
@@ -72,12 +74,29 @@ class Batch:
     ) -> None:
         self._course, self._force, self._workers, self._preview = course, force, workers, preview
         self._submissions = course.submissions(course.assignment(name).name, student)
+        self._secret = digest(course.seed(name))
+        self.misnamed = () if student else course.misnamed(name)
+        """Sentences about folders that can't be graded under their names."""
+        self._notes = notes(course, name, self._submissions)
         seed = draws.seed(course, name)  # what is wrong with the secret is told here, by one process
         self._job = Job(course, name, seed, trust)
         self._rules = _rules(course, name)
         self._stack = ExitStack()
         self._pool: ProcessPoolExecutor | None = None
         self._alone: Worker | None = None
+
+    def warnings(self) -> list[str]:
+        """What whoever starts this run should know before anything is graded anew."""
+        kept = (stored(self._course, self._job.name, who) for who in self._submissions)
+        others = sum(1 for last in kept if last is not None and last.secret not in {"", self._secret})
+        if not others:
+            return []
+        return [
+            f"The course's secret has changed since {others} of these submissions were graded. They are graded again "
+            "with other hidden inputs, and a score can change where an answer is right for some inputs and wrong for "
+            f"others. If that is not meant, stop this run and put the old secret back in "
+            f"{self._course.settings.secret_file}; --preview shows who would change, and writes nothing."
+        ]
 
     def __len__(self) -> int:
         return len(self._submissions)
@@ -100,63 +119,96 @@ class Batch:
         name = self._job.name
         with Book(self._course, self._course.assignment(name)) as book:
             todo: dict[str, str] = {}
+            unchanged: dict[str, Result] = {}
             for who, path in self._submissions.items():
-                made_from = _sha256(path)
+                made_from = _sha256(self._course.root, path)
                 kept = stored(self._course, name, who)
-                if not self._force and kept and self._still_holds(kept, made_from) and book.has(who):
-                    yield Graded(who, kept.result, again=False, before=kept.result)
+                if not self._force and kept and self._still_holds(kept, made_from, who) and book.has(who):
+                    unchanged[who] = kept.result
                 else:
                     todo[who] = made_from
+            if not self._preview:
+                book.date({who: self._submissions[who] for who in unchanged})
+            for who, result in unchanged.items():
+                yield Graded(who, result, again=False, before=result, notes=self._notes[who])
             for pages in _gathered(self._pages(list(todo), book.master)):
                 if not self._preview:
-                    book.write({who: (made, self._submissions[who].parent) for who, made in pages.items()})
+                    book.write({who: (made, self._submissions[who]) for who, made in pages.items()})
                 for who, made in pages.items():
                     last = stored(self._course, name, who)
                     if not self._preview:
                         kept = Stored(
-                            submission_sha256=todo[who], kit=__version__, rules=self._rules, result=made.result
+                            submission_sha256=todo[who],
+                            kit=__version__,
+                            rules=self._rules,
+                            secret=self._secret,
+                            notes=self._notes[who],
+                            result=made.result,
                         )
                         store(self._course, name, who, kept)
-                    yield Graded(who, made.result.shared(), again=True, before=last.result if last else None)
+                    before = last.result if last else None
+                    yield Graded(who, made.result.shared(), again=True, before=before, notes=self._notes[who])
 
     def _pages(self, students: list[str], master: Mapping[str, MasterCell]) -> Iterator[tuple[str, Page]]:
+        for who, made in self._made(students, master):
+            yield who, noted(made, self._notes[who])
+
+    def _made(self, students: list[str], master: Mapping[str, MasterCell]) -> Iterator[tuple[str, Page]]:
         if self._alone is not None:
             for who in students:
                 yield who, self._alone.work(who, self._submissions[who], master)
             return
-        tries = dict.fromkeys(students, 0)
-        waiting = deque(students)
+        yield from self._pooled(deque(students), master)
+
+    def _pooled(self, waiting: deque[str], master: Mapping[str, MasterCell]) -> Iterator[tuple[str, Page]]:
+        """Grade in the pool; whoever was on the way when a process of it ended is tried again alone.
+
+        So one that ends its process is found out, and costs nobody else anything.
+        """
+        suspects: deque[str] = deque()
         running: dict[Future[Page], str] = {}
-        while waiting or running:
-            broken = False
-            while waiting and len(running) < WAITING * self._workers and not broken:
-                who = waiting.popleft()
-                try:
-                    assert self._pool is not None
-                    running[self._pool.submit(work, who, self._submissions[who], master)] = who
-                except BrokenProcessPool:
-                    waiting.appendleft(who)
-                    broken = True
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
+        alone = ""
+        while waiting or suspects or running:
+            if suspects and not running:
+                alone = suspects.popleft()
+                self._submit(alone, master, running)
+            while waiting and not suspects and not alone and len(running) < WAITING * self._workers:
+                self._submit(waiting.popleft(), master, running)
+            done, _ = wait(running, self._patience, return_when=FIRST_COMPLETED)
+            if not done:
+                for process in multiprocessing.active_children():
+                    process.kill()
             for future in done:
                 who = running.pop(future)
                 try:
                     yield who, future.result()
                 except BrokenProcessPool:
-                    broken = True
-                    tries[who] += 1
-                    if tries[who] < TRIES:
-                        waiting.append(who)
+                    if who == alone:
+                        yield who, self._given_up(who, master)
                     else:
-                        yield who, self._given_up(who)
-            if broken and not running:
-                self._pool = self._start()
+                        suspects.append(who)
+                alone = ""
 
-    def _given_up(self, who: str) -> Page:
-        message = "The process that graded this submission ended twice. A person will look at it; nothing is lost."
+    def _submit(self, who: str, master: Mapping[str, MasterCell], running: dict[Future[Page], str]) -> None:
+        try:
+            assert self._pool is not None
+            future = self._pool.submit(work, who, self._submissions[who], master)
+        except BrokenProcessPool:
+            self._pool = self._start()
+            future = self._pool.submit(work, who, self._submissions[who], master)
+        running[future] = who
+
+    @property
+    def _patience(self) -> float:
+        """Seconds within which some worker must have finished a submission: their own clocks strike long before."""
+        seconds: float = self._course.settings.submission_s
+        return 2 * (seconds + PAGE_S)
+
+    def _given_up(self, who: str, master: Mapping[str, MasterCell]) -> Page:
+        message = "The process that graded this submission ended, twice. A person will look at it; nothing is lost."
         assignment = self._course.assignment(self._job.name)
         grader = Grader(assignment, self._job.seed)
-        return page(grader.failed(who, message), assignment, {})
+        return page(grader.failed(who, message), assignment, master)
 
     def _start(self) -> ProcessPoolExecutor:
         torch.set_num_threads(1)
@@ -169,9 +221,9 @@ class Batch:
             pool.submit(os.getpid)  # every worker starts now, while this process goes on with something else
         return pool
 
-    def _still_holds(self, kept: Stored, made_from: str) -> bool:
-        now = (made_from, __version__, self._rules, digest(self._job.seed))
-        return (kept.submission_sha256, kept.kit, kept.rules, kept.result.seed) == now
+    def _still_holds(self, kept: Stored, made_from: str, who: str) -> bool:
+        now = (made_from, __version__, self._rules, digest(self._job.seed), self._notes[who])
+        return (kept.submission_sha256, kept.kit, kept.rules, kept.result.seed, kept.notes) == now
 
 
 def _cores(workers: int) -> list[int]:
@@ -198,9 +250,19 @@ def _gathered(pages: Iterator[tuple[str, Page]]) -> Iterator[dict[str, Page]]:
         yield found
 
 
-def _sha256(path: Path) -> str:
+def notes(course: Course, name: str, submissions: Mapping[str, Path]) -> dict[str, tuple[str, ...]]:
+    """What a person should know of each student's folder: what in it is not opened, its time, its name."""
+    doubled = course.doubled(name)
+    found = {}
+    for who, path in submissions.items():
+        told = (*folder.notes(course.root, path), timestamp(course.root, path).note, doubled.get(who, ""))
+        found[who] = tuple(visible(note) for note in told if note)
+    return found
+
+
+def _sha256(root: Path, path: Path) -> str:
     try:
-        return hashlib.sha256(contents(path, LARGEST)).hexdigest()
+        return folder.barred(root, path) or hashlib.sha256(contents(path, LARGEST)).hexdigest()
     except (OSError, UnreadableNotebook):
         return "unreadable"
 

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import OperationalError
 
+from autograder import private
 from autograder.course import Assignment, Course
 from autograder.errors import CannotGrade
-from autograder.notebook import contents
 from autograder.run.autograded import MasterCell, Page
+from autograder.run.timestamp import timestamp
 
 UNANSWERED = "No response."
 """nbgrader's own comment on a cell that was handed in as it was released."""
@@ -30,14 +31,6 @@ _BY_TABLE = {"synchronize_session": False}
 
 LOCKED_S = 60.0
 """Seconds that another program may keep the gradebook locked before the run gives up."""
-
-LONGEST_TIMESTAMP = 100
-"""Bytes of a timestamp."""
-
-_TIMESTAMP = re.compile(
-    r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?( ?[+-]\d\d:?\d\d| ?Z| [A-Za-z_]+(/[\w+-]+)*)?", re.ASCII
-)
-"""What nbgrader writes, and ISO 8601; a zone of another form could name any file."""
 
 
 class Book:
@@ -51,7 +44,7 @@ class Book:
         config.CourseDirectory.root = str(course.root)
         self._folder = CourseDirectory(config=config)
         self.course, self.assignment, self._api = course, assignment, api
-        with tools_on_path():
+        with tools_on_path(), private.making(course.root):
             self._book = api.Gradebook(self._folder.db_url, self._folder.course_id)
         self._db = self._book.db
         try:
@@ -84,25 +77,55 @@ class Book:
         """Write some students' autograded notebooks, then their rows, all in one transaction.
 
         Shapes:
-            pages  student -> what is written, and the folder that was submitted
+            pages  student -> what is written, and the notebook that was submitted
 
         Raises:
             CannotGrade: if another program keeps the gradebook locked; none of these pages' rows is in it then.
         """
-        for student, (made, submitted) in pages.items():
-            folder = self.course.root / "autograded" / student / self.assignment.name
-            if made.content is not None:
-                _write(folder / f"{self.assignment.name}.ipynb", made.content)
-            if text := _timestamp(submitted):
-                _write(folder / "timestamp.txt", text)
+        for student, (made, _) in pages.items():
+            private.write(self._autograded(student) / f"{self.assignment.name}.ipynb", made.content)
         self.save(pages)
 
     def save(self, pages: Mapping[str, tuple[Page, Path]]) -> None:
         """Write some students' rows, all in one transaction, once no other program keeps the gradebook locked."""
+        stamps = self._stamps({student: path for student, (_, path) in pages.items()})
+
+        def change() -> None:
+            self._rows(pages)
+            self._dates(stamps)
+
+        if pages:
+            self._committed(change)
+
+    def date(self, notebooks: Mapping[str, Path]) -> None:
+        """Set when students handed in, and what being late costs them: it hangs on more than their notebooks.
+
+        Their scores stay as they are. Students without a submission in the gradebook are passed over.
+
+        Shapes:
+            notebooks  student -> the notebook that was submitted
+        """
+        if notebooks:
+            stamps = self._stamps(notebooks)
+            self._committed(lambda: self._dates(stamps))
+
+    def _stamps(self, notebooks: Mapping[str, Path]) -> dict[str, datetime | None]:
+        """When students handed in; `autograded/` keeps it, too, where nbgrader looks for it."""
+        found = {who: timestamp(self.course.root, path) for who, path in notebooks.items()}
+        for who, stamp in found.items():
+            copy = self._autograded(who) / "timestamp.txt"
+            if stamp.at and copy.parent.is_dir() and _text(copy).strip() != stamp.text:
+                private.write(copy, stamp.text)
+        return {who: stamp.at for who, stamp in found.items()}
+
+    def _autograded(self, student: str) -> Path:
+        return self.course.root / "autograded" / student / self.assignment.name
+
+    def _committed(self, change: Callable[[], None]) -> None:
         deadline = time.monotonic() + LOCKED_S
-        while pages:
+        while True:
             try:
-                self._rows(pages)
+                change()
                 self._db.commit()
             except OperationalError as error:
                 self._db.rollback()
@@ -123,7 +146,7 @@ class Book:
         known = self._submissions(list(pages))
         self._add([student for student in pages if student not in known])
         known = self._submissions(list(pages))
-        submitted, notebook = self._api.SubmittedAssignment.__table__, self._api.SubmittedNotebook.__table__
+        notebook = self._api.SubmittedNotebook.__table__
         grade, comment = self._api.Grade.__table__, self._api.Comment.__table__
         query = select(notebook.c.assignment_id, notebook.c.id).where(
             notebook.c.notebook_id == self._notebook.id, notebook.c.assignment_id.in_(list(known.values()))
@@ -133,20 +156,14 @@ class Book:
         rows: dict[str, list[Any]] = {}
         for row in self._db.execute(given.where(grade.c.notebook_id.in_(list(notebooks.values())))):
             rows.setdefault(row.notebook_id, []).append(row)
-        from nbgrader.utils import parse_utc
-
-        scores, comments, late = [], [], []
-        for student, (made, folder) in pages.items():
+        scores, comments = [], []
+        for student, (made, _) in pages.items():
             of = notebooks[known[student]]
             scores += [self._scored(row, made) for row in rows[of]]
             comments += [
                 {"of": of, "on": cell, "text": UNANSWERED if name in made.untouched else None}
                 for cell, name in self._answered.items()
             ]
-            if text := _timestamp(folder):
-                stamp = parse_utc(text.strip())
-                self._db.execute(update(submitted).where(submitted.c.id == known[student]).values(timestamp=stamp))
-                late.append(student)
         self._db.execute(
             update(grade)
             .where(grade.c.id == bindparam("row"))
@@ -161,9 +178,29 @@ class Book:
             comments,
             execution_options=_BY_TABLE,
         )
-        if self._notebook.assignment.duedate:
-            for student in late:
-                self._penalty(student)
+
+    def _dates(self, stamps: Mapping[str, datetime | None]) -> None:
+        """Set when some students handed in, and all of their penalties; only what differs is written."""
+        submission, notebook = self._api.SubmittedAssignment.__table__, self._api.SubmittedNotebook.__table__
+        due = self._notebook.assignment.duedate
+        query = (
+            select(
+                submission.c.student_id, submission.c.id.label("submission"), submission.c.timestamp,
+                submission.c.extension, notebook.c.id.label("notebook"), notebook.c.late_submission_penalty,
+            )
+            .join(notebook, notebook.c.assignment_id == submission.c.id)
+            .where(notebook.c.notebook_id == self._notebook.id, submission.c.student_id.in_(list(stamps)))
+        )  # fmt: skip
+        self._db.expire_all()
+        for row in self._db.execute(query).all():
+            at = stamps[row.student_id] or row.timestamp
+            if at != row.timestamp:
+                self._db.execute(update(submission).where(submission.c.id == row.submission).values(timestamp=at))
+            late = (at - due - (row.extension or timedelta())).total_seconds() if at and due else 0.0
+            penalty = self._penalty(row.student_id, row.notebook, late) if late > 0 else None
+            if penalty != row.late_submission_penalty:
+                changed = update(notebook).where(notebook.c.id == row.notebook)
+                self._db.execute(changed.values(late_submission_penalty=penalty))
 
     def _scored(self, row: Any, made: Page) -> dict[str, Any]:
         """An automatic score: a written answer that was not written has 0, as nbgrader has it."""
@@ -172,7 +209,8 @@ class Book:
         score = verdict.points if verdict else None
         if verdict is not None and verdict.status == "manual" and name in made.untouched:
             score = 0.0
-        return {"row": row.id, "score": score, "person": score is None or row.manual_score is not None}
+        person = score is None or made.person or row.manual_score is not None
+        return {"row": row.id, "score": score, "person": person}
 
     def _submissions(self, students: Sequence[str]) -> dict[str, str]:
         """Ids of the submissions of some students, by student."""
@@ -228,45 +266,33 @@ class Book:
             if rows:
                 self._db.execute(insert(table.__table__), rows)
 
-    def _penalty(self, student: str) -> None:
-        """Set the late penalty that the course's plug-in asks for, within 0 and the score."""
+    def _penalty(self, student: str, notebook: str, late: float) -> float | None:
+        """The penalty that the course's plug-in asks for, within 0 and the score."""
         from nbgrader.preprocessors import AssignLatePenalties
 
-        name = self.assignment.name
-        self._db.expire_all()
-        submission = self._book.find_submission(name, student)
-        notebook = self._book.find_submission_notebook(name, name, student)
-        notebook.late_submission_penalty = None
-        if submission.total_seconds_late > 0:
-            rule = AssignLatePenalties(config=self.course.config)
-            rule.init_plugin()
-            penalty = rule.plugin_inst.late_submission_penalty(student, notebook.score, submission.total_seconds_late)
-            if penalty is not None:
-                notebook.late_submission_penalty = min(max(penalty, 0), notebook.score)
+        score = self._db.get(self._api.SubmittedNotebook, notebook).score
+        rule = AssignLatePenalties(config=self.course.config)
+        rule.init_plugin()
+        penalty: float | None = rule.plugin_inst.late_submission_penalty(student, score, late)
+        return None if penalty is None else min(max(penalty, 0), score)
 
 
-def _timestamp(folder: Path) -> str:
-    """The text of a submission's timestamp.txt; nothing where it is a link, no plain file, or no point in time.
+def create(course: Course) -> None:
+    """Make the gradebook of a course, if there is none, so that its owner alone reads it."""
+    from nbgrader.api import Gradebook
+    from nbgrader.coursedir import CourseDirectory
 
-    It may be the student's own: nbgrader's reader ends the whole run over one that it can't make sense of.
-    """
-    from nbgrader.utils import parse_utc
-
-    path = folder / "timestamp.txt"
-    try:
-        text = "" if path.is_symlink() else contents(path, LONGEST_TIMESTAMP).decode()
-        return text if _TIMESTAMP.fullmatch(text.strip()) and parse_utc(text.strip()) else ""
-    except (OSError, CannotGrade, ValueError, OverflowError, TypeError):
-        return ""
+    config = course.config
+    config.CourseDirectory.root = str(course.root)
+    folder = CourseDirectory(config=config)
+    with tools_on_path(), private.making(course.root):
+        Gradebook(folder.db_url, folder.course_id).close()
 
 
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all, read-only as nbgrader leaves it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8", errors="replace")
-    draft.chmod(0o444)
-    draft.replace(path)
+def _text(path: Path) -> str:
+    with contextlib.suppress(OSError):
+        return path.read_text(encoding="utf-8", errors="replace")
+    return ""
 
 
 @contextlib.contextmanager

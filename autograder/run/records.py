@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from autograder import private
 from autograder.course import Course
 from autograder.errors import CannotGrade
 from autograder.result import Record, Result
@@ -19,6 +19,10 @@ class Stored(Record):
     kit: str
     rules: str = ""
     """A digest of what it was judged by: the source notebook, its hidden tests, its bank, and the course's settings."""
+    secret: str = ""
+    """A digest of the secret that its hidden inputs were drawn from; empty in records of 0.2.0 and before."""
+    notes: tuple[str, ...] = ()
+    """What there was to say about the folder that it was handed in with."""
     result: Result
 
 
@@ -51,8 +55,4 @@ def _record(course: Course, name: str, student: str) -> Path:
 
 def store(course: Course, name: str, student: str, record: Stored) -> None:
     """Write a student's last result: as a whole, or not at all."""
-    path = _record(course, name, student)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(record.model_dump_json(indent=1), encoding="utf-8")
-    draft.replace(path)
+    private.write(_record(course, name, student), record.model_dump_json(indent=1))

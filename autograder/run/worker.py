@@ -14,14 +14,19 @@ from pathlib import Path
 
 import torch
 
+from autograder.budget import Budget, Spent
 from autograder.course import Course
 from autograder.errors import KitError, UsageError
 from autograder.jail import control
 from autograder.judge import Grader, Grading
 from autograder.run.autograded import MasterCell, Page, page
 from autograder.run.custody import held
+from autograder.run.folder import barred
 
 log = logging.getLogger(__name__)
+
+PAGE_S = 30.0
+"""Seconds that putting together what is written for a student may take, once it is judged."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Worker:
     def work(self, who: str, path: Path, master: Mapping[str, MasterCell]) -> Page:
         """Grade one submission; whatever goes wrong with it, the next one is graded."""
         try:
-            return page(self._graded(who, path), self._assignment, master)
+            return self._page(self._graded(who, path), master)
         except KitError:  # there is no jail any more
             raise
         except Exception:
@@ -56,10 +61,17 @@ class Worker:
             message = "The grader failed on this submission. A person will look at it; nothing is lost."
             return page(self._grader.failed(who, message), self._assignment, master)
 
+    def _page(self, grading: Grading, master: Mapping[str, MasterCell]) -> Page:
+        """What is written for a student: without their notebook, if that takes too long to be put together."""
+        try:
+            with Budget(PAGE_S).striking():
+                return page(grading, self._assignment, master)
+        except Spent:
+            log.warning("%r: the notebook took too long to be written", grading.result.submission)
+            return page(replace(grading, notebook=None), self._assignment, master)
+
     def _graded(self, who: str, path: Path) -> Grading:
-        if not belongs(self._root, who, path):
-            name = path.relative_to(self._root)
-            told = f"{name} is a link that leads out of its student's folder; what it leads to was not read."
+        if told := barred(self._root, path):
             return self._grader.unreadable(who, told)
         try:
             grading = self._grader.grade_file(path, who)
@@ -95,11 +107,3 @@ def work(who: str, path: Path, master: Mapping[str, MasterCell]) -> Page:
     """Grade one submission in a process of a pool."""
     assert _worker is not None
     return _worker.work(who, path, master)
-
-
-def belongs(root: Path, who: str, path: Path) -> bool:
-    """Whether a file lies in its student's own folder, links followed: else a link would hand in another's work."""
-    try:
-        return path.resolve().is_relative_to((root / "submitted" / who).resolve())
-    except (OSError, RuntimeError):  # a link to itself
-        return False

@@ -1,0 +1,62 @@
+"""Files about students: their owner alone reads them, and each is written whole or not at all.
+
+A folder that is there keeps its permissions. Where instructors share one, by nbgrader's `groupshared`, what is made in
+it is theirs together.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+_SHARED = stat.S_ISGID | stat.S_IWGRP
+"""How nbgrader marks a folder that a group of instructors shares."""
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file as UTF-8: whoever reads meanwhile finds the old one or the new one.
+
+    Raises:
+        OSError: if it can't be written; what was there stands.
+    """
+    make(path.parent)
+    draft = path.with_name(f".{os.getpid()}.draft")
+    try:
+        draft.unlink(missing_ok=True)
+        mode = 0o660 if _shared(path.parent) else 0o600
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(text.encode("utf-8", "replace"))
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def make(folder: Path) -> None:
+    """Make a folder, and those above it that are missing."""
+    if folder.is_dir():
+        return
+    make(folder.parent)
+    with contextlib.suppress(FileExistsError):  # another process was quicker
+        folder.mkdir(mode=0o700)
+        if _shared(folder.parent):
+            folder.chmod(0o2770)
+
+
+@contextlib.contextmanager
+def making(folder: Path) -> Iterator[None]:
+    """Let what other code makes in a folder be as private as what is made here."""
+    before = os.umask(0o007 if _shared(folder) else 0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def _shared(folder: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return folder.stat().st_mode & _SHARED == _SHARED
+    return False

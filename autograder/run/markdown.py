@@ -1,0 +1,47 @@
+"""A student's written text, fit for pages that others open: words, links to the web and pictures of its own remain.
+
+Pages are made by nbconvert, which believes markdown. What it would make of a text is settled here, before it sees it:
+each mark that could become something else than words is kept only in the one form that is known to be harmless, and
+gets a blank in every other, so that it is read as text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+
+_PICTURE = re.compile(r"!\[[^\[\]\n]*+\]\(attachment:([\w.%~-]++)\)")
+"""A picture whose data is attached to the cell: the way that Jupyter writes it."""
+
+_MARK = re.compile(r"!(?=\[)|\](?=[(:])")
+"""What begins a picture, the address of a link, or of a link that stands elsewhere."""
+
+_WEB = re.compile(r"\](?:\([ \t]*+|:[ \t]*+\n?[ \t]*+)(?:https?://|mailto:)", re.IGNORECASE)
+"""An address that only leads away: its scheme is spelled out, so nothing that follows changes it."""
+
+_DIAGRAM = re.compile(r"((?<!`)`{3,}+|(?<!~)~{3,}+)([ \t]*+)mermaid")
+"""A block that nbconvert hands to a program as it stands."""
+
+_COMMAND = re.compile(r"\\(?=(?:href|url|require|style|class|cssId|includegraphics)(?![A-Za-z]))")
+"""What makes links in formulas, or loads more commands."""
+
+
+def harmless(text: str, attached: Collection[str]) -> str:
+    """Make words of tags, of links that lead elsewhere than to the web, and of pictures that aren't attached.
+
+    Shapes:
+        attached  names of the pictures that are attached to the text's cell
+    """
+    text = _COMMAND.sub("", _DIAGRAM.sub(r"\1\2text", _TAG.sub("< ", text)))
+    parts, end = [], 0
+    for picture in _PICTURE.finditer(text):
+        if picture[1] in attached:
+            parts += [_loosened(text[end : picture.start()]), picture[0]]
+            end = picture.end()
+    return "".join([*parts, _loosened(text[end:])])
+
+
+def _loosened(text: str) -> str:
+    return _MARK.sub(lambda mark: mark[0] if _WEB.match(text, mark.start()) else f"{mark[0]} ", text)

@@ -1,0 +1,35 @@
+"""Text that somebody else wrote, fit to be shown: nothing in it steers a terminal or reorders a line."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+import unicodedata
+
+_REORDERING = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def visible(text: str) -> str:
+    """Replace the characters that would steer a terminal, reorder a line or break the encoding."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        "\ufffd" if char in _REORDERING or (unicodedata.category(char) in {"Cc", "Cs"} and char not in "\n\t") else char
+        for char in text
+    )
+
+
+def one_line(text: str) -> str:
+    """Make text visible, and put it on one line."""
+    return " ".join(visible(text).split())
+
+
+class VisibleLog(logging.Filter):
+    """Lets every line of a log through, made visible: a student's id is part of many."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Write out what a line says, and its traceback, before anything formats them."""
+        record.msg, record.args = visible(record.getMessage()), ()
+        if record.exc_info:
+            record.exc_text = visible("".join(traceback.format_exception(*record.exc_info))).rstrip("\n")
+        return True
