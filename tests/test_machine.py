@@ -26,6 +26,7 @@ from autograder.notebook import modules
 from autograder.notebook.file import read
 from autograder.notebook.notebook import Notebook
 from autograder.result import Result
+from autograder.run import batch
 from tests.conftest import notebook_of
 
 pytestmark = pytest.mark.slow
@@ -354,6 +355,21 @@ def test_nothing_but_small_plain_files_is_read_beside_a_notebook(tmp_path: Path)
 
     assert read(folder / "a.ipynb").beside == {"right.py"}
     assert len(read(folder / "b.ipynb").beside) == modules.MOST_FILES
+
+
+def test_a_file_beside_a_notebook_is_a_part_of_it(tmp_path: Path) -> None:
+    """Where one changes, what was handed in has changed; the lesson's own data and links are no part of it."""
+    (tmp_path / "mlp.ipynb").write_text("{}")
+    for folder in ("parts", "data_utils"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "own.py").write_text("x = 1")
+    seen = [batch._sha256(tmp_path, tmp_path / "mlp.ipynb")]
+    for path, text in (("parts/own.py", "x = 2"), ("curves.py", "x = 3"), ("data_utils/own.py", "x = 2")):
+        (tmp_path / path).write_text(text)
+        seen.append(batch._sha256(tmp_path, tmp_path / "mlp.ipynb"))
+
+    assert len(set(seen)) == 3
+    assert seen[-1] == seen[-2]
 
 
 BARS_COUNT = """

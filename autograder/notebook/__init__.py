@@ -5,6 +5,7 @@ Nothing is run here and nothing is judged; what is damaged is read as far as it 
 
 from autograder.notebook.definition import Definitions
 from autograder.notebook.file import LARGEST, UnreadableNotebook, contents, parse, read, readable
+from autograder.notebook.modules import Folder
 from autograder.notebook.notebook import Cell, Notebook
 from autograder.notebook.statement import Statement, SyntaxFault, defined, steps
 from autograder.notebook.text import TOO_DEEP, Unreadable, kept, nodes, taking_apart
@@ -14,6 +15,7 @@ __all__ = [
     "TOO_DEEP",
     "Cell",
     "Definitions",
+    "Folder",
     "Notebook",
     "Statement",
     "SyntaxFault",

@@ -21,6 +21,9 @@ LARGEST_FILE = 1 << 18
 MOST_MODULES = 200
 """Modules of one notebook that are looked for; it is no machine's fault that there are no more."""
 
+MOST_NAMES = 1 << 14
+"""Names in a folder that are looked at."""
+
 MOST_FILES = 32
 """Python files beside a notebook that are read."""
 
@@ -73,13 +76,21 @@ class Folder:
         wanted = [*inits, *(["/".join([root, *rest]) + ".py"] if rest else [])]
         return {path: text for path in wanted if (text := self._read(path)) is not None}
 
+    def everything(self) -> dict[str, str]:
+        """All texts that a notebook in this folder could import, by their paths."""
+        found: dict[str, str] = {}
+        for name in sorted(self._names()):
+            inside = (
+                [f"{name}/{each}" for each in sorted(_entries(self.path / name))] if name.isidentifier() else [name]
+            )
+            if inside == [name] or not here(name):
+                texts = ((path, self._read(path)) for path in inside if path.endswith(".py"))
+                found |= {path: text for path, text in texts if text is not None}
+        return found
+
     @functools.cache  # noqa: B019 - it lives as long as one notebook is read
     def _names(self) -> frozenset[str]:
-        try:
-            with os.scandir(self.path) as entries:
-                return frozenset(entry.name for entry, _ in zip(entries, range(1 << 14), strict=False))
-        except OSError:
-            return frozenset()
+        return _entries(self.path)
 
     def _read(self, path: str) -> str | None:
         """A plain file's text, no link on the way to it; None if it is anything else, or too large."""
@@ -109,6 +120,17 @@ class Folder:
             return data.decode("utf-8-sig")
         except UnicodeDecodeError:
             return data.decode("latin-1")
+
+
+def _entries(folder: Path) -> frozenset[str]:
+    """The names in a folder, as far as there are not too many; none if it is no folder, or a link to one."""
+    try:
+        if folder.is_symlink():
+            return frozenset()
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name for entry, _ in zip(entries, range(MOST_NAMES), strict=False))
+    except OSError:
+        return frozenset()
 
 
 def beside(path: Path, wanted: Iterable[str]) -> dict[str, str]:
