@@ -35,7 +35,7 @@ from tests.conftest import notebook_of  # noqa: E402
 STEEPEST = 1.2
 """The exponent that a kind may have at the most: 1 and the cache misses of larger texts."""
 
-KEPT = [thing for thing in gc.get_objects() if isinstance(thing, type(statement._parsed))]
+KEPT = [thing for thing in gc.get_objects() if issubclass(type(thing), type(statement._parsed))]
 """What was found in texts, wherever it is kept: each round finds it anew."""
 
 NOISE_S = 0.01

@@ -34,7 +34,7 @@ def test_only_what_a_function_depends_on_is_run() -> None:
     )
 
     assert sources(found, "sigma") == [
-        "import torch, os",
+        "import torch",
         "HALF = 0.5",
         "def helper(x):\n    return x * HALF",
         "def sigma(x):\n    return torch.tanh(helper(x))",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,8 +14,8 @@ from autograder.course.assignment import Assignment
 from autograder.jail.student import trusting
 from autograder.judge import reading, roads, shortcuts, slopes
 from autograder.judge.shortcuts import may_lean, unreadable
-from autograder.judge.submission import Submission, _installed
-from autograder.notebook import file, statement
+from autograder.judge.submission import Submission
+from autograder.notebook import file, modules, statement
 from autograder.notebook.file import UnreadableNotebook, parse
 from autograder.notebook.notebook import Notebook
 from autograder.notebook.text import DEEPEST, Kept, Unreadable, nodes
@@ -116,13 +117,15 @@ def test_a_thing_that_many_names_stand_for_is_looked_for_once(work: Work, mlp: A
 
 
 def test_a_module_is_looked_for_once(monkeypatch: pytest.MonkeyPatch, mlp: Assignment) -> None:
-    """A statement is left at the first module that isn't there, and no module is looked for twice."""
+    """A statement is left at the first module that isn't there, no module is looked for twice, nor too many."""
     asked: list[str] = []
-    monkeypatch.setattr("autograder.judge.submission._installed", lambda name: asked.append(name) or _installed(name))
-    cells = ["import os, no_a, " + ", ".join(f"no_{n}" for n in range(1000)), "import os\nimport no_a\n" * 1000]
+    monkeypatch.setattr(modules, "here", lambda name: asked.append(name) or not name.startswith("no_"))
+    cells = ["if True: import os, no_a, no_b", "import " + ", ".join(f"no_{n}" for n in range(1000)), "import os\n" * 9]
     read_through(notebook_of(*cells), mlp)
 
-    assert asked == ["os", "no_a"]
+    assert asked[:3] == ["os", "no_a", "no_0"]
+    assert len(set(asked)) == modules.MOST_MODULES
+    assert max(Counter(asked).values()) == 1
 
 
 def test_statements_of_one_line_are_cut_out_as_they_stand() -> None:

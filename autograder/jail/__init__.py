@@ -5,6 +5,7 @@ It hands back raw values and says what was raised; it never judges, and what run
 
 from autograder.jail.host import Jail, JailUnavailable, Limits
 from autograder.jail.jailed import JailedStudent, Jailer
+from autograder.jail.machine import STANDS_IN_FOR
 from autograder.jail.session import CellFault, Fault, Session, Step
 from autograder.jail.student import (
     Flow,
@@ -21,6 +22,7 @@ from autograder.jail.syscalls import control
 from autograder.jail.wire import TOO_LARGE, Foreign, Value
 
 __all__ = [
+    "STANDS_IN_FOR",
     "TOO_LARGE",
     "CellFault",
     "Fault",

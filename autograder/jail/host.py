@@ -236,6 +236,7 @@ def _zygote(control: socket.socket, home: str, complaints: IO[bytes]) -> subproc
         "LANG": "C.UTF-8",
         "MPLBACKEND": "agg",
         "TORCHINDUCTOR_CACHE_DIR": "/",  # torch makes no optimiser without one; nothing is kept there
+        "MALLOC_ARENA_MAX": "1",  # threads take their memory where all is taken: a place of its own each has no room
         "PYTHONHASHSEED": "0",  # so that sets come in the same order whenever a submission is graded
         **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
     }

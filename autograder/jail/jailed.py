@@ -83,7 +83,9 @@ class JailedStudent:
         except (TimedOut, Killed, WireError) as ended:
             self._end()
             self._budget.check()  # it may have been no call's time that ran out, but the submission's
-            raise StudentStopped("timeout" if isinstance(ended, TimedOut) else "killed", str(ended)) from None
+            if isinstance(ended, TimedOut):
+                raise StudentStopped("timeout", str(ended), ended.seconds) from None
+            raise StudentStopped("killed", str(ended)) from None
 
     def _called(self, flows: str, name: str, given: dict[str, torch.Tensor]) -> dict[str, Value]:
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import linecache
 import os
 import re
 import sys
@@ -21,6 +22,7 @@ from typing import Any
 
 import torch
 
+from autograder.jail.machine import Machine
 from autograder.jail.wire import Value, plain_answer, room
 
 PRINTED = 64 * 1024
@@ -98,18 +100,23 @@ class Notebook:
 class Shell:
     """What `get_ipython()` gives to cells that run outside a kernel: quiet magics, refused shell lines."""
 
-    def __init__(self, names: dict[str, Any]) -> None:
+    def __init__(self, names: dict[str, Any], machine: Machine | None = None) -> None:
         self.user_ns = names
+        self.machine = machine or Machine()
 
     def run_line_magic(self, name: str, line: str, *_: Any) -> None:
-        """`%time statement` runs the statement; other line magics set up a screen that isn't here."""
+        """`%time statement` runs the statement, `%run` a text; others set up a screen that isn't here."""
         if name in {"time", "timeit", "prun"} and line.strip():
             exec(line, self.user_ns)  # noqa: S102 - the student's own statement
+        elif name == "run":
+            self.machine.texts.run(line, self.user_ns)
 
     def run_cell_magic(self, name: str, line: str, cell: str) -> None:
         """`%%time` and `%%capture` run their cell; `%%bash` and others don't belong to Python and are left out."""
         if name in {"time", "timeit", "capture", "prun"}:
             exec(cell, self.user_ns)  # noqa: S102 - the student's own cell
+        elif name in {"writefile", "file"}:
+            self.machine.texts.take(line, cell)
 
     def system(self, command: str) -> None:
         """Refuse a shell line."""
@@ -138,31 +145,40 @@ class _Nowhere(io.TextIOBase):
 class Session:
     """A student's notebook while it lives."""
 
-    def __init__(self, names: dict[str, Any] | None = None) -> None:
+    def __init__(self, names: dict[str, Any] | None = None, machine: Machine | None = None) -> None:
         if names is None:
-            names = {"__name__": "__main__", "__builtins__": __builtins__}
-            names["get_ipython"] = lambda: Shell(names)
+            shell = Shell(names := {"__name__": "__main__", "__builtins__": __builtins__}, machine)
+            names["get_ipython"] = lambda: shell
             names["display"] = lambda *_, **__: None
         self.names: dict[str, Any] = names
+        self.machine = machine
+        """What stands in for the student's; None where nothing has to: a reference, a kernel of the student's own."""
         self.printed: dict[int, str] = {}
         self._flows: dict[str, dict[str, Any]] = {}
 
     def execute(self, steps: Sequence[Step]) -> list[CellFault]:
         """Run statements in order; one that raises is told of, and the next goes on."""
         faults: list[CellFault] = []
-        for step in steps:
-            text = _Tail()
-            try:
-                with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text), warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    exec(_compiled(step), self.names)  # noqa: S102 - running the notebook is the point
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:
-                faults.append(CellFault(step.cell, step.line, fault_of(error)))
-            if printed := text.getvalue():
-                self.printed[step.cell] = (self.printed.get(step.cell, "") + printed)[:PRINTED]
+        with self._standing_in():
+            for step in steps:
+                self._execute(step, faults)
         return faults
+
+    def _execute(self, step: Step, faults: list[CellFault]) -> None:
+        text = _Tail()
+        try:
+            with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                if self.machine is not None:
+                    self.machine.prepare(step.source)
+                    _remember(step)
+                exec(_compiled(step), self.names)  # noqa: S102 - running the notebook is the point
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            faults.append(CellFault(step.cell, step.line, fault_of(error)))
+        if printed := text.getvalue():
+            self.printed[step.cell] = (self.printed.get(step.cell, "") + printed)[:PRINTED]
 
     def call(self, flows: str, name: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, Value]:
         """Call the flow `name`, defined in the source text `flows`, on the notebook and `tensors`.
@@ -175,7 +191,7 @@ class Session:
         flow: Callable[..., Any] = self.learn(flows)[name]
         before, most = dict(self.names), room(tensors.values())
         try:
-            with quiet():
+            with quiet(), self._standing_in(), self._asking():
                 return plain_answer(flow(Notebook(self.names), **tensors), most)
         except KeyboardInterrupt:
             raise
@@ -185,6 +201,21 @@ class Session:
             for added in set(self.names) - set(before):
                 del self.names[added]
             self.names.update(before)
+
+    def _standing_in(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext() if self.machine is None else self.machine.standing_in()
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Say to what stands in that an answer is asked for."""
+        if self.machine is None:
+            yield
+            return
+        self.machine.asked = True
+        try:
+            yield
+        finally:
+            self.machine.asked = False
 
     def learn(self, flows: str) -> dict[str, Any]:
         """Compile a source text of flows, once."""
@@ -246,3 +277,13 @@ def _compiled_flows(flows: str) -> CodeType:
 def _compiled(step: Step) -> CodeType:
     """Compile a step so that a traceback names its cell and its line there; a reference is read in again and again."""
     return compile("\n" * (step.line - 1) + step.source, f"<cell {step.cell}>", "exec")
+
+
+def _remember(step: Step) -> None:
+    """Let a step's lines be looked up, as those of a cell are in Jupyter: `inspect.getsource` of one's own function."""
+    name = f"<cell {step.cell}>"
+    lines = linecache.getlines(name)
+    own = step.source.splitlines(keepends=True)
+    lines += ["\n"] * (step.line - 1 + len(own) - len(lines))
+    lines[step.line - 1 : step.line - 1 + len(own)] = own
+    linecache.cache[name] = (1, None, lines, name)

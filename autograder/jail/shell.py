@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import functools
 import getpass
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import IPython
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from traitlets.config import Config
 
+from autograder.jail.bars import nothing
 from autograder.jail.codec import PICTURES, PIXELS
+from autograder.jail.machine import Machine
 
 _RUN_ONCE = frozenset({"time", "timeit", "prun", "capture", "memit", "mprun", "lprun"})
 _OUTSIDE = frozenset(
@@ -38,11 +44,24 @@ _OUTSIDE = frozenset(
         "ruby",
         "javascript",
         "js",
-        "writefile",
     }
 )
-_SCREEN = frozenset({"matplotlib", "pylab", "gui", "cd", "html", "svg", "latex", "markdown"})
+_SCREEN = frozenset({"debug", "pdb", "matplotlib", "pylab", "gui", "cd", "html", "svg", "latex", "markdown"})
 _DPI = 72
+
+_DRAWS: dict[Any, tuple[str, ...]] = {
+    plt: (
+        *("figure", "subplots", "subplot", "axes", "gca", "gcf", "sca", "clf", "cla", "close", "show", "draw", "pause"),
+        *("plot", "scatter", "bar", "barh", "imshow", "matshow", "errorbar", "fill_between", "step", "stem", "quiver"),
+        *("semilogx", "semilogy", "loglog", "axhline", "axvline", "text", "annotate", "title", "suptitle", "legend"),
+        *("xlabel", "ylabel", "xlim", "ylim", "xticks", "yticks", "axis", "grid", "colorbar", "tight_layout"),
+        *("subplots_adjust", "savefig", "ion", "ioff", "pcolormesh", "subplot_mosaic", "subplot2grid"),
+    ),
+    Figure: ("savefig",),
+    FigureCanvasAgg: ("draw",),
+    IPython.display: ("display", "clear_output"),
+}
+"""What draws and gives back no value that an answer is made of."""
 
 
 class QuietPublisher(DisplayPublisher):  # type: ignore[misc]  # IPython has no types
@@ -56,11 +75,16 @@ class QuietPublisher(DisplayPublisher):  # type: ignore[misc]  # IPython has no 
 class GradedShell(InteractiveShell):  # type: ignore[misc]  # likewise
     """What `get_ipython()` gives to a graded notebook."""
 
+    machine = Machine()
+    """Where the texts are that `%%writefile` writes."""
+
     def run_line_magic(self, magic_name: str, line: str, _stack_depth: int = 1) -> Any:
         """Run a line magic; those that set up a screen do nothing."""
         if magic_name in _RUN_ONCE:
             exec(line, self.user_ns)  # noqa: S102 - the student's own statement, once, and without a table of times
             return None
+        if magic_name == "run":
+            return self.machine.texts.run(line, self.user_ns)
         return self._quietly(
             magic_name, lambda: super(GradedShell, self).run_line_magic(magic_name, line, _stack_depth)
         )
@@ -70,6 +94,8 @@ class GradedShell(InteractiveShell):  # type: ignore[misc]  # likewise
         if magic_name in _RUN_ONCE:
             exec(cell, self.user_ns)  # noqa: S102 - the student's own cell
             return None
+        if magic_name in {"writefile", "file"}:
+            return self.machine.texts.take(line, cell)
         return self._quietly(magic_name, lambda: super(GradedShell, self).run_cell_magic(magic_name, line, cell))
 
     def system(self, cmd: str) -> NoReturn:
@@ -142,17 +168,17 @@ class Figures:
         return drawn
 
 
-def make(folder: str) -> tuple[GradedShell, Figures]:
+def make(folder: str, machine: Machine) -> tuple[GradedShell, Figures]:
     """Make the shell, its settings in `folder`, which may go afterwards."""
     settings = Config()
     settings.HistoryManager.enabled = False
     settings.InteractiveShell.colors = "nocolor"
     settings.InteractiveShell.cache_size = 0
     shell = GradedShell.instance(config=settings, ipython_dir=folder, display_pub_class=QuietPublisher)
-    shell.user_ns["display"] = IPython.display.display
+    shell.machine = machine
     figures = Figures()
 
-    def show(*_: Any, **__: Any) -> None:  # a function, because matplotlib writes its signature on it
+    def show(*_: Any, **__: Any) -> None:
         figures.finish()
 
     figure = plt.figure()  # the first figure loads fonts: better here than in every fork
@@ -161,8 +187,28 @@ def make(folder: str) -> tuple[GradedShell, Figures]:
     figure.canvas.draw()
     plt.close("all")
     plt.show = show
+    for place, names in _DRAWS.items():
+        for name in names:
+            setattr(place, name, _seen(machine, getattr(place, name), _panels if name == "subplots" else nothing))
+    shell.user_ns["display"] = IPython.display.display
     builtins.input = getpass.getpass = nobody
     return shell, figures
+
+
+def _seen(machine: Machine, draw: Callable[..., Any], unseen: Callable[..., Any]) -> Callable[..., Any]:
+    """Draw only while somebody may look: answers that are asked for may draw at each step, and it costs nothing."""
+
+    @functools.wraps(draw)  # matplotlib writes the signature of `show` on it
+    def drawn(*arguments: Any, **named: Any) -> Any:
+        return unseen(*arguments, **named) if machine.asked else draw(*arguments, **named)
+
+    return drawn
+
+
+def _panels(nrows: int = 1, ncols: int = 1, *_: Any, squeeze: bool = True, **__: Any) -> tuple[Any, Any]:
+    """What `plt.subplots` gives where nothing is drawn: panels in their rows and columns."""
+    panels = np.array([nothing] * (nrows * ncols) + [None], dtype=object)[:-1].reshape(nrows, ncols)
+    return nothing, (panels.squeeze() if nrows * ncols > 1 else nothing) if squeeze else panels
 
 
 def nobody(*_: Any, **__: Any) -> NoReturn:

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 import torch
 
 from autograder.budget import UNLIMITED, Budget
+from autograder.jail.machine import Machine
 from autograder.jail.session import CellFault, Fault, Raised, Session, Step
 from autograder.jail.wire import Value
 from autograder.result import JailLevel
@@ -35,10 +36,12 @@ class StudentError(Exception):
 class StudentStopped(StudentError):  # noqa: N818 - it is told as one
     """The student's code was ended before it answered: it took too long, or ended its own process."""
 
-    def __init__(self, status: Literal["timeout", "killed"], why: str) -> None:
+    def __init__(self, status: Literal["timeout", "killed"], why: str, seconds: float = 0.0) -> None:
         super().__init__(Fault("TimedOut" if status == "timeout" else "Killed", why))
         self.status = status
         self.why = why
+        self.seconds = seconds
+        """How long it was waited for, if it took too long."""
 
 
 class Student(Protocol):
@@ -161,7 +164,7 @@ class Trusting:
 
     def open(self, budget: Budget = UNLIMITED) -> Reader:
         """Make a student in this process."""
-        return LocalStudent(budget=budget)
+        return LocalStudent(Session(machine=Machine()), budget=budget)
 
 
 trusting = Trusting()

@@ -15,6 +15,7 @@ import select
 import shutil
 import socket
 import tempfile
+import threading
 from typing import Any, NoReturn
 
 import numpy as np
@@ -22,6 +23,7 @@ import torch
 
 from autograder.jail import codec, memory
 from autograder.jail.lockdown import WIRE, Lock
+from autograder.jail.machine import Machine
 from autograder.jail.namespaces import HOME
 from autograder.jail.session import CellFault, Raised, Session, Step, fault_of
 from autograder.jail.shell import Figures, make
@@ -29,6 +31,9 @@ from autograder.jail.syscalls import call
 from autograder.jail.wire import ENDED, ORDER, SIGINFO, Bytes, Channel, Frame, Kind
 
 _OF_DESCRIPTOR = 3  # P_PIDFD of waitid
+
+_STACK = 1 << 20
+"""Bytes of a thread's own stack: a hundred threads of the usual size would take all the memory that a fork may take."""
 
 _REHEARSALS = 20
 """Times that a fork's work is done before the first fork: Python rewrites what it has run about ten times."""
@@ -108,7 +113,7 @@ class Zygote:
                 told, _, answer = self._answer(Frame(kind, number, memoryview(b"".join(asked))))
                 if told is Kind.RAISED:
                     raise RuntimeError(f"the rehearsal failed: {codec.read_raised(memoryview(b''.join(answer)))}")
-        self.session = Session(self.session.names)
+        self.session = Session(self.session.names, self.session.machine)
         self.session.names.clear()
         self.session.names.update(names)
 
@@ -190,11 +195,14 @@ def _warm_up() -> tuple[Session, Figures]:
     torch.set_num_threads(1)  # before any operation: a fork of a process with busy threads hangs
     torch.ones(2, requires_grad=True).sum().backward()  # type: ignore[no-untyped-call]  # torch has none
     folder = tempfile.mkdtemp()
-    shell, figures = make(folder)
+    machine = Machine()
+    shell, figures = make(folder, machine)
     shutil.rmtree(folder, ignore_errors=True)
     tempfile.tempdir = HOME  # not tried out: the zygote has none, nor has a fork without namespaces
     for name in ("HOME", "TMPDIR"):
         os.environ[name] = HOME
     np.random.seed(0)  # the generator that notebooks use
     torch.manual_seed(0)
-    return Session(shell.user_ns), figures
+    machine.stay()
+    threading.stack_size(_STACK)
+    return Session(shell.user_ns, machine), figures

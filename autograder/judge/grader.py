@@ -144,10 +144,11 @@ class Grader:
             self.opener.learn(flows_text(self.assignment.name))
         submission.read()
         judged.outputs, judged.flags = submission.outputs(), submission.flags()  # later ones may tell hidden inputs
+        judged.mended = submission.mended()
         with seeded(self.seed):
             for verdict in self._verdicts(submission, beside) if belongs == "yes" else self._unsure():
                 judged.verdicts.append(verdict)
-        judged.mended = submission.mended()
+        judged.mended = submission.mended()  # a name that was missing may have had the whole notebook run
 
     def _wait(self, judged: _Judged) -> None:
         """Let the questions that were not judged in time wait for a person."""
@@ -170,10 +171,17 @@ class Grader:
             if question.manual:
                 yield _manual(question)
                 continue
-            trial = Trial(self.assignment, question, before, submission.definitions, submission.sources(question))
+            trial = Trial(
+                self.assignment,
+                question,
+                before,
+                submission.definitions,
+                submission.sources(question),
+                submission.absent(question),
+            )
             verdict = trial.judge(submission.student(question), self.settings)
             if verdict.status == "no_answer" and submission.complete(question):
-                trial = replace(trial, sources=submission.sources(question))
+                trial = replace(trial, sources=submission.sources(question), absent=submission.absent(question))
                 verdict = trial.judge(submission.student(question), self.settings)
             before.append(verdict)
             yield self._fair(verdict, question, submission, beside).model_copy(

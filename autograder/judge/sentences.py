@@ -215,6 +215,12 @@ _STOPPED = {
 }
 
 
+_LEAVES = {
+    "SystemExit": "it leaves the program there and gives no answer (SystemExit)",
+    "EOFError": "it waits for something to be typed in, and nobody is there (EOFError)",
+}
+
+
 def explain(
     fault: Fault,
     words: Collection[str] = (),
@@ -236,6 +242,8 @@ def explain(
         return f"There is no {fault.missing} in the notebook." if fault.missing in words else "A name is missing."
     if fault.type_name == "NotImplementedError":
         return f"It is not written yet{at.rstrip(',')}."
+    if fault.type_name in _LEAVES:
+        return f"Your code stopped{at} because {_LEAVES[fault.type_name]}."
     known = getattr(builtins, fault.type_name, None)
     kind = fault.type_name if isinstance(known, type) and issubclass(known, BaseException) else "an error of its own"
     return f"Your code stopped{at} with {kind}{_told(fault, words, sizes)}."

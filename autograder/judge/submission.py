@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import builtins
-import functools
-import importlib.util
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
-from pathlib import Path
 from typing import Literal
 
 from autograder import notebook
 from autograder.budget import UNLIMITED, Budget
 from autograder.course import Assignment, Question
 from autograder.jail import Opener, Output, Reader, Step
-from autograder.judge.sentences import explain
+from autograder.judge.mended import stood_in
+from autograder.judge.sentences import explain, listed
 from autograder.notebook import Cell, Definitions, Notebook, Statement, SyntaxFault
 
 FLAGS = 50
@@ -88,6 +86,7 @@ class Submission:
             defined |= bound
         text = "\n".join(statement.source for statement in self._bringing)
         defined |= {name for name in names if name in text and re.search(rf"\b(?:def|class) +{name}\b", text)}
+        defined |= names & {name for text in self.notebook.texts for name in notebook.defined(text)}
         if not defined:
             return "no"
         return "perhaps" if len(defined) == 1 < len(names) and _is_common(*defined) else "yes"
@@ -134,8 +133,38 @@ class Submission:
                     break
 
     def sources(self, question: Question) -> list[Step]:
-        """The statements that an answer depends on."""
-        return notebook.steps(self._needed[question.id])
+        """The statements that an answer depends on, and the texts of the files that it is imported from."""
+        return [Step(-1, 1, s.writes) if s.writes else s.step for s in self._needed[question.id]]
+
+    def absent(self, question: Question) -> str:
+        """Say which module an answer rests on that isn't here, and where it is imported; nothing if all are."""
+        names = " and ".join(question.names)
+        for statement in self._needed[question.id]:
+            if module := self.definitions.absent(statement):
+                lines = enumerate(statement.source.split("\n"), statement.line)
+                at = next((number for number, line in lines if module in line), statement.line)
+                where = self.notebook.line(statement.cell, at)
+                return (
+                    f"{names} needs the module {_cut(module)}{f' ({where})' if where else ''}, which is neither on the "
+                    "grader's machine nor handed in beside the notebook. A person will look at it; nothing is lost."
+                )
+        return ""
+
+    def mended(self) -> tuple[str, ...]:
+        """Say what stood in the way of the answers, and was put right or stood in for."""
+        needed = {s.position: s for own in (*self._needed.values(), self._together) for s in own}
+        cells = {s.cell for own in self._needed.values() for s in own if s.binds and s.position >= 0}
+        stands_in = stood_in((needed[at] for at in sorted(needed) if at >= 0), self.notebook)
+        return tuple([*self._repaired.told(cells), *self._given(needed.values()), *stands_in][:FLAGS])
+
+    def _given(self, needed: Iterable[Statement]) -> Iterator[str]:
+        """Name what was imported as the lesson does, because nothing in the notebook that can run here does."""
+        given = sorted({name for s in needed if s.position < 0 for name in s.binds})
+        if given:
+            lost = ((s, absent) for s in self.definitions.statements if (absent := self.definitions.absent(s)))
+            where = ((self.notebook.quoted(s.cell, s.line), _cut(absent)) for s, absent in lost)
+            why = next((f"; {line} imports {absent}, which isn't here" for line, absent in where), "")
+            yield f"Nothing here gives {listed(given)} a value{why}. It was imported as the lesson does."
 
     def needed(self, question: Question) -> list[Statement]:
         """The statements that an answer depends on, as they stand in the notebook."""
@@ -171,22 +200,17 @@ class Submission:
         used = {name for statement in needed for name in statement.reads}
         for statement in needed:
             for name in sorted(statement.binds & used & _OWN):
-                line = _quoted(self.notebook, statement.cell, statement.line)
+                line = self.notebook.quoted(statement.cell, statement.line)
                 return f"Above this question {line} has put something else in the place of Python's own {name}."
         return ""
 
-    def mended(self) -> tuple[str, ...]:
-        """What stood in the way of the answers, and was put right."""
-        cells = {statement.cell for needed in self._needed.values() for statement in needed if statement.binds}
-        return tuple(self._repaired.told(cells)[:FLAGS])
-
     def flags(self) -> tuple[str, ...]:
         """What was noticed while the notebook was read; nothing of it costs points by itself."""
-        told = list(itertools.islice(_not_run(self.notebook), FLAGS))
+        told = list(itertools.islice(_not_run(self.definitions), FLAGS))
         for student in self._students():
             for fault in student.faults[:FLAGS]:
                 sentence = explain(fault.fault, self.definitions.words)
-                told.append(f"{_quoted(self.notebook, fault.cell, fault.line)} did not run: {sentence}")
+                told.append(f"{self.notebook.quoted(fault.cell, fault.line)} did not run: {sentence}")
         told = list(dict.fromkeys(told))
         return tuple(told if len(told) <= FLAGS else [*told[:FLAGS], "more of its statements did not run"])
 
@@ -275,20 +299,13 @@ def _language(found: Notebook) -> str:
     return ""
 
 
-def _quoted(found: Notebook, cell: int, line: int) -> str:
-    """A line and its section, at the beginning of a sentence."""
-    section = found.section(cell)
-    return f"{found.line(cell, line) or 'A statement'}{f' ({section})' if section else ''}"
-
-
-def _not_run(found: Notebook) -> Iterator[str]:
+def _not_run(found: Definitions) -> Iterator[str]:
     """Name the cells that can't run on this machine, once each; it is not held against anybody."""
     absent: dict[str, str] = {}
     told: set[int] = set()
-    installed = functools.cache(_installed)
-    for statement in found.statements:
+    for statement in found.notebook.statements:
         reason = ""
-        missing = next((module for module in statement.modules if not installed(module)), None)
+        missing = found.absent(statement) if statement.modules else ""
         if missing:
             absent |= dict.fromkeys(statement.binds, missing)
             reason = f"there is no module {_cut(missing)}"
@@ -298,9 +315,9 @@ def _not_run(found: Notebook) -> Iterator[str]:
             reason = f"it needs {_cut(need)}, which comes from the module {_cut(absent[need])}"
         if reason and statement.cell not in told:
             told.add(statement.cell)
-            yield f"{_quoted(found, statement.cell, statement.line)} can't run here: {reason}"
-    for fault in found.syntax_faults:
-        yield f"{_faulty(found, fault)}"
+            yield f"{found.notebook.quoted(statement.cell, statement.line)} can't run here: {reason}"
+    for fault in found.notebook.syntax_faults:
+        yield _faulty(found.notebook, fault)
 
 
 def _faulty(found: Notebook, fault: SyntaxFault) -> str:
@@ -319,21 +336,3 @@ def _faulty(found: Notebook, fault: SyntaxFault) -> str:
 def _cut(name: str) -> str:
     """A name as it is told: its beginning, if it is longer than any sentence."""
     return name if len(name) <= NAME else f"{name[:NAME]}..."
-
-
-def _installed(module: str) -> bool:
-    """Whether a module can be found, without importing anything."""
-    root, *rest = module.split(".")
-    try:
-        spec = importlib.util.find_spec(root)
-    except (ImportError, ValueError):
-        return False
-    if spec is None:
-        return False
-    if not rest or spec.submodule_search_locations is None:
-        return True
-    places = [Path(place) / rest[0] for place in spec.submodule_search_locations]
-    try:
-        return spec.origin is not None or any(p.is_dir() or p.with_suffix(".py").exists() for p in places)
-    except OSError:  # a name that is too long to be a file's
-        return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -30,6 +30,9 @@ _STOPPED = {
     "timeout": "was stopped because it took too long; it keeps the points of the claims that had passed",
     "killed": "ended its own program; it keeps the points of the claims that had passed",
 }
+_WANT = {"NameError", "ImportError", "ModuleNotFoundError", "AttributeError", "UnboundLocalError", "TypeError"}
+"""How code ends that wants something of a module that isn't here; it may have put None in its place."""
+
 _OTHERWISE = "This fails once right functions stand in the place of wrong ones."
 
 
@@ -40,21 +43,23 @@ def judge(assignment: Assignment, question: Question, student: Student, found: D
 
 @one_question()
 def tried(
-    assignment: Assignment, question: Question, student: Student, found: Definitions | None = None
+    assignment: Assignment, question: Question, student: Student, found: Definitions | None = None, absent: str = ""
 ) -> tuple[Verdict, Answers]:
     """Try every claim of a question on a student; no mistake has a name yet.
 
     A point comes only from a claim that passed. A claim that fails in the kit itself makes the whole question
     a `grader_error`: no points, and a person is asked. Code that has to be ended, ends its question.
+    `absent` says what the answer rests on and this machine hasn't: where code fails for want of something, a person is
+    asked then.
     """
     claims = checks(assignment.name, question.id)
     if unsound := _unsound(assignment, question, current_seed()):
         return _fault(question, unsound), {}
     recorder = Recorder(student)
     tests: list[Claimed] = []
-    unwritten, near, short = 0, list[str](), False
+    near: list[str] = []
+    raised: list[StudentError] = []
     stopped: StudentStopped | None = None
-    raised = False
     for claim in claims:
         recorder.check = claim.id
         passed, message = False, ""
@@ -70,35 +75,43 @@ def tried(
         except StudentStopped as ended:
             message, stopped = explain(ended.fault), ended
         except StudentError as error:
-            message = _explained(error, recorder, found, assignment.names, raised)
-            raised = True
-            unwritten += _unwritten(error, question, found)
-            short = short or error.fault.type_name == "MemoryError"
+            message = _explained(error, recorder, found, assignment.names, bool(raised))
+            raised.append(error)
         except Exception:
             log.exception("%s, %s: the check itself failed", question.id, claim.id)
             return _fault(question, claim.id), {}
         tests.append(Claimed(id=claim.id, says=claim.says, passed=passed, weight=claim.weight, message=message))
+    if absent and any(error.fault.missing is not None or error.fault.type_name in _WANT for error in raised):
+        asked = Verdict(id=question.id, status="manual", points=None, max_points=question.max_points, message=absent)
+        return asked, recorder.answers
     share = sum(test.weight for test in tests if test.passed) / sum(test.weight for test in tests)
     status: QuestionStatus = "graded"
     if stopped is not None:
         status = stopped.status
-    elif unwritten and not any(test.passed for test in tests):
+    elif any(_unwritten(error, question, found) for error in raised) and not any(test.passed for test in tests):
         status = "no_answer"
-    flags = [f"{question.id}: an answer is wrong by so little that a person should look ({near[0]})."] if near else []
-    if stopped is not None:
-        flags.append(f"{question.id} {_STOPPED[stopped.status]}. A person should look at it.")
-    if short:
-        flags.append(f"{question.id} wanted more memory than it is given here. A person should look at it.")
     verdict = Verdict(
         id=question.id,
         status=status,
         points=round(question.max_points * share, 4),
         max_points=question.max_points,
-        message=_said(status, question, found),
-        flags=tuple(flags),
+        message=_said(status, question, found, stopped),
+        flags=tuple(_to_look_at(question, near, raised, stopped)),
         tests=tuple(tests),
     )
     return verdict, recorder.answers
+
+
+def _to_look_at(
+    question: Question, near: Sequence[str], raised: Sequence[StudentError], stopped: StudentStopped | None
+) -> Iterator[str]:
+    """What a person should look at in a question that was tried."""
+    if near:
+        yield f"{question.id}: an answer is wrong by so little that a person should look ({near[0]})."
+    if stopped is not None:
+        yield f"{question.id} {_STOPPED[stopped.status]}. A person should look at it."
+    if any(error.fault.type_name == "MemoryError" for error in raised):
+        yield f"{question.id} wanted more memory than it is given here. A person should look at it."
 
 
 def named(
@@ -139,6 +152,8 @@ class Trial:
     definitions: Definitions | None = None
     sources: Sequence[Step] | None = None
     """The statements that the answer depends on; None if they can't be known."""
+    absent: str = ""
+    """What the answer rests on and this machine hasn't, as a sentence."""
 
     def judge(self, student: Reader, settings: BackpropKit) -> Verdict:
         """Judge the question as the course's settings ask."""
@@ -158,7 +173,7 @@ class Trial:
         return next(question.names for question in self.assignment.questions if question.id == verdict.id)
 
     def _tried(self, student: Student) -> tuple[Verdict, Answers]:
-        return tried(self.assignment, self.question, student, self.definitions)
+        return tried(self.assignment, self.question, student, self.definitions, self.absent)
 
     def _named(self, verdict: Verdict, found: Answers, wrong: Iterable[str] = ()) -> Verdict:
         """Name the mistake; those of functions that were replaced can't be it."""
@@ -356,11 +371,14 @@ def _explained(
     return explain(error.fault, found.words.union(asked), recorder.sizes, found.notebook.place)
 
 
-def _said(status: QuestionStatus, question: Question, found: Definitions | None) -> str:
+def _said(
+    status: QuestionStatus, question: Question, found: Definitions | None, stopped: StudentStopped | None = None
+) -> str:
     """Say why a question has no answer: it isn't written, is no Python, or had to be ended."""
     names = " and ".join(question.names)
     if status == "timeout":
-        return f"{names} took too long and was stopped. Is there a loop that doesn't end?"
+        limit = f" after {stopped.seconds:g} seconds, as long as a call may take" if stopped and stopped.seconds else ""
+        return f"{names} took too long and was stopped{limit}. Is there a loop that doesn't end?"
     if status == "killed":
         return (
             f"{names} ended the whole program instead of giving an answer, so the rest of this question was not tried."

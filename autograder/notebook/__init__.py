@@ -6,9 +6,10 @@ Nothing is run here and nothing is judged; what is damaged is read as far as it 
 from autograder.notebook.definition import Definitions, can_be_called, plain
 from autograder.notebook.file import LARGEST, UnreadableNotebook, contents, parse, read, readable
 from autograder.notebook.lesson import Lesson, Repaired, known, listed, missed
+from autograder.notebook.modules import Folder
 from autograder.notebook.newer import HERE
 from autograder.notebook.notebook import Cell, Notebook
-from autograder.notebook.statement import Statement, SyntaxFault, steps
+from autograder.notebook.statement import Statement, SyntaxFault, defined, steps
 from autograder.notebook.text import TOO_DEEP, Unreadable, kept, nodes, taking_apart
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "TOO_DEEP",
     "Cell",
     "Definitions",
+    "Folder",
     "Lesson",
     "Notebook",
     "Repaired",
@@ -26,6 +28,7 @@ __all__ = [
     "UnreadableNotebook",
     "can_be_called",
     "contents",
+    "defined",
     "kept",
     "known",
     "listed",

@@ -9,8 +9,9 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import chain
 
+from autograder.notebook import modules
 from autograder.notebook.notebook import Notebook
-from autograder.notebook.statement import Statement, taken_apart
+from autograder.notebook.statement import Statement, bound_by, file_of, taken_apart
 
 _OWN = frozenset(vars(builtins))
 
@@ -31,11 +32,14 @@ class Definitions:
         self.statements: tuple[Statement, ...] = notebook.statements
         """Those of the notebook, and one for each stand-in, which gives it the name that was asked for."""
         self.stand_ins: dict[str, str] = {}
+        self._here: dict[str, bool] = {}
         if asked:
             plain = Definitions(notebook, like)
+            self._here = plain._here
             self.stand_ins = {name: other for name in asked if (other := plain.stand_in(name))}
             self._models = plain._models = {other: name for name, other in self.stand_ins.items()}
-            self.statements += tuple(plain._aliases(self.stand_ins))
+            given = plain._given(like.notebook) if like is not None else ()
+            self.statements = (*given, *self.statements, *plain._aliases(self.stand_ins))
 
     @property
     def words(self) -> frozenset[str]:
@@ -111,12 +115,13 @@ class Definitions:
         while waiting or early:
             if waiting:
                 name = waiting.pop()
-                if name in taken:
-                    found = self._touched(name, [s for s in [taken[name]] if s], before_cell)
+                if name in taken:  # what isn't defined may be imported, from a file of theirs
+                    own = taken[name]
+                    found = self._touched(name, [own] if own else self._binding.get(name, [])[-1:], before_cell)
                 else:
                     found = self._behind(name, here, before_cell)
                 behind[name] = found
-                if not found and "*" not in seen:  # it may come from any `from module import *`
+                if not found and "*" not in seen and name.isidentifier():  # perhaps from a `from module import *`
                     seen.add("*")
                     found = self._binding.get("*", [])
             else:
@@ -137,6 +142,25 @@ class Definitions:
         stand_in = self.stand_ins.get(definition.defines or "")
         written = self.chosen(stand_in) if stand_in else None
         return (written or definition).position
+
+    def absent(self, statement: Statement) -> str:
+        """The first module that a statement imports and that nobody here has; an empty text if all are here."""
+        return next((name for name in statement.needs if not self._is_here(name)), "")
+
+    def _is_here(self, module: str) -> bool:
+        if module not in self._here:
+            own = file_of(module) in self._binding or len(self._here) >= modules.MOST_MODULES
+            self._here[module] = own or modules.here(module)
+        return self._here[module]
+
+    def _given(self, lesson: Notebook) -> Iterator[Statement]:
+        """The lesson's own imports of names that nothing in the notebook defines, or only what can't run here."""
+        bound = {name for s in self.statements if s.defines or not self.absent(s) for name in s.binds}
+        bound = bound.union(*map(bound_by, self.notebook.texts)) - {"*"}
+        asked = {cell.index for cell in lesson.cells if cell.nbgrader.get("grade") or cell.nbgrader.get("solution")}
+        missing = [s for s in lesson.statements if s.imports and s.cell not in asked and not s.binds & bound]
+        for place, statement in enumerate(missing):
+            yield replace(statement, position=place - len(missing), cell=0, line=1)
 
     def _model(self, name: str) -> Statement | None:
         return self._like.chosen(self._models.get(name, name)) if self._like is not None else None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder.errors import CannotGrade, UsageError
+from autograder.notebook import modules
 from autograder.notebook.notebook import Notebook
 from autograder.notebook.statement import plain_lines
 
@@ -46,7 +47,10 @@ def read(path: Path) -> Notebook:
         data = contents(path, LARGEST)
     except OSError as error:
         raise UnreadableNotebook(f"{path} can't be read: {error.strerror or error}.") from None
-    return parse(data, str(path))
+    found = parse(data, str(path))
+    wanted = {module for statement in found.statements for module in statement.needs}
+    texts = modules.beside(path, wanted)
+    return found.beside(texts) if texts else found
 
 
 def contents(path: Path, most: int) -> bytes:

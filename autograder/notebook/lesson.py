@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from autograder.notebook.notebook import Cell, Notebook
-from autograder.notebook.statement import LARGEST_CELL, Room, Statement, plain_lines
+from autograder.notebook.statement import LARGEST_CELL, Room, Statement, bound_by, plain_lines
 from autograder.notebook.text import Unreadable, kept, taking_apart
 
 PARTS = 4
@@ -47,7 +47,7 @@ class Repaired:
 
     def read(self, cell: int, text: str, what: str, how: str) -> Repaired:
         """Read another text in place of a cell's own."""
-        made = Notebook(self.notebook.content, self.notebook.path, {**self.notebook.code, cell: text})
+        made = self.notebook.reading({**self.notebook.code, cell: text})
         return Repaired(made, (*self.repairs, Repair(cell, what, how)))
 
     def insert(self, place: int, text: str, metadata: dict[str, Any], what: str, how: str) -> Repaired:
@@ -66,7 +66,7 @@ class Repaired:
         cells.insert(place, cell)
         code = {index + (index >= place): text for index, text in old.code.items()}
         moved = (replace(repair, cell=repair.cell + (repair.cell >= place)) for repair in self.repairs)
-        made = Notebook({**old.content, "cells": cells}, old.path, {**code, place: text})
+        made = old.reading({**code, place: text}, {**old.content, "cells": cells})
         return Repaired(made, (*moved, Repair(place, what, how)))
 
     def told(self, needed: Iterable[int]) -> list[str]:
@@ -171,7 +171,7 @@ class Lesson:
                     text = "\n".join(found.code[cell] for cell in parts)
                     names = listed([s.defines for s in _statements_of(text) if s.defines]) or "A statement"
                     others = {**found.code, **dict.fromkeys(parts[1:], "")}
-                    made = Repaired(Notebook(found.content, found.path, others), made.repairs)
+                    made = Repaired(found.reading(others), made.repairs)
                     told = f"{names} stands in {len(parts)} cells that are Python only together"
                     made = made.read(parts[0], text, told, "they were read as one")
                     found = made.notebook
@@ -240,7 +240,7 @@ def known(found: Notebook) -> Mapping[str, Cell]:
 def missed(found: Notebook) -> set[str]:
     """Names that a notebook's code uses, that nothing in it gives a value, and that aren't Python's own."""
     reads = set().union(*(statement.reads for statement in found.statements))
-    return reads - _bound(found.statements) - _OWN
+    return reads.difference(_bound(found.statements), _OWN, *map(bound_by, found.texts))
 
 
 def listed(names: list[str]) -> str:

@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from autograder.notebook.newer import needs
-from autograder.notebook.statement import Room, Statement, SyntaxFault, plain_lines
+from autograder.notebook.statement import Room, Statement, SyntaxFault, plain_lines, writing
 from autograder.notebook.text import Unreadable
 
 QUOTED = 100
@@ -52,11 +53,19 @@ class Cell:
 class Notebook:
     """A notebook's cells and statements.
 
-    `code` is what is read of some cells in place of their own text, by their index.
+    `code` is what is read of some cells in place of their own text, by their index. `files` are those of Python that
+    were handed in beside it, by their path from its folder: they are there before its first statement.
     """
 
-    def __init__(self, content: dict[str, Any], path: str = "", code: Mapping[int, str] | None = None) -> None:
+    def __init__(
+        self,
+        content: dict[str, Any],
+        path: str = "",
+        code: Mapping[int, str] | None = None,
+        files: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.path = path
+        self.files = files
         self.cells = tuple(map(_cell, range(len(content["cells"])), content["cells"]))
         if self.cells and all(cell.damaged for cell in self.cells):
             raise ValueError("no cell of it can be read")
@@ -64,6 +73,19 @@ class Notebook:
         self.code = {cell.index: cell.source for cell in self.cells if cell.kind == "code" and not cell.skipped}
         """The text of each cell that is read as code, by its index."""
         self.code |= code or {}
+
+    def reading(self, code: Mapping[int, str], content: dict[str, Any] | None = None) -> Notebook:
+        """The same notebook, where other text is read of some cells; `content` where it has other cells."""
+        return Notebook(content or self.content, self.path, code, self.files)
+
+    def beside(self, files: Mapping[str, str]) -> Notebook:
+        """The same notebook, with the files that lie beside it."""
+        return Notebook(self.content, self.path, self.code, files)
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts of files that it writes, or that were handed in with it."""
+        return [statement.writes for statement in self.statements if statement.writes]
 
     @property
     def statements(self) -> tuple[Statement, ...]:
@@ -100,6 +122,11 @@ class Notebook:
         lines = plain_lines(self.code.get(cell, "")).split("\n")
         text = lines[line - 1].strip()[:QUOTED] if 0 < line <= len(lines) else ""
         return f"`{text}`" if text else ""
+
+    def quoted(self, cell: int, line: int) -> str:
+        """A line and its section, as a sentence begins with them."""
+        section = self.section(cell)
+        return f"{self.line(cell, line) or 'A statement'}{f' ({section})' if section else ''}"
 
     def section(self, cell: int) -> str:
         """The section that a cell stands in, by its heading: `in the section "..."`, or nothing."""
@@ -155,7 +182,8 @@ class Notebook:
 
     @cached_property
     def _read(self) -> tuple[tuple[Statement, ...], tuple[SyntaxFault, ...]]:
-        room, statements, faults = Room(), list[Statement](), list[SyntaxFault]()
+        room, faults = Room(), list[SyntaxFault]()
+        statements = [replace(writing(path, text), position=at) for at, (path, text) in enumerate(self.files.items())]
         for cell, text in sorted(self.code.items()):
             try:
                 found = room.read(text)

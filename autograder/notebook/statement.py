@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from autograder.jail import Step
-from autograder.notebook.text import Unreadable, kept
+from autograder.notebook.text import Unreadable, kept, taking_apart
 
 LARGEST_CELL, LARGEST_CODE = 1 << 18, 1 << 20
 """Characters of code that are taken apart, in a cell and in all: more than any person writes in a lesson."""
@@ -84,6 +84,10 @@ class Statement:
     imports: bool
     modules: tuple[str, ...]
     """The modules that it imports by their full names."""
+    needs: tuple[str, ...]
+    """The modules that are imported anywhere in it, inside functions too."""
+    writes: str
+    """The text that it writes into a file, as `%%writefile` does."""
     kind: str
     """What it defines if it defines something: a function or a class."""
     bases: tuple[str, ...]
@@ -133,7 +137,7 @@ class Room:
         self._characters -= len(source)
         if self._characters < 0:
             raise Unreadable(_LONG_CODE)
-        python = _plain_python(source)
+        python = _plain_python(source.removeprefix("\ufeff"))
         found = _parsed(python)
         if found is None:
             self._passes -= _passes(python)
@@ -215,7 +219,16 @@ def _of_tree(tree: ast.Module, python: str) -> tuple[Statement, ...]:
     if len(tree.body) > MOST_STATEMENTS:
         raise Unreadable(_MANY_STATEMENTS)
     lines = _Lines(python)
-    return tuple(_statement(node, lines) for node in tree.body)
+    return tuple(_statement(each, lines) for node in tree.body for each in _alone(node))
+
+
+def _alone(node: ast.stmt) -> Iterator[ast.stmt]:
+    """A statement; one that imports several modules, as one for each: what isn't installed costs nothing else."""
+    if not isinstance(node, ast.Import) or len(node.names) == 1:
+        yield node
+        return
+    for alias in node.names:
+        yield ast.copy_location(ast.Import([alias]), node)
 
 
 class _Lines:
@@ -248,6 +261,8 @@ class _Lines:
 
 def _statement(node: ast.stmt, lines: _Lines) -> Statement:
     text, line = lines.statement(node)
+    if isinstance(node, ast.Import) and text.count(","):
+        text = ast.unparse(node)
     parts = list(ast.walk(node))
     if sum(isinstance(part, _SCOPES) for part in parts) > MOST_SCOPES:
         raise Unreadable(_MANY_SCOPES)
@@ -255,6 +270,13 @@ def _statement(node: ast.stmt, lines: _Lines) -> Statement:
     binds, reads = _names(text)
     if "*" in words:
         binds |= {"*"}
+    needs = [module for part in parts for module in _modules(part)]
+    path, written = _written(node)
+    reads |= {file_of(module) for module in [*needs, *imported_by(written)]}
+    binds |= {file_of(path.removesuffix(".py").replace("/", "."))} if path else set()
+    if run := _run(node):
+        binds |= {"*"}
+        reads |= {file_of(run)}
     bases = [lines.cut(base) for base in node.bases] if isinstance(node, ast.ClassDef) else []
     return Statement(
         position=0,
@@ -269,6 +291,8 @@ def _statement(node: ast.stmt, lines: _Lines) -> Statement:
         loops=isinstance(node, ast.For | ast.While | ast.AsyncFor),
         imports=isinstance(node, ast.Import | ast.ImportFrom),
         modules=tuple(_modules(node)),
+        needs=tuple(dict.fromkeys(needs)),
+        writes=written,
         kind="class" if isinstance(node, ast.ClassDef) else "function",
         bases=tuple(base for base in bases if base != "object"),
         words=words,
@@ -330,7 +354,7 @@ def _names(text: str) -> tuple[frozenset[str], frozenset[str]]:
     """Names that a statement binds at the top level, and global names that it reads at any depth."""
     try:
         table = _symtable.symtable(text, "<cell>", "exec")
-    except (SyntaxError, RecursionError):  # such as `nonlocal` outside a function: it can't run either
+    except (SyntaxError, RecursionError, ValueError):  # such as `nonlocal` outside a function: it can't run either
         return frozenset(), frozenset()
     local, used = _symtable.DEF_LOCAL, _symtable.USE
     binds = {name for name, flags in table.symbols.items() if flags & (local | _symtable.DEF_IMPORT)}
@@ -347,7 +371,63 @@ def _names(text: str) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(binds), frozenset(reads)
 
 
-def _modules(node: ast.stmt) -> list[str]:
+def file_of(module: str) -> str:
+    """The name that stands for a module's text among those that statements bind and read: none of Python's own."""
+    return f"{module.partition('.')[0]}.py"
+
+
+def defined(text: str) -> list[str]:
+    """The functions and classes that a file's text defines; none if it is no Python."""
+    try:
+        with taking_apart():
+            return [name for node in ast.parse(text).body if (name := _defines(node))]
+    except Unreadable:
+        return []
+
+
+def bound_by(text: str) -> frozenset[str]:
+    """The names that a file's text gives a value to; none if it is no Python."""
+    return _names(text)[0]
+
+
+def writing(path: str, text: str) -> Statement:
+    """A statement that writes a text into a file, as `%%writefile` does."""
+    (statement,) = taken_apart(f"get_ipython().run_cell_magic('writefile', {path!r}, {text!r})")
+    return statement
+
+
+def _written(node: ast.stmt) -> tuple[str, str]:
+    """The path and the text that a statement writes, where it is `%%writefile`."""
+    match node:
+        case ast.Expr(
+            ast.Call(
+                ast.Attribute(attr="run_cell_magic"),
+                [ast.Constant("writefile" | "file"), ast.Constant(str(line)), ast.Constant(str(text))],
+            )
+        ) if line.endswith(".py"):
+            return line.split()[-1].removeprefix("./"), text
+    return "", ""
+
+
+def _run(node: ast.stmt) -> str:
+    """The module whose text a statement runs, where it is `%run`."""
+    match node:
+        case ast.Expr(ast.Call(ast.Attribute(attr="run_line_magic"), [ast.Constant("run"), ast.Constant(str(line))])):
+            found = [word.removeprefix("./").removesuffix(".py") for word in line.split() if word[0] != "-"]
+            return found[0].replace("/", ".") if found else ""
+    return ""
+
+
+def imported_by(text: str) -> list[str]:
+    """The modules that a file's text imports, from its own folder too; none if it is no Python."""
+    try:
+        with taking_apart():
+            return [module for part in ast.walk(ast.parse(text)) for module in _modules(part)] if text else []
+    except Unreadable:
+        return []
+
+
+def _modules(node: ast.AST) -> list[str]:
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom) and node.module and not node.level:

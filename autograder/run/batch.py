@@ -21,7 +21,7 @@ import torch
 from autograder import __version__
 from autograder.course import Course
 from autograder.judge import Grader, digest, draws
-from autograder.notebook import LARGEST, UnreadableNotebook, contents
+from autograder.notebook import LARGEST, Folder, UnreadableNotebook, contents
 from autograder.result import Result
 from autograder.run import folder
 from autograder.run.autograded import MasterCell, Page, noted, page
@@ -262,7 +262,12 @@ def notes(course: Course, name: str, submissions: Mapping[str, Path]) -> dict[st
 
 def _sha256(root: Path, path: Path) -> str:
     try:
-        return folder.barred(root, path) or hashlib.sha256(contents(path, LARGEST)).hexdigest()
+        if barred := folder.barred(root, path):
+            return barred
+        found = hashlib.sha256(contents(path, LARGEST))
+        for each in Folder(path.parent).everything().items():  # what the notebook may import is a part of it
+            found.update("\0".join(each).encode(errors="replace"))
+        return found.hexdigest()
     except (OSError, UnreadableNotebook):
         return "unreadable"
 
