@@ -342,10 +342,13 @@ def test_a_server_that_lives_long_keeps_one_jail(course: Course, monkeypatch: py
     ended: list[int] = []
 
     class Counted:
+        """A worker that says when it ends."""
+
         def __init__(self, job: Job) -> None:
             self.number = len(ended)
 
         def close(self) -> None:
+            """End."""
             ended.append(self.number)
 
     monkeypatch.setattr(nbgrader, "Worker", Counted)
