@@ -40,7 +40,9 @@ def stood_in(statements: Iterable[Statement], found: Notebook) -> Iterator[str]:
         for kind in _kinds(statement.source):
             if kind not in told:
                 told.add(kind)
-                yield f"{found.quoted(statement.cell, statement.line)} {_SAID[kind]}."
+                lines = enumerate(statement.source.split("\n"), statement.line)
+                at = next((number for number, line in lines if _NEAR.search(line)), statement.line)
+                yield f"{found.quoted(statement.cell, at)} {_SAID[kind]}."
     for path in sorted(found.files):
         yield f"{path} was read from where it was handed in, beside the notebook."
 

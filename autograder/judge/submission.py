@@ -206,11 +206,13 @@ class Submission:
 
     def flags(self) -> tuple[str, ...]:
         """What was noticed while the notebook was read; nothing of it costs points by itself."""
-        told = list(itertools.islice(_not_run(self.definitions), FLAGS))
+        cannot = dict(itertools.islice(_not_run(self.definitions), FLAGS))
+        told = [*cannot.values()]
         for student in self._students():
             for fault in student.faults[:FLAGS]:
                 sentence = explain(fault.fault, self.definitions.words)
-                told.append(f"{self.notebook.quoted(fault.cell, fault.line)} did not run: {sentence}")
+                if (fault.cell, fault.line) not in cannot:
+                    told.append(f"{self.notebook.quoted(fault.cell, fault.line)} did not run: {sentence}")
         told = list(dict.fromkeys(told))
         return tuple(told if len(told) <= FLAGS else [*told[:FLAGS], "more of its statements did not run"])
 
@@ -299,8 +301,8 @@ def _language(found: Notebook) -> str:
     return ""
 
 
-def _not_run(found: Definitions) -> Iterator[str]:
-    """Name the cells that can't run on this machine, once each; it is not held against anybody."""
+def _not_run(found: Definitions) -> Iterator[tuple[tuple[int, int], str]]:
+    """Name what can't run on this machine by its cell and line, a cell once; it is not held against anybody."""
     absent: dict[str, str] = {}
     told: set[int] = set()
     for statement in found.notebook.statements:
@@ -315,9 +317,10 @@ def _not_run(found: Definitions) -> Iterator[str]:
             reason = f"it needs {_cut(need)}, which comes from the module {_cut(absent[need])}"
         if reason and statement.cell not in told:
             told.add(statement.cell)
-            yield f"{found.notebook.quoted(statement.cell, statement.line)} can't run here: {reason}"
+            line = found.notebook.quoted(statement.cell, statement.line)
+            yield (statement.cell, statement.line), f"{line} can't run here: {reason}"
     for fault in found.notebook.syntax_faults:
-        yield _faulty(found.notebook, fault)
+        yield (fault.cell, fault.line), _faulty(found.notebook, fault)
 
 
 def _faulty(found: Notebook, fault: SyntaxFault) -> str:

@@ -343,9 +343,11 @@ def _unwritten(error: StudentError, question: Question, found: Definitions | Non
         return fault.missing in question.names and _written(fault.missing, found) is None
     if fault.type_name != "NotImplementedError":
         return False
+    inside = fault.frames[-1][2] if fault.frames else ""
     if found is not None:
-        return all(_written(name, found) is None for name in question.names)
-    return not fault.frames or fault.frames[-1][2].split(".")[0] in question.names
+        chosen = [found.chosen(name) for name in question.names]
+        return all(s is None or s.stub for s in chosen) or any(s and inside in s.unwritten for s in chosen)
+    return not inside or inside.split(".")[0] in question.names
 
 
 def _written(name: str, found: Definitions | None) -> Statement | None:
@@ -377,8 +379,8 @@ def _said(
     """Say why a question has no answer: it isn't written, is no Python, or had to be ended."""
     names = " and ".join(question.names)
     if status == "timeout":
-        limit = f" after {stopped.seconds:g} seconds, as long as a call may take" if stopped and stopped.seconds else ""
-        return f"{names} took too long and was stopped{limit}. Is there a loop that doesn't end?"
+        limit = f"took longer than {stopped.seconds:g} seconds" if stopped and stopped.seconds else "took too long"
+        return f"{names} {limit} and was stopped. Is there a loop that doesn't end?"
     if status == "killed":
         return (
             f"{names} ended the whole program instead of giving an answer, so the rest of this question was not tried."

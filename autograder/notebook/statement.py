@@ -79,6 +79,8 @@ class Statement:
     """The function or class that it defines, by `def`, `class`, or a name given to a function."""
     stub: bool
     """Whether that function does nothing but raise NotImplementedError."""
+    unwritten: frozenset[str]
+    """Functions and methods (`Class.method`) in it that do nothing else, too."""
     loops: bool
     """Whether it is a loop: skipped where the names it binds are bound elsewhere too."""
     imports: bool
@@ -288,6 +290,7 @@ def _statement(node: ast.stmt, lines: _Lines) -> Statement:
         touches=frozenset(_touched(node)) - binds,
         defines=_defines(node),
         stub=isinstance(node, ast.FunctionDef | ast.ClassDef) and _is_stub(node),
+        unwritten=frozenset(_unwritten(node)),
         loops=isinstance(node, ast.For | ast.While | ast.AsyncFor),
         imports=isinstance(node, ast.Import | ast.ImportFrom),
         modules=tuple(_modules(node)),
@@ -469,6 +472,15 @@ def _defines(node: ast.stmt) -> str | None:
         callable_value = isinstance(node.value, ast.Lambda | ast.Attribute)
         return node.targets[0].id if callable_value else None
     return None
+
+
+def _unwritten(node: ast.stmt) -> Iterator[str]:
+    if isinstance(node, ast.FunctionDef) and _is_stub(node):
+        yield node.name
+    if isinstance(node, ast.ClassDef):
+        yield from (
+            f"{node.name}.{part.name}" for part in node.body if isinstance(part, ast.FunctionDef) and _is_stub(part)
+        )
 
 
 def _is_stub(node: ast.FunctionDef | ast.ClassDef) -> bool:
