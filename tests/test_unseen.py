@@ -1,0 +1,127 @@
+"""Answers of people who had seen neither bank nor tests: right ones lose nothing, wrong ones lose points.
+
+`unseen/<lesson>.txt` holds them, each under what its author says of it, who tried it against a solution of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from autograder.course.course import Course, find
+from autograder.jail.student import Opener
+from autograder.judge import draws
+from autograder.judge.grader import Grader
+from autograder.judge.reference import source_of
+from autograder.notebook.notebook import Notebook
+from autograder.result import Result
+from autograder.run.custody import held
+from tests.conftest import REPO, notebook_of
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One function or class of a lesson, as somebody wrote it."""
+
+    lesson: str
+    is_right: bool
+    name: str
+    says: str
+    """What its author says that it does."""
+    source: str
+
+    def __str__(self) -> str:
+        return f"{self.lesson} {self.name}: {self.says}"[:90]
+
+
+def _read(path: Path) -> Iterator[Answer]:
+    shape = re.compile(r"^# %% (right|wrong) (\w+): (.+)\n((?:(?!# %%).*\n?)*)", re.MULTILINE)
+    for verdict, name, says, source in shape.findall(path.read_text("utf-8")):
+        yield Answer(path.stem, verdict == "right", name, says, source)
+
+
+ANSWERS = [answer for path in sorted(Path(__file__).with_name("unseen").glob("*.txt")) for answer in _read(path)]
+
+KEPT = {
+    # An axis of length 1 doesn't matter in a result.
+    "mlp loss: the value is right, but it has the shape (1,), because the summed axis is kept",
+    "batch model: the values are right, but the column is dropped, so the shape is (N,)",
+    "batch mse: the mean runs along axis 0 of a column, so the shape is (1,)",
+    "batch lin_grad: b.g keeps the summed axis, so its shape is (1, n_out)",
+    "batch lin_grad: all axes of length 1 are squeezed away, so shapes are wrong for one sample, one input",
+    "layers Lin: b.g keeps the summed axis and has the shape (1, n_out)",
+    "cached MSE: the squares of a column are averaged along axis 0 only, so that the loss has shape (1,) there",
+}
+"""What begins so is wrong by its author's reading, and right by the lesson's."""
+
+UNSEEN = {
+    "batch model: the first call fixes the result for each batch size, so other batches of the same size",
+    "batch mse: it returns a Python number and not a tensor",
+    "layers Mse: returns the loss as a Python number, not a tensor",
+    "modules Module: suppresses AttributeErrors on the way back, since some tensors have no g",
+    "modules Module: returns None when forward fails with a ValueError instead of letting the error out",
+    "modules Module: the same arguments again give the remembered output, forward doesn't run",
+    "modules Model: takes the loss for a mean over batches and keeps a running average of it",
+    "cached test: casts both tensors to half precision first, in which small differences between larger numbers vanish",
+    "cached Module: names are made lower case on the way in, so that a name in capitals is never found again",
+    "cached ReLU: the mask is made once, for the first input, and kept for later ones of the same shape",
+}
+"""What begins so is wrong, and not seen to be: no hidden test asks for it yet."""
+
+
+@pytest.fixture(scope="module")
+def jailer(course: Course) -> Iterator[Opener]:
+    """One jail for all."""
+    with held(course.settings) as opener:
+        yield opener
+
+
+@pytest.fixture(scope="module")
+def graders(course: Course, jailer: Opener) -> dict[str, Grader]:
+    """A grader for each lesson."""
+    return {
+        name: Grader(course.assignment(name), draws.seed(course, name), jailer, course.settings)
+        for name in find(REPO).assignments
+    }
+
+
+def graded(grader: Grader, answer: Answer) -> Result:
+    """Grade a notebook that is right in everything else."""
+    assignment = grader.assignment
+    cells = assignment.source.cells
+    given = [
+        statement.source
+        for statement in assignment.source.statements
+        if (statement.imports or statement.defines) and cells[statement.cell].nbgrader.get("locked")
+        if not cells[statement.cell].nbgrader.get("grade") and "data_utils" not in statement.source
+    ]
+    sources = [answer.source if name == answer.name else source_of(assignment, name) for name in assignment.names]
+    return grader.grade(Notebook(notebook_of("\n".join(dict.fromkeys(given)), *sources)), "unseen").result
+
+
+@pytest.mark.sample(8, "answer")
+@pytest.mark.parametrize("answer", [answer for answer in ANSWERS if answer.is_right], ids=str)
+def test_a_right_answer_loses_nothing(graders: dict[str, Grader], answer: Answer) -> None:
+    """Every point is given, and nothing is flagged."""
+    result = graded(graders[answer.lesson], answer)
+
+    assert {q.id: q.tests for q in result.questions if q.points != q.max_points and q.tests} == {}
+    assert (result.score, result.flags) == (result.max_score, ())
+
+
+@pytest.mark.sample(16, "answer")
+@pytest.mark.parametrize("answer", [answer for answer in ANSWERS if not answer.is_right], ids=str)
+def test_a_wrong_answer_loses_points(graders: dict[str, Grader], answer: Answer) -> None:
+    """It loses points for good, without a person, and no other answer is asked about."""
+    result = graded(graders[answer.lesson], answer)
+    told = f"{answer.lesson} {answer.name}: {answer.says}"
+
+    assert result.status == "graded"
+    assert (result.score == result.max_score) == told.startswith((*KEPT, *UNSEEN))
+    assert [q.id for q in result.questions if q.points is None and q.tests] == []
