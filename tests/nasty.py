@@ -103,6 +103,7 @@ CELLS: Mapping[str, Build] = {
     "help after long lines": inside("(\n", repeated("a" * 999 + "\n"), " ?"),
     "lines that only IPython ends": repeated("%a\u2028"),
     "prompts": repeated(">>> a = 1\n"),
+    "blanks after type": inside("type a", repeated(" "), "b"),
     "a timed cell": inside("%%time\n", repeated("a=1;"), ""),
     "timed again and again": repeated("%%time\n"),
 }
@@ -160,6 +161,10 @@ def _metadata(text: Build) -> Callable[[int], bytes]:
     return lambda size: plain.replace('"metadata": {}', f'"metadata": {{"a": {text(size)}}}', 1).encode()
 
 
+def _text(source: str) -> dict[str, Any]:
+    return {"cell_type": "markdown", "metadata": {}, "source": source}
+
+
 def _cell(source: str, **metadata: Any) -> dict[str, Any]:
     return {**notebook_of(source)["cells"][0], "metadata": metadata}
 
@@ -178,6 +183,28 @@ FILES: Mapping[str, Callable[[int], bytes]] = {
     "a long number": _metadata(repeated("9")),
     "tags": _cells(lambda size: (_cell("a = 1", tags=["a" * 6] * (size // 10)) for _ in range(1))),
     "an id of many parts": _cells(lambda size: (_cell("", nbgrader={"grade_id": ["a"] * (size // 5)}) for _ in "a")),
+    "a heading of blanks": _cells(lambda size: iter([_text("# a" + " " * size + "b"), _cell("a b")])),
+    "newlines in a text": _cells(lambda size: iter([_text("\n" * size)])),
+    "fences that stay open": _cells(lambda size: iter([_text("import x\n" + "```a\n" * (size // 5) + "(")])),
+    "functions cut in two": _cells(
+        lambda size: (_cell(half) for n in range(size // 250) for half in (f"def f{n}():", "    return 1"))
+    ),
+    "fenced cells": _cells(lambda size: (_cell(f"```\ndef f{n}(): pass\n```") for n in range(size // 150))),
+    "texts that import": _cells(
+        lambda size: (cell for n in range(size // 250) for cell in (_cell(f"a{n} = x{n}"), _text(f"import x{n}")))
+    ),
+    "tags of an old notebook": lambda size: json.dumps(
+        {
+            "nbformat": 3,
+            "worksheets": [
+                {
+                    "cells": [
+                        {"cell_type": "code", "input": "a", "metadata": {"tags": [{"a": n} for n in range(size // 12)]}}
+                    ]
+                }
+            ],
+        }
+    ).encode(),
     "cells": _cells(lambda size: (_cell("a = 1") for _ in range(size // 120))),
     "empty cells": _cells(lambda size: ({} for _ in range(size // 4))),
     "cells that are no Python": _cells(lambda size: (_cell("a b") for _ in range(size // 120))),

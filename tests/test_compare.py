@@ -59,7 +59,7 @@ def test_a_number_is_a_tensor_without_axes() -> None:
         (Foreign("complex tensor"), "complex tensor; an ordinary one"),
         (Foreign("sparse tensor"), "sparse tensor; an ordinary one"),
         (Foreign("large tensor"), "far larger than a tensor of shape (2, 3)"),
-        ((WANT, WANT), "a sequence of 2 things"),
+        ((WANT, WANT), "a sequence"),
         (WANT.T, "transposed"),
         (WANT.sum(), "summed to one number"),
         (torch.full_like(WANT, float("nan")), "nan or infinity"),
@@ -111,7 +111,7 @@ def test_results_in_another_order_are_named() -> None:
 
 @pytest.mark.parametrize(
     ("got", "told"),
-    [(Foreign("dict"), "a dict"), (WANT, "one tensor"), (1.0, "one number"), (None, "None"), ((WANT,), "one thing")],
+    [(Foreign("dict"), "a dict"), (WANT, "one tensor"), (1.0, "one number"), (None, "None"), ((WANT,), "a sequence")],
 )
 def test_one_thing_in_place_of_several_is_named(got: Value, told: str) -> None:
     """A dict where a tuple is unpacked is told as a dict: nothing in it is called missing."""

@@ -23,12 +23,13 @@ from autograder.jail.jailed import Jailer
 from autograder.jail.session import Step
 from autograder.jail.student import Opener, trusting
 from autograder.judge.grader import Grader
+from autograder.judge.submission import Submission
 from autograder.notebook import modules
 from autograder.notebook.file import read
 from autograder.notebook.notebook import Notebook
 from autograder.result import Result
 from autograder.run import batch
-from tests.conftest import notebook_of
+from tests.conftest import notebook_of, released
 
 pytestmark = pytest.mark.slow
 
@@ -270,7 +271,73 @@ def test_a_module_that_is_not_here_asks_a_person(grade: Grade, right: Answers, n
     assert (question.status, question.points) == ("manual", None)
     assert "no_such_pandas" in question.message
     assert re.search(r"\(`[^`]*no_such_pandas", question.message), "the line that imports it"
-    assert lost(result) == {"loss": None, "train": None}
+    assert lost(result) == {"loss": None}, "what builds on it is judged with a right one in its place"
+
+
+MISSED = {
+    "a program": "import subprocess\n    subprocess.check_output(['date'])",
+    "a file to read": "open('numbers.txt').read()",
+    "a folder to write into": "import torch\n    torch.save(v, 'no/such/folder/v.pt')",
+    "the network": "import socket\n    socket.create_connection(('192.0.2.1', 80), 1)",
+    "what a newer library has": "import math\n    math.no_such_function(1)",
+    "what a newer class has": "import pathlib\n    pathlib.Path('a').no_such_method()",
+    "a name that a newer library has": "from itertools import no_such_name",
+    "a variable of the machine": "import os\n    os.environ['NO_SUCH_VARIABLE']",
+    "an error of a library's own": "import queue\n    queue.Queue().get_nowait()",
+}
+"""What stops an answer, and may not have stopped it where it was written."""
+
+
+@pytest.mark.parametrize("name", MISSED)
+def test_what_the_machine_does_not_give_asks_a_person(grade: Grade, right: Answers, name: str) -> None:
+    """The answer waits, its line is named, and what builds on it is judged with a right one in its place."""
+    result = grade(after("loss", MISSED[name])(dict(right)))
+    question = result.question("loss")
+
+    assert (question.status, question.points) == ("manual", None)
+    assert "in loss" in question.message
+    assert "A person will look at it" in question.message
+    assert lost(result) == {"loss": None}
+
+
+@pytest.mark.parametrize("name", ["a file", "a folder of modules that look for each other"])
+def test_what_stops_a_statement_that_an_answer_rests_on_asks_a_person(
+    course: Course, mlp: Assignment, jail: Jail, right: Answers, tmp_path: Path, name: str
+) -> None:
+    """It is named; nothing is taken and nothing given."""
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts/__init__.py").write_text("from bends import two")
+    (tmp_path / "parts/bends.py").write_text("two = 2")
+    line = "two = int(open('two.txt').read())" if name == "a file" else "from parts import two"
+    cells = [f"import torch\n{line}", *(right | {"dloss": "def dloss(v, t):\n    return two * (v - t)"}).values()]
+    (tmp_path / "mlp.ipynb").write_text(json.dumps(notebook_of(*cells)))
+    result = Grader(mlp, course.seed("mlp"), Jailer(jail)).grade_file(tmp_path / "mlp.ipynb").result
+
+    assert line in result.question("dloss").message
+    assert lost(result) == {"dloss": None}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "class Odd(Exception): pass\n    raise Odd",
+        "v.no_such_method()",
+        "{}['no such key']",
+        "torch.zeros(2, 2).inverse()",
+    ],
+)
+def test_what_stops_an_answer_everywhere_is_its_own_fault(grade: Grade, right: Answers, line: str) -> None:
+    """An exception that the same code raises in its author's Jupyter costs its points."""
+    question = grade(after("loss", line)(dict(right))).question("loss")
+
+    assert (question.status, question.points) == ("graded", 0)
+
+
+def test_a_function_that_is_not_written_has_nobody_else_s_cells_run(course: Course, mlp: Assignment) -> None:
+    """Of the lesson's own cells, its training among them, none can bring an answer."""
+    submission = Submission(Notebook(released("mlp")), mlp, trusting)
+
+    assert not any(submission.complete(question) for question in mlp.questions if not question.manual)
 
 
 def test_a_wrong_answer_beside_a_module_that_is_not_here_is_wrong(grade: Grade, right: Answers) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import sys
@@ -11,10 +12,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from nbconvert.filters import markdown2html
 from playwright.sync_api import Browser, Page
 
 from autograder.course.course import Course
-from autograder.run.markdown import harmless
+from autograder.run.markdown import CUT, LARGEST_TEXT, harmless
 from tests.conftest import autograder, copied, notebook_of, shell
 
 ELSEWHERE = "https://elsewhere.example/seen.png"
@@ -70,6 +72,8 @@ NASTY = {
     "a diagram, another fence": "~~~~ mermaid\ngraph LR\nA[<img src=x onerror=alert(1)>]\n~~~~",
     "a link in a formula": f"$\\href{{{ALERT}}}{{click}}$",
     "a link in a formula that stands alone": f"$$\\href{{{ALERT}}}{{click}}$$",
+    "a link in a formula, twice escaped": f"$\\\\href{{{ALERT}}}{{click}}$",
+    "a link in a formula, in letters as numbers": f"&#36;&#92;href{{{ALERT}}}{{click}}&#36;",
     "a style in a formula": "$\\style{position:fixed;top:0;left:0}{x}$",
     "a block of formulas": f"\\begin{{align}}\\href{{{ALERT}}}{{click}}\\end{{align}}",
     "text that closes": "</div></body></html><script>alert(1)</script>",
@@ -167,4 +171,22 @@ def test_however_long_a_text_is_none_of_its_marks_is_left(piece: str) -> None:
     made = harmless(piece * (250_000 // len(piece)), {"a"})
 
     assert not re.search(r"!\[|\]\(|\]:|<a|\\href|mermaid", made)
-    assert len(made) >= 150_000
+    assert len(made) >= 10_000
+
+
+@pytest.mark.parametrize(
+    "source", [f"$\\\\href{{{ALERT}}}{{x}}$", f"&#36;&#92;href{{{ALERT}}}{{x}}&#36;", "\\\\\\style{a}{b}"]
+)
+def test_no_command_is_left_however_it_is_spelled(source: str) -> None:
+    """Neither with more backslashes than one, nor in letters as numbers."""
+    made = html.unescape(markdown2html(harmless(source, ())))
+
+    assert not re.search(r"\\(href|style)", made)
+
+
+def test_a_long_text_is_cut_and_says_so() -> None:
+    """Programs that make pages take the square of its length."""
+    made = harmless("# a" + " " * 100_000 + "b" * 100_000, ())
+
+    assert len(made) < LARGEST_TEXT + 100
+    assert made.endswith(CUT)

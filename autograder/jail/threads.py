@@ -58,4 +58,4 @@ class Threads:
             if not ends:
                 self._counts[fork] += verdict is _GO_ON
             elif thread != fork:
-                self._counts[fork] -= 1
+                self._counts[fork] = max(self._counts[fork] - 1, 0)

@@ -91,7 +91,7 @@ def kind(got: Value) -> str:
     if got is None or isinstance(got, float):
         return "None" if got is None else "one number"
     if isinstance(got, tuple):
-        return f"a sequence of {len(got)} things" if len(got) != 1 else "a sequence of one thing"
+        return "a sequence"
     return _KINDS.get(got.kind, "an object of another type") if isinstance(got, Foreign) else "one tensor"
 
 

@@ -259,6 +259,7 @@ class Terms:
         ours, theirs = self._applied(left, own=True), self._applied(right, own=True)
         scale = {self._of(part) for part in ast.walk(by)}
         self._looks.take(len(scale))
+        self._looks.take(sum(len(ours[name]) * len(theirs[name]) for name in ours.keys() & theirs.keys()))
         pairs = [(a, b) for name in ours.keys() & theirs.keys() for a in ours[name] for b in theirs[name]]
         return any(
             (self._minus(a[place]) in scale & {b[place]}) or (self._minus(b[place]) in scale & {a[place]})
@@ -296,9 +297,9 @@ class Terms:
 
     def _apart(self, one: Arguments, other: Arguments) -> bool:
         """Whether two calls are a step apart in an argument, and alike in the others."""
+        self._looks.take(1 + len(one))
         if one.keys() != other.keys():
             return False
-        self._looks.take(len(one))
         apart = 0
         for place in one:
             if one[place] == other[place]:

@@ -15,6 +15,7 @@ from autograder.course import Assignment, Question
 from autograder.jail import Opener, Output, Reader, Step
 from autograder.judge.mended import stood_in
 from autograder.judge.sentences import explain, listed
+from autograder.judge.surroundings import is_missed
 from autograder.notebook import Cell, Definitions, Notebook, Statement, SyntaxFault
 
 FLAGS = 50
@@ -32,6 +33,8 @@ COMMON = frozenset(
 """Names, written plainly, that any notebook on learning may have."""
 
 _OWN = frozenset(vars(builtins))
+_GUARDS = frozenset({"is_available", "device_count"})
+_ASKED = "A person will look at it; nothing is lost."
 
 
 class Submission:
@@ -113,7 +116,7 @@ class Submission:
         """Run the whole notebook for a question whose names are still missing, if that could bring them."""
         if question.id in self._own or any(self.definitions.of(name) for name in question.names):
             return False
-        if not (self._bringing or "*" in self.definitions.bound):
+        if not self._bringing:
             return False
         self._run_whole(question)
         return True
@@ -147,6 +150,23 @@ class Submission:
                 return (
                     f"{names} needs the module {_cut(module)}{f' ({where})' if where else ''}, which is neither on the "
                     "grader's machine nor handed in beside the notebook. A person will look at it; nothing is lost."
+                )
+        return self._stopped(question)
+
+    def _stopped(self, question: Question) -> str:
+        """Say which statement, that an answer rests on, could not run for want of something; nothing if all could."""
+        names = " and ".join(question.names)
+        needed = {(s.cell, s.line) for s in self._needed[question.id]}
+        for statement in self._needed[question.id]:
+            if statement.words & _GUARDS:
+                line = self.notebook.quoted(statement.cell, statement.line)
+                return f"{names} rests on {line}, which asks for a GPU, and there is none here. {_ASKED}"
+        for fault in (fault for student in self._students() for fault in student.faults):
+            line = self.notebook.quoted(fault.cell, fault.line)
+            if (fault.cell, fault.line) in needed and is_missed(fault.fault, self.definitions.words, line):
+                return (
+                    f"{names} rests on {line}, which wants something that the grader's machine doesn't give: a file, a "
+                    f"program, the network, or a library of another version. {_ASKED}"
                 )
         return ""
 
@@ -239,16 +259,28 @@ class Submission:
 
     def _run_whole(self, question: Question) -> Reader:
         if self._whole is None:
-            self._whole = self._read(self._everything())
+            self._whole = self._read(self._all_own())
         used = self.definitions.needed({name for s in self._bringing for name in s.reads})
         own = {s.position: s for s in (*self._needed[question.id], *self._bringing, *used)}
         self._needed[question.id] = [own[position] for position in sorted(own)]
         return self._own.setdefault(question.id, self._whole)
 
+    def _all_own(self) -> list[Statement]:
+        """The student's own statements, and what they rest on: the lesson's pictures and training bring no answer."""
+        own = [s for s in self._everything() if s.source not in self._lesson]
+        asked = {name for s in own for name in s.reads}.union(self._assignment.names)
+        together = {s.position: s for s in (*own, *self.definitions.needed(asked))}
+        return [together[position] for position in sorted(together)]
+
+    @cached_property
+    def _lesson(self) -> frozenset[str]:
+        """The lesson's own statements, as they are given out."""
+        return frozenset(statement.source for statement in self._assignment.source.statements)
+
     @cached_property
     def _bringing(self) -> list[Statement]:
-        """The statements that may define what their text doesn't show."""
-        return [s for s in self._everything() if s.brings or "*" in s.binds]
+        """The statements that may define what their text doesn't show; the lesson's own bring no answer."""
+        return [s for s in self._everything() if (s.brings or "*" in s.binds) and s.source not in self._lesson]
 
     def _is_brought(self, question: Question) -> bool:
         """Whether a name that an answer needs may come from where its text doesn't show it."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from autograder.course import Assignment, BackpropKit, Question, driven
-from autograder.jail import Reader, Step, Student, StudentError, StudentStopped
+from autograder.jail import Fault, Reader, Step, Student, StudentError, StudentStopped
 from autograder.judge import oracle, retrial, shortcuts
 from autograder.judge.answers import Answers, Recorder
 from autograder.judge.check import checks
@@ -19,6 +19,7 @@ from autograder.judge.diagnosis import diagnose
 from autograder.judge.inputs import current_seed
 from autograder.judge.reference import reference, solutions_of
 from autograder.judge.sentences import explain, explain_again, one_question
+from autograder.judge.surroundings import is_missed
 from autograder.notebook import Definitions, Statement, Unreadable
 from autograder.result import Question as Verdict
 from autograder.result import QuestionStatus
@@ -75,7 +76,7 @@ def tried(
         except StudentStopped as ended:
             message, stopped = explain(ended.fault), ended
         except StudentError as error:
-            message = _explained(error, recorder, found, assignment.names, bool(raised))
+            message = _explained(error, recorder, found, _vocabulary(assignment), bool(raised))
             raised.append(error)
         except Exception:
             log.exception("%s, %s: the check itself failed", question.id, claim.id)
@@ -83,6 +84,10 @@ def tried(
         tests.append(Claimed(id=claim.id, says=claim.says, passed=passed, weight=claim.weight, message=message))
     if absent and any(error.fault.missing is not None or error.fault.type_name in _WANT for error in raised):
         asked = Verdict(id=question.id, status="manual", points=None, max_points=question.max_points, message=absent)
+        return asked, recorder.answers
+    if missed := next((error.fault for error in raised if _is_missed(error.fault, found)), None):
+        told = _missed(question, missed, found)
+        asked = Verdict(id=question.id, status="manual", points=None, max_points=question.max_points, message=told)
         return asked, recorder.answers
     share = sum(test.weight for test in tests if test.passed) / sum(test.weight for test in tests)
     status: QuestionStatus = "graded"
@@ -100,6 +105,28 @@ def tried(
         tests=tuple(tests),
     )
     return verdict, recorder.answers
+
+
+def _is_missed(fault: Fault, found: Definitions | None) -> bool:
+    """Whether code stopped for want of something that its author's machine may have had."""
+    if found is None or fault.missing is not None:
+        return False
+    line = found.notebook.line(*fault.frames[-1][:2]) if fault.frames else ""
+    return is_missed(fault, found.words, line)
+
+
+def _missed(question: Question, fault: Fault, found: Definitions | None) -> str:
+    """Say what code stopped for want of."""
+    stopped = explain(fault, (), (), found.notebook.place if found else _nowhere)
+    names = " and ".join(question.names)
+    return (
+        f"{stopped} {names} may want something that the grader's machine doesn't give: a file, a program, the network, "
+        "or a library of another version. A person will look at it; nothing is lost."
+    )
+
+
+def _nowhere(_cell: int, _line: int) -> str:
+    return ""
 
 
 def _to_look_at(
@@ -189,9 +216,9 @@ class Trial:
         may take as long as all else.
         """
         verdict, found = self._tried(student)
-        if verdict.status not in {"graded", "timeout", "killed"} or verdict.points == verdict.max_points:
+        if verdict.status not in {"graded", "timeout", "killed", "manual"} or verdict.points == verdict.max_points:
             return self._named(verdict, found), Helped()
-        lost = [v for v in self.before if v.points is not None and v.points < v.max_points]
+        lost = [v for v in self.before if v.points is None or v.points < v.max_points]
         wrong = [name for v in lost for name in self._names(v) if self._uses(name)]
         given = retrial.helpers(self.assignment, wrong)
         if not given:
@@ -207,7 +234,9 @@ class Trial:
             return self._named(verdict, found), Helped()
         # Beside the reference's source nothing may be said that the code could choose: not a line, a size, nor a sign.
         said = {test.id: test.message or _OTHERWISE for test in verdict.tests}
-        tests = tuple(t if t.passed else t.model_copy(update={"message": said[t.id]}) for t in again.tests)
+        tests = tuple(
+            t if t.passed else t.model_copy(update={"message": said.get(t.id, _OTHERWISE)}) for t in again.tests
+        )
         # without a gain it only names the question's own mistake
         return again.model_copy(update={"follow_through": gained > 0, "tests": tests}), Helped(given, own)
 
@@ -356,6 +385,13 @@ def _written(name: str, found: Definitions | None) -> Statement | None:
     return definition if definition is not None and not definition.stub else None
 
 
+@functools.lru_cache(maxsize=64)
+def _vocabulary(assignment: Assignment) -> tuple[str, ...]:
+    """The names that a lesson asks for, and those of their parameters."""
+    asked = [found for name in assignment.names if (found := assignment.definitions.chosen(name))]
+    return (*assignment.names, *(name for found in asked for takes in found.takes.values() for name in takes.names))
+
+
 def _explained(
     error: StudentError, recorder: Recorder, found: Definitions | None, asked: tuple[str, ...], again: bool
 ) -> str:
@@ -368,9 +404,12 @@ def _explained(
     frames = error.fault.frames
     if error.fault.type_name == "NotImplementedError" and frames and _written(inside := frames[-1][2], found):
         return f"{inside} has an answer, and the stub's `raise NotImplementedError` is still in it. Take that line out."
+    words = {*asked}
+    if frames:  # of the notebook's words only those that stand on the line that is told
+        words |= set(re.findall(r"\w+", found.notebook.line(*frames[-1][:2]))) & found.words
     if again:
-        return explain_again(error.fault, found.words.union(asked))
-    return explain(error.fault, found.words.union(asked), recorder.sizes, found.notebook.place)
+        return explain_again(error.fault, words)
+    return explain(error.fault, words, recorder.sizes, found.notebook.place)
 
 
 def _said(

@@ -5,7 +5,7 @@ Nothing is run here and nothing is judged; what is damaged is read as far as it 
 
 from autograder.notebook.definition import Definitions, can_be_called, plain
 from autograder.notebook.file import LARGEST, UnreadableNotebook, contents, parse, read, readable
-from autograder.notebook.lesson import Lesson, Repaired, known, listed, missed
+from autograder.notebook.lesson import Lesson, Repaired, known, listed
 from autograder.notebook.modules import Folder
 from autograder.notebook.newer import HERE
 from autograder.notebook.notebook import Cell, Notebook
@@ -32,7 +32,6 @@ __all__ = [
     "kept",
     "known",
     "listed",
-    "missed",
     "nodes",
     "parse",
     "plain",

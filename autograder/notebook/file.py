@@ -104,6 +104,10 @@ def parse(data: bytes, path: str = "") -> Notebook:
             )
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
+        if what := _something_else(data):
+            raise UnreadableNotebook(
+                f"{path} is not a notebook: it is {what}. Hand in the .ipynb file itself."
+            ) from None
         place = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
         raise UnreadableNotebook(
             f"{path} is not a notebook: its text breaks off or is not JSON{place}. "
@@ -124,6 +128,19 @@ def parse(data: bytes, path: str = "") -> Notebook:
         raise UnreadableNotebook(
             f"{path} is a damaged notebook ({type(error).__name__}). Open it in Jupyter, save it, and hand that in."
         ) from None
+
+
+def _something_else(data: bytes) -> str:
+    """What a file is that is no JSON, if that can be told."""
+    start = data[:1000].lstrip().lower()
+    if start.startswith(b"pk\x03\x04"):
+        return "a zip archive"
+    if start.startswith((b"<!doctype", b"<html")):
+        return "a web page, as Jupyter exports one"
+    if start.startswith((b"#!/usr/bin", b"# in[", b"import ", b"# %%")):
+        return "a script of Python"
+    marks = next((number for number, line in enumerate(data.split(b"\n"), 1) if line.startswith(b"<<<<<<< ")), 0)
+    return f"what git left of two versions that it couldn't merge (its marks begin in line {marks})" if marks else ""
 
 
 def _tokens_exceed(text: str, most: int) -> bool:
@@ -162,12 +179,22 @@ def _script(text: str) -> dict[str, Any]:
 
 
 def _upgraded(content: dict[str, Any], path: str) -> dict[str, Any]:
-    """Bring a notebook of format 3 or older, whose cells stand in worksheets, to format 4."""
-    import nbformat
-
+    """Bring a notebook of format 3 or older, whose cells stand in worksheets, to format 4: its texts count."""
     try:
-        return dict(nbformat.convert(nbformat.from_dict(content), 4))
-    except Exception:
+        cells = [_from_worksheet(cell) for sheet in content["worksheets"] for cell in sheet["cells"]]
+        return {"nbformat": 4, "nbformat_minor": 5, "metadata": content.get("metadata", {}), "cells": cells}
+    except (TypeError, KeyError, AttributeError):
         raise UnreadableNotebook(
             f"{path} is in an old notebook format and can't be converted. Open it in Jupyter and save it."
         ) from None
+
+
+def _from_worksheet(cell: dict[str, Any]) -> dict[str, Any]:
+    kind = cell.get("cell_type")
+    source = cell.get("input" if kind == "code" else "source", "")
+    if kind == "heading":
+        level = cell.get("level")
+        text = source if isinstance(source, str) else "".join(source)
+        source = f"{'#' * (level if isinstance(level, int) and 0 < level < 7 else 1)} {text}"
+    kept = "code" if kind == "code" else "markdown" if kind in {"markdown", "heading"} else "raw"
+    return {"cell_type": kept, "metadata": cell.get("metadata", {}), "source": source}

@@ -14,13 +14,17 @@ from functools import cached_property
 from typing import Any
 
 from autograder.notebook.notebook import Cell, Notebook
-from autograder.notebook.statement import LARGEST_CELL, Room, Statement, bound_by, plain_lines
+from autograder.notebook.statement import LARGEST_CELL, Room, Statement, plain_lines
 from autograder.notebook.text import Unreadable, kept, taking_apart
 
 PARTS = 4
 """Cells in a row that are tried as one, at most."""
 
-_FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n`~]*\n(.*?)^[ \t]*(?:```|~~~)[ \t]*$", re.MULTILINE | re.DOTALL)
+MOST_REPAIRS = 40
+"""Things that are put right in one notebook: who has mangled more of it is asked."""
+
+_OPENS = re.compile(r"[ \t]*+(?:```|~~~)[^`~]*+")
+_CLOSES = re.compile(r"[ \t]*+(?:```|~~~)[ \t]*+")
 _INDENTED = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*+[ \t]+[^\s#]")
 _OWN = frozenset(vars(builtins))
 
@@ -95,7 +99,9 @@ class Lesson:
         self._answers = {cell.grade_id: cell for cell in code if cell.nbgrader.get("solution")}
         self._prose = {plain_lines(cell.source).strip() for cell in source.cells if cell.kind != "code"}
         defined = "|".join(sorted(self.names)) or "(?!)"
-        self._code = re.compile(rf"^\s*(?:(?:def|class) +(?:{defined})\b|(?:{defined}) *=|import |from )", re.MULTILINE)
+        self._code = re.compile(
+            rf"^[ \t]*+(?:(?:def|class) ++(?:{defined})\b|(?:{defined}) *=|import |from )", re.MULTILINE
+        )
 
     def repaired(self, found: Notebook) -> Repaired:
         """Read a notebook as its author's Jupyter had it, as far as that can be told."""
@@ -162,12 +168,12 @@ class Lesson:
         broken = {fault.cell for fault in found.syntax_faults if fault.line}
         if not broken and not any(map(_INDENTED.match, found.code.values())):
             return made
-        unknown = missed(found)
+        unknown = found.unbound
         for row in _rows(found, self._locked.keys()):
             place = 0
             while place < len(row):
                 parts = _parts(row[place : place + PARTS], found.code, broken, unknown)
-                if len(parts) > 1:
+                if len(parts) > 1 and len(made.repairs) < MOST_REPAIRS:
                     text = "\n".join(found.code[cell] for cell in parts)
                     names = listed([s.defines for s in _statements_of(text) if s.defines]) or "A statement"
                     others = {**found.code, **dict.fromkeys(parts[1:], "")}
@@ -188,10 +194,12 @@ class Lesson:
             text = _code_in(cell.source)
             statements = _statements_of(text)
             defined = {name for s in statements if not s.stub for name in s.binds & self.names}
-            if defined and defined.isdisjoint(_written(made.notebook)):
+            if len(made.repairs) >= MOST_REPAIRS:
+                break
+            if defined and defined.isdisjoint(made.notebook.written):
                 names = listed(sorted(defined))
                 made = made.read(cell.index, text, f"{names} stands in a text cell", "it was read as code")
-            elif statements and all(s.imports for s in statements) and _bound(statements) & missed(made.notebook):
+            elif statements and all(s.imports for s in statements) and _bound(statements) & made.notebook.unbound:
                 names = listed(sorted(_bound(statements)))
                 made = made.read(cell.index, text, f"{names} is imported in a text cell", "it was read as code")
         return made
@@ -202,7 +210,7 @@ class Lesson:
         gone = [mark for mark in self._locked if mark not in here]
         if not gone:
             return made
-        needs = missed(made.notebook)
+        needs = made.notebook.unbound
         if here.keys().isdisjoint(self._locked.keys() | self._answers.keys()):
             given = [s for mark in gone for s in self._statements[mark] if s.imports and s.binds & needs]
             if not given:
@@ -237,12 +245,6 @@ def known(found: Notebook) -> Mapping[str, Cell]:
     return found.marked or {cell.id: cell for cell in found.cells if cell.id}
 
 
-def missed(found: Notebook) -> set[str]:
-    """Names that a notebook's code uses, that nothing in it gives a value, and that aren't Python's own."""
-    reads = set().union(*(statement.reads for statement in found.statements))
-    return reads.difference(_bound(found.statements), _OWN, *map(bound_by, found.texts))
-
-
 def listed(names: list[str]) -> str:
     """`a, b and c`."""
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
@@ -250,10 +252,6 @@ def listed(names: list[str]) -> str:
 
 def _bound(statements: Iterable[Statement]) -> set[str]:
     return set().union(*(statement.binds for statement in statements))
-
-
-def _written(found: Notebook) -> set[str]:
-    return {name for statement in found.statements if not statement.stub for name in statement.binds}
 
 
 def _called(mark: str) -> str:
@@ -275,7 +273,7 @@ def _unfenced(made: Repaired) -> Repaired:
     """A fence around the code of a cell is no part of it."""
     for fault in made.notebook.syntax_faults:
         source = made.notebook.code[fault.cell]
-        if _FENCE.search(source) and (text := _code_in(source)):
+        if len(made.repairs) < MOST_REPAIRS and _fenced(source) and (text := _code_in(source)):
             names = listed([s.defines for s in _statements_of(text) if s.defines]) or "The code of a cell"
             made = made.read(fault.cell, text, f"{names} stands between marks of a text", "it was read without them")
     return made
@@ -283,10 +281,25 @@ def _unfenced(made: Repaired) -> Repaired:
 
 def _code_in(source: str) -> str:
     """The Python in a text: the whole of it, or what is fenced; nothing where it holds none."""
-    for text in (source, "\n".join(_FENCE.findall(source))):
+    for text in (source, "\n".join(_fenced(source))):
         if _statements_of(text):
             return text
     return ""
+
+
+def _fenced(source: str) -> list[str]:
+    """The texts between fences."""
+    found: list[str] = []
+    inside: list[str] | None = None
+    for line in source.split("\n"):
+        if inside is None:
+            inside = [] if _OPENS.fullmatch(line) else None
+        elif _CLOSES.fullmatch(line):
+            found.append("\n".join([*inside, ""]))
+            inside = None
+        else:
+            inside.append(line)
+    return found
 
 
 def _statements_of(text: str) -> list[Statement]:
@@ -309,7 +322,7 @@ def _rows(found: Notebook, locked: Iterable[str]) -> Iterator[list[int]]:
     yield row
 
 
-def _parts(row: list[int], code: Mapping[int, str], broken: set[int], unknown: set[str]) -> list[int]:
+def _parts(row: list[int], code: Mapping[int, str], broken: set[int], unknown: frozenset[str]) -> list[int]:
     """The first cells of a row that are Python only together; the first one where it stands alone."""
     found = parts = row[:1]
     joined, is_open = code[row[0]], row[0] in broken
@@ -325,7 +338,7 @@ def _parts(row: list[int], code: Mapping[int, str], broken: set[int], unknown: s
     return found
 
 
-def _is_rest(text: str, above: str, unknown: set[str]) -> bool:
+def _is_rest(text: str, above: str, unknown: frozenset[str]) -> bool:
     """Whether a cell begins indented, and can't run without it: for its grammar, or for names of the function above."""
     if not _INDENTED.match(text):
         return False

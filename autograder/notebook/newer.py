@@ -44,7 +44,9 @@ _SHOWN = re.compile(r"(?<![=!<>])=\s*$")
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 
 _PARAMETERS = re.compile(r"\b((?:def|class)[ \t]+\w+)[ \t]*\[(?:[^\[\]\n]|\[[^\[\]\n]*\])*+\]")
-_TYPE = re.compile(r"^([ \t]*)type[ \t]+(\w+)[ \t]*(?:\[(?:[^\[\]\n]|\[[^\[\]\n]*\])*+\])?[ \t]*=(?!=)", re.MULTILINE)
+_TYPE = re.compile(
+    r"^([ \t]*+)type[ \t]++(\w++)[ \t]*+(?:\[(?:[^\[\]\n]|\[[^\[\]\n]*+\])*+\])?+[ \t]*+=(?!=)", re.MULTILINE
+)
 _EXCEPT = re.compile(r"^([ \t]*except\*?[ \t]+)([\w.]+(?:[ \t]*,[ \t]*[\w.]+)++)[ \t]*:", re.MULTILINE)
 _LAZY = re.compile(r"^([ \t]*)lazy[ \t]+(?=(?:import|from)[ \t])", re.MULTILINE)
 _MAGIC = re.compile(r"^([ \t]*)[%!][^\n]*", re.MULTILINE)

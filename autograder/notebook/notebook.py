@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from autograder.notebook.newer import needs
-from autograder.notebook.statement import Room, Statement, SyntaxFault, plain_lines, writing
+from autograder.notebook.statement import Room, Statement, SyntaxFault, bound_by, plain_lines, writing
 from autograder.notebook.text import Unreadable
 
 QUOTED = 100
@@ -19,10 +20,10 @@ QUOTED = 100
 SKIPPED = "skip-execution"
 """The tag of a cell that isn't run."""
 
-_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(.*?)[ \t#]*$", re.MULTILINE)
+_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]++([^\n]*+)", re.MULTILINE)
 _DEFINED = re.compile(r"^(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
 _BOUND = re.compile(r"^(\w+(?:[ \t]*,[ \t]*\w+)*+)[ \t]*(?::[^=\n]*+)?=(?!=)", re.MULTILINE)
-_MARKUP = str.maketrans("", "", "`*_$\\")
+_MARKUP = str.maketrans("", "", "`*$\\")
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,18 @@ class Notebook:
         return frozenset().union(*(statement.words for statement in self.statements))
 
     @cached_property
+    def written(self) -> frozenset[str]:
+        """Names that something else than a stub gives a value."""
+        return frozenset().union(*(statement.binds for statement in self.statements if not statement.stub))
+
+    @cached_property
+    def unbound(self) -> frozenset[str]:
+        """Names that its code uses, that nothing in it gives a value, and that aren't Python's own."""
+        bound = (statement.binds for statement in self.statements)
+        reads = frozenset().union(*(statement.reads for statement in self.statements))
+        return reads.difference(vars(builtins), *bound, *map(bound_by, self.texts))
+
+    @cached_property
     def marked(self) -> dict[str, Cell]:
         """The cells that have an nbgrader id; the last one where an id was duplicated, as nbgrader has it."""
         return {cell.grade_id: cell for cell in self.cells if cell.grade_id}
@@ -175,7 +188,9 @@ class Notebook:
         found, heading = [], ""
         for cell in self.cells:
             if cell.kind == "markdown" and cell.index not in self.code and "#" in cell.source:
-                told = [" ".join(each.translate(_MARKUP).split()) for each in _HEADING.findall(cell.source)]
+                told = [
+                    " ".join(each.rstrip(" \t#").translate(_MARKUP).split()) for each in _HEADING.findall(cell.source)
+                ]
                 heading = next(filter(None, reversed(told)), heading)[:QUOTED]
             found.append(heading)
         return found

@@ -389,8 +389,15 @@ def defined(text: str) -> list[str]:
 
 
 def bound_by(text: str) -> frozenset[str]:
-    """The names that a file's text gives a value to; none if it is no Python."""
-    return _names(text)[0]
+    """The names that a file's text gives a value to; none if it is no Python, or more than is read of a statement."""
+    try:
+        with taking_apart():
+            parts = [[*ast.walk(node)] for node in ast.parse(text).body]
+            if any(sum(isinstance(part, _SCOPES) for part in own) > MOST_SCOPES for own in parts):
+                return frozenset()
+            return _names(text)[0]
+    except Unreadable:
+        return frozenset()
 
 
 def writing(path: str, text: str) -> Statement:

@@ -20,6 +20,9 @@ _UNQUOTED = ":/?#@!$&()*+,;=%"
 _PICTURES = frozenset({"image/png", "image/jpeg", "image/gif"})
 """Kinds of attachments that are kept: they are shown, and nothing in them runs."""
 
+LONGEST_NAME = 200
+"""Characters of an attached picture's name: Jupyter gives them forty."""
+
 ADDED = "# This cell was missing from the submission; it was put back to show the score.\n"
 
 UNREAD = "# This submission was not graded. What stood in the way:"
@@ -126,6 +129,8 @@ def _pictures(cell: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     attached = cell.get("attachments")
     found: dict[str, dict[str, str]] = {}
     for name, kinds in attached.items() if isinstance(attached, dict) else ():
+        if len(name) > LONGEST_NAME:
+            continue
         kept = {kind: kinds[kind] for kind in _PICTURES & kinds.keys()} if isinstance(kinds, dict) else {}
         if kept and all(isinstance(data, str) for data in kept.values()):
             found |= {name: kept, quote(name, safe=_UNQUOTED, errors="replace"): kept}

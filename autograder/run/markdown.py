@@ -12,7 +12,7 @@ from collections.abc import Collection
 
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 
-_PICTURE = re.compile(r"!\[[^\[\]\n]*+\]\(attachment:([\w.%~-]++)\)")
+_PICTURE = re.compile(r"(?<!\\)!\[[^\[\]\n]*+\]\(attachment:([\w.%~-]++)\)")
 """A picture whose data is attached to the cell: the way that Jupyter writes it."""
 
 _MARK = re.compile(r"!(?=\[)|\](?=[(:])")
@@ -24,8 +24,19 @@ _WEB = re.compile(r"\](?:\([ \t]*+|:[ \t]*+\n?[ \t]*+)(?:https?://|mailto:)", re
 _DIAGRAM = re.compile(r"((?<!`)`{3,}+|(?<!~)~{3,}+)([ \t]*+)mermaid")
 """A block that nbconvert hands to a program as it stands."""
 
-_COMMAND = re.compile(r"\\(?=(?:href|url|require|style|class|cssId|includegraphics)(?![A-Za-z]))")
+_COMMAND = re.compile(r"\\++(?=(?:href|url|require|style|class|cssId|includegraphics)(?![A-Za-z]))")
 """What makes links in formulas, or loads more commands."""
+
+
+_REFERENCE = re.compile(r"&(?=#|[A-Za-z]+;)")
+"""What spells a character in a roundabout way: it is shown as it is written."""
+
+_BLANKS = re.compile(r"[ \t]{200,}+")
+
+LARGEST_TEXT = 20_000
+"""Characters of a text that are shown: pages are made of it by programs that take the square of its length."""
+
+CUT = "\n\n(The text goes on in the file that was handed in.)"
 
 
 def harmless(text: str, attached: Collection[str]) -> str:
@@ -34,6 +45,9 @@ def harmless(text: str, attached: Collection[str]) -> str:
     Shapes:
         attached  names of the pictures that are attached to the text's cell
     """
+    if len(text) > LARGEST_TEXT:
+        text = text[:LARGEST_TEXT] + CUT
+    text = _REFERENCE.sub("&amp;", _BLANKS.sub(" " * 200, text))
     text = _COMMAND.sub("", _DIAGRAM.sub(r"\1\2text", _TAG.sub("< ", text)))
     parts, end = [], 0
     for picture in _PICTURE.finditer(text):
