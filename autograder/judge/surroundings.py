@@ -42,15 +42,13 @@ def is_missed(fault: Fault, words: Collection[str] = (), line: str = "") -> bool
         words  identifiers in the notebook: what it defines itself is its own affair
         line   the line that stopped, as it stands in the notebook
     """
-    if fault.type_name in _ENDED:
-        return False
     kind = getattr(builtins, fault.type_name, None)
     if not (isinstance(kind, type) and issubclass(kind, BaseException)):
-        return fault.type_name not in words and not fault.type_name.endswith("LinAlgError")  # one of a library's own
+        return fault.type_name not in {*_ENDED, *words} and not fault.type_name.endswith(
+            "LinAlgError"
+        )  # one of a library's own
     if issubclass(kind, OSError | ImportError):
         return True
-    if issubclass(kind, AssertionError):
-        return _GPU.search(line) is not None
     if issubclass(kind, AttributeError):
         thing = _THING.fullmatch(fault.message)
         foreign = thing is not None and thing[1] not in _KNOWN and thing[1] not in words
@@ -58,7 +56,8 @@ def is_missed(fault: Fault, words: Collection[str] = (), line: str = "") -> bool
         return foreign or (module is not None and not _is_typo(module[1], module[2]))
     if issubclass(kind, RuntimeError):
         return _FILE.fullmatch(fault.message) is not None
-    return issubclass(kind, KeyError) and _ASKED.search(line) is not None
+    asked = _ASKED if issubclass(kind, KeyError) else _GPU if issubclass(kind, AssertionError) else None
+    return asked is not None and asked.search(line) is not None
 
 
 def _is_typo(module: str, name: str) -> bool:
