@@ -25,7 +25,7 @@ from tests.conftest import autograder, copied, released
 
 pytestmark = pytest.mark.slow
 
-STUDENTS = 60
+STUDENTS = 40
 
 
 @pytest.fixture(scope="module")

@@ -465,12 +465,20 @@ def test_a_killed_zygote_is_replaced(jail: Jail) -> None:
         assert jail.process is not None
         everyone = [psutil.Process(jail.process.pid), *psutil.Process(jail.process.pid).children(recursive=True)]
         jail.process.kill()
-        wait_until(lambda: not everyone[-1].is_running() or everyone[-1].status() == "zombie")
+        wait_until(lambda: ended(everyone[-1]))
         with pytest.raises(Killed):
             run(inmate, "pass")
         with jail.fork() as again:
             assert run(again, "pass") == []
-        wait_until(lambda: not any(process.is_running() and process.status() != "zombie" for process in everyone))
+        wait_until(lambda: all(map(ended, everyone)))
+
+
+def ended(process: psutil.Process) -> bool:
+    """Whether a process runs no more."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_a_zygote_killed_from_within_is_replaced(jail: Jail) -> None:

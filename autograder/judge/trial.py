@@ -44,14 +44,18 @@ def judge(assignment: Assignment, question: Question, student: Student, found: D
 
 @one_question()
 def tried(
-    assignment: Assignment, question: Question, student: Student, found: Definitions | None = None, absent: str = ""
+    assignment: Assignment,
+    question: Question,
+    student: Student,
+    found: Definitions | None = None,
+    absent: str | None = "",
 ) -> tuple[Verdict, Answers]:
     """Try every claim of a question on a student; no mistake has a name yet.
 
     A point comes only from a claim that passed. A claim that fails in the kit itself makes the whole question
     a `grader_error`: no points, and a person is asked. Code that has to be ended, ends its question.
     `absent` says what the answer rests on and this machine hasn't: where code fails for want of something, a person is
-    asked then.
+    asked then; nobody is, whatever it wants, where it is None.
     """
     claims = checks(assignment.name, question.id)
     if unsound := _unsound(assignment, question, current_seed()):
@@ -85,7 +89,8 @@ def tried(
     if absent and any(error.fault.missing is not None or error.fault.type_name in _WANT for error in raised):
         asked = Verdict(id=question.id, status="manual", points=None, max_points=question.max_points, message=absent)
         return asked, recorder.answers
-    if missed := next((error.fault for error in raised if _is_missed(error.fault, found)), None):
+    missed = next((error.fault for error in raised if _is_missed(error.fault, found)), None)
+    if missed and absent is not None:
         told = _missed(question, missed, found)
         asked = Verdict(id=question.id, status="manual", points=None, max_points=question.max_points, message=told)
         return asked, recorder.answers
@@ -199,8 +204,10 @@ class Trial:
     def _names(self, verdict: Verdict) -> tuple[str, ...]:
         return next(question.names for question in self.assignment.questions if question.id == verdict.id)
 
-    def _tried(self, student: Student) -> tuple[Verdict, Answers]:
-        return tried(self.assignment, self.question, student, self.definitions, self.absent)
+    def _tried(self, student: Student, helped: bool = False) -> tuple[Verdict, Answers]:
+        """Try the question; beside the reference's source, an exception is no word that a person is asked by."""
+        absent = None if helped else self.absent
+        return tried(self.assignment, self.question, student, self.definitions, absent)
 
     def _named(self, verdict: Verdict, found: Answers, wrong: Iterable[str] = ()) -> Verdict:
         """Name the mistake; those of functions that were replaced can't be it."""
@@ -226,7 +233,7 @@ class Trial:
         written = (statement for name in wrong if self.definitions for statement in self.definitions.of(name))
         own = frozenset(statement.step for statement in written)
         with student.given(given, without=own) as other:
-            again, found_again = self._tried(other)
+            again, found_again = self._tried(other, helped=True)
         gained = (again.points or 0.0) - (verdict.points or 0.0)
         if gained >= 0:
             again = self._named(again, found_again, wrong)
