@@ -21,6 +21,8 @@ _FILE = re.compile(
     r"Read-only file system|PytorchStream|[Nn]ame resolution|[Cc]onnection).*",
     re.DOTALL,
 )
+_OUTSIDE = re.compile(r"\.save\w*\(|\bopen\(|\bplt\.")
+"""What draws or writes, which is done without a screen and without files here."""
 _ENDED = frozenset({"TimedOut", "Killed", "WireError"})
 """How the grader names code that it had to end."""
 _GPU = re.compile(r"cuda|is_available|device_count")
@@ -47,7 +49,7 @@ def is_missed(fault: Fault, words: Collection[str] = (), line: str = "") -> bool
         return fault.type_name not in {*_ENDED, *words} and not fault.type_name.endswith(
             "LinAlgError"
         )  # one of a library's own
-    if issubclass(kind, OSError | ImportError):
+    if issubclass(kind, OSError | ImportError) or _OUTSIDE.search(line):
         return True
     if issubclass(kind, AttributeError):
         thing = _THING.fullmatch(fault.message)
