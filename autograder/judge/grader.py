@@ -14,8 +14,9 @@ from autograder import notebook
 from autograder.budget import Budget, Spent, reading
 from autograder.course import Assignment, BackpropKit, Question, flows_text
 from autograder.jail import Opener, Output, trusting
-from autograder.judge.hindrance import ASKED, hindrance
+from autograder.judge.hindrance import hindrance
 from autograder.judge.inputs import digest, seeded
+from autograder.judge.sentences import ASKED
 from autograder.judge.submission import Submission
 from autograder.judge.trial import Trial, tried
 from autograder.notebook import Notebook, UnreadableNotebook

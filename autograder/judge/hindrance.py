@@ -12,11 +12,9 @@ import re
 from collections.abc import Iterator
 
 from autograder.course import Assignment, Question
+from autograder.judge.sentences import ASKED
 from autograder.judge.submission import Submission
 from autograder.notebook import HERE, Definitions, Statement, SyntaxFault, can_be_called, known, plain
-
-ASKED = "A person will look at it; nothing is lost."
-"""The end of each hindrance."""
 
 NEAR = 0.6
 """How alike two names are, of which one may be meant by the other: `Lin` and `Linear` are 0.67."""

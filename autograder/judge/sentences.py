@@ -24,6 +24,9 @@ AXES, LONG = 3, 99
 
 _shown: ContextVar[list[tuple[int, ...]] | None] = ContextVar("shown", default=None)
 
+ASKED = "A person will look at it; nothing is lost."
+"""The end of every sentence about a question that waits for a person."""
+
 AGAIN = "Your code stopped in this test, too."
 """What is said where a question's code has stopped before: another line or kind could tell another hidden input."""
 

@@ -14,7 +14,7 @@ from autograder.budget import UNLIMITED, Budget
 from autograder.course import Assignment, Question
 from autograder.jail import Opener, Output, Reader, Step
 from autograder.judge.mended import stood_in
-from autograder.judge.sentences import explain, listed
+from autograder.judge.sentences import ASKED, explain, listed
 from autograder.judge.surroundings import is_missed
 from autograder.notebook import Cell, Definitions, Notebook, Statement, SyntaxFault
 
@@ -34,7 +34,6 @@ COMMON = frozenset(
 
 _OWN = frozenset(vars(builtins))
 _GUARDS = frozenset({"is_available", "device_count"})
-_ASKED = "A person will look at it; nothing is lost."
 
 
 class Submission:
@@ -149,7 +148,7 @@ class Submission:
                 where = self.notebook.line(statement.cell, at)
                 return (
                     f"{names} needs the module {_cut(module)}{f' ({where})' if where else ''}, which is neither on the "
-                    "grader's machine nor handed in beside the notebook. A person will look at it; nothing is lost."
+                    f"grader's machine nor handed in beside the notebook. {ASKED}"
                 )
         return self._stopped(question)
 
@@ -160,13 +159,13 @@ class Submission:
         for statement in self._needed[question.id]:
             if statement.words & _GUARDS:
                 line = self.notebook.quoted(statement.cell, statement.line)
-                return f"{names} rests on {line}, which asks for a GPU, and there is none here. {_ASKED}"
+                return f"{names} rests on {line}, which asks for a GPU, and there is none here. {ASKED}"
         for fault in (fault for student in self._students() for fault in student.faults):
             line = self.notebook.quoted(fault.cell, fault.line)
             if (fault.cell, fault.line) in needed and is_missed(fault.fault, self.definitions.words, line):
                 return (
                     f"{names} rests on {line}, which wants something that the grader's machine doesn't give: a file, a "
-                    f"program, the network, or a library of another version. {_ASKED}"
+                    f"program, the network, or a library of another version. {ASKED}"
                 )
         return ""
 

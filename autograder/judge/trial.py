@@ -18,7 +18,7 @@ from autograder.judge.comparison import Mismatch
 from autograder.judge.diagnosis import diagnose
 from autograder.judge.inputs import current_seed
 from autograder.judge.reference import reference, solutions_of
-from autograder.judge.sentences import explain, explain_again, one_question
+from autograder.judge.sentences import ASKED, explain, explain_again, one_question
 from autograder.judge.surroundings import is_missed
 from autograder.notebook import Definitions, Statement, Unreadable
 from autograder.result import Question as Verdict
@@ -126,7 +126,7 @@ def _missed(question: Question, fault: Fault, found: Definitions | None) -> str:
     names = " and ".join(question.names)
     return (
         f"{stopped} {names} may want something that the grader's machine doesn't give: a file, a program, the network, "
-        "or a library of another version. A person will look at it; nothing is lost."
+        f"or a library of another version. {ASKED}"
     )
 
 
@@ -368,7 +368,7 @@ def _fault(question: Question, claim: str) -> Verdict:
         status="grader_error",
         points=None,
         max_points=question.max_points,
-        message=f"The grader could not judge this question ({claim}). A person will look at it; nothing is lost.",
+        message=f"The grader could not judge this question ({claim}). {ASKED}",
     )
 
 

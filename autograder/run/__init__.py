@@ -5,8 +5,8 @@ It judges nothing itself and draws no page.
 
 from autograder.run.autograded import Page, noted, page
 from autograder.run.batch import Batch, Graded, notes
+from autograder.run.beside import barred
 from autograder.run.custody import held, holds
-from autograder.run.folder import barred
 from autograder.run.gradebook import Book, create, tools_on_path
 from autograder.run.records import results, stored
 from autograder.run.worker import Job, Worker

@@ -23,7 +23,7 @@ from autograder.course import Course
 from autograder.judge import Grader, digest, draws
 from autograder.notebook import LARGEST, Folder, UnreadableNotebook, contents
 from autograder.result import Result
-from autograder.run import folder
+from autograder.run import beside
 from autograder.run.autograded import MasterCell, Page, noted, page
 from autograder.run.gradebook import Book
 from autograder.run.records import Stored, store, stored
@@ -255,14 +255,14 @@ def notes(course: Course, name: str, submissions: Mapping[str, Path]) -> dict[st
     doubled = course.doubled(name)
     found = {}
     for who, path in submissions.items():
-        told = (*folder.notes(course.root, path), timestamp(course.root, path).note, doubled.get(who, ""))
+        told = (*beside.notes(course.root, path), timestamp(course.root, path).note, doubled.get(who, ""))
         found[who] = tuple(visible(note) for note in told if note)
     return found
 
 
 def _sha256(root: Path, path: Path) -> str:
     try:
-        if barred := folder.barred(root, path):
+        if barred := beside.barred(root, path):
             return barred
         found = hashlib.sha256(contents(path, LARGEST))
         for each in Folder(path.parent).everything().items():  # what the notebook may import is a part of it

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from autograder.errors import CannotGrade
 from autograder.notebook import contents
-from autograder.run import folder
+from autograder.run import beside
 from autograder.visible import one_line
 
 LONGEST_TIMESTAMP = 100
@@ -44,8 +44,8 @@ def timestamp(root: Path, path: Path) -> Timestamp:
         root  the course's folder
         path  submitted/<student>/<assignment>/<notebook>
     """
-    place = folder.handed_in(root, path) / "timestamp.txt"
-    if folder.elsewhere(root, path) or not os.path.lexists(place):
+    place = beside.handed_in(root, path) / "timestamp.txt"
+    if beside.elsewhere(root, path) or not os.path.lexists(place):
         return Timestamp()
     try:
         text = _text(place)
@@ -57,7 +57,7 @@ def timestamp(root: Path, path: Path) -> Timestamp:
     except (ValueError, OverflowError) as error:
         why = f"is no time: {one_line(str(error))[:60]}"
     return Timestamp(
-        note=f"{folder.named(root, place)} {why}. So whether this was late is not known. "
+        note=f"{beside.named(root, place)} {why}. So whether this was late is not known. "
         "Write when it was handed in, like 2026-11-01 12:00:00 UTC, then grade again."
     )
 

@@ -14,15 +14,15 @@ from pathlib import Path
 
 import torch
 
-from autograder.budget import Budget, Spent
+from autograder.budget import Budget, Spent, reading
 from autograder.course import Course, lying, others
 from autograder.errors import KitError, UsageError
 from autograder.jail import control
 from autograder.judge import Grader, Grading
 from autograder.result import Result
 from autograder.run.autograded import MasterCell, Page, page
+from autograder.run.beside import barred
 from autograder.run.custody import held
-from autograder.run.folder import barred
 
 log = logging.getLogger(__name__)
 
@@ -63,12 +63,12 @@ class Worker:
             return page(self._grader.failed(who, message), self._assignment, master)
 
     def _page(self, grading: Grading, master: Mapping[str, MasterCell]) -> Page:
-        """What is written for a student: without their notebook, if that takes too long to be put together."""
+        """What is written for a student: without their notebook, if that takes too much to be put together."""
         try:
-            with Budget(PAGE_S).striking():
+            with Budget(PAGE_S).striking(), reading():
                 return page(grading, self._assignment, master)
         except Spent:
-            log.warning("%r: the notebook took too long to be written", grading.result.submission)
+            log.warning("%r: putting the notebook together took too much time or memory", grading.result.submission)
             return page(replace(grading, notebook=None), self._assignment, master)
 
     def _graded(self, who: str, path: Path) -> Grading:
