@@ -17,7 +17,7 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder.course.course import Course
-from autograder.run import beside
+from autograder.run import beside as looked_at
 from tests.conftest import answering, command, copied, released, shell
 
 pytestmark = pytest.mark.slow(30)
@@ -35,7 +35,7 @@ def beside(name: str) -> Callable[[Put], Put]:
 
 def many(folder: Path) -> None:
     """More files than anybody copies."""
-    for number in range(beside.MOST_BESIDE + 1):
+    for number in range(looked_at.MOST_BESIDE + 1):
         (folder / f"{number}.txt").touch()
 
 
@@ -48,7 +48,7 @@ def heavy(folder: Path) -> None:
     """Three files, each of them small enough, that are too much together."""
     for name in "abc":
         (folder / name).touch()
-        os.truncate(folder / name, beside.LARGEST_BESIDE)
+        os.truncate(folder / name, looked_at.LARGEST_BESIDE)
 
 
 def listening(path: Path) -> None:
@@ -248,7 +248,7 @@ def test_each_is_named_with_what_was_found(graded: Graded) -> None:
 
 def test_a_device_is_called_one() -> None:
     """Nobody needs to be root to see what would be said of it."""
-    assert beside.barred(Path("/"), Path("/dev/null")).startswith("dev/null is a device;")
+    assert looked_at.barred(Path("/"), Path("/dev/null")).startswith("dev/null is a device;")
 
 
 def test_a_folder_that_cannot_be_named_ends_in_exit_code_1(graded: Graded) -> None:
