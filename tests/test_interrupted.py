@@ -141,45 +141,32 @@ def test_a_run_survives_the_death_of_a_part(course: Course, undisturbed: dict[st
     assert scores(course) == undisturbed
 
 
-def test_a_submission_that_ends_its_worker_costs_nobody_else_anything(
-    handed_in: Course, undisturbed: dict[str, float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+MISBEHAVES = {
+    "ends it": lambda: os._exit(1),
+    "makes it stand still": lambda: os.kill(os.getpid(), signal.SIGSTOP),  # not even its own clock strikes
+}
+
+
+@pytest.mark.parametrize("how", MISBEHAVES)
+def test_a_submission_that_misuses_its_worker_costs_nobody_else_anything(
+    handed_in: Course, undisturbed: dict[str, float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: str
 ) -> None:
     """It is tried again alone, then waits for a person; those that were on the way beside it are graded."""
     course = copied(handed_in, tmp_path / "course")
     worked = Worker.work
 
-    def deadly(worker: Worker, who: str, path: Path, master: Mapping[str, MasterCell]) -> Page:
+    def misused(worker: Worker, who: str, path: Path, master: Mapping[str, MasterCell]) -> Page:
         if who == "student-007":
-            os._exit(1)
+            MISBEHAVES[how]()
         return worked(worker, who, path, master)
 
-    monkeypatch.setattr(Worker, "work", deadly)
-    with Batch(course, "mlp", workers=2) as batch:
-        found = {graded.student: graded.result for graded in batch}
-
-    assert found.pop("student-007").status == "grader_error"
-    assert len(found) == STUDENTS - 1
-    assert {who: found[who].score for who in found.keys() & undisturbed} == without(undisturbed, "student-007")
-
-
-def test_a_worker_that_stands_still_is_replaced(
-    handed_in: Course, undisturbed: dict[str, float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Where not even its own clock strikes, the run goes on without it."""
-    course = copied(handed_in, tmp_path / "course")
-    worked = Worker.work
-
-    def still(worker: Worker, who: str, path: Path, master: Mapping[str, MasterCell]) -> Page:
-        if who == "student-007":
-            os.kill(os.getpid(), signal.SIGSTOP)
-        return worked(worker, who, path, master)
-
-    monkeypatch.setattr(Worker, "work", still)
+    monkeypatch.setattr(Worker, "work", misused)
     monkeypatch.setattr(Batch, "_patience", 10.0)
     with Batch(course, "mlp", workers=2) as batch:
         found = {graded.student: graded.result for graded in batch}
 
     assert found.pop("student-007").status == "grader_error"
+    assert len(found) == STUDENTS - 1
     assert {who: found[who].score for who in found.keys() & undisturbed} == without(undisturbed, "student-007")
 
 

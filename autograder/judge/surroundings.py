@@ -10,9 +10,12 @@ import builtins
 import difflib
 import re
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
+from autograder.course import Question
 from autograder.jail import Fault
+from autograder.judge.sentences import ASKED, explain
+from autograder.notebook import Definitions
 
 _MODULE = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'.*", re.DOTALL)
 _THING = re.compile(r"(?:type object )?'([\w.]+)'(?: object)? has no attribute '\w+'.*", re.DOTALL)
@@ -35,6 +38,20 @@ _KNOWN = frozenset(
     {*vars(builtins), "NoneType", "function", "method", "generator", "module", "Tensor", "Parameter", "ndarray"}
 )
 """Things whose attributes are the same everywhere, as far as a lesson goes."""
+
+
+def missed(faults: Iterable[Fault], question: Question, found: Definitions) -> str:
+    """Say what an answer stopped for want of; nothing where it stopped for no such reason."""
+    notebook = found.notebook
+    for fault in faults:
+        line = notebook.line(*fault.frames[-1][:2]) if fault.frames else ""
+        if fault.missing is None and is_missed(fault, found.words, line):
+            return (
+                f"{explain(fault, place=notebook.place)} {' and '.join(question.names)} may want something that the "
+                "grader's machine doesn't give: a file, a program, the network, or a library of another version. "
+                f"{ASKED}"
+            )
+    return ""
 
 
 def is_missed(fault: Fault, words: Collection[str] = (), line: str = "") -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from autograder.course import Assignment, BackpropKit, Question, driven
-from autograder.jail import Fault, Reader, Step, Student, StudentError, StudentStopped
+from autograder.jail import Reader, Step, Student, StudentError, StudentStopped
 from autograder.judge import oracle, retrial, shortcuts
 from autograder.judge.answers import Answers, Recorder
 from autograder.judge.check import checks
@@ -19,7 +19,7 @@ from autograder.judge.diagnosis import diagnose
 from autograder.judge.inputs import current_seed
 from autograder.judge.reference import reference, solutions_of
 from autograder.judge.sentences import ASKED, explain, explain_again, one_question
-from autograder.judge.surroundings import is_missed
+from autograder.judge.surroundings import missed
 from autograder.notebook import Definitions, Statement, Unreadable
 from autograder.result import Question as Verdict
 from autograder.result import QuestionStatus
@@ -89,9 +89,11 @@ def tried(
     if absent and any(error.fault.missing is not None or error.fault.type_name in _WANT for error in raised):
         asked = Verdict(id=question.id, status="manual", points=None, max_points=question.max_points, message=absent)
         return asked, recorder.answers
-    missed = next((error.fault for error in raised if _is_missed(error.fault, found)), None)
-    if missed and absent is not None:
-        told = _missed(question, missed, found)
+    if (
+        absent is not None
+        and found is not None
+        and (told := missed([error.fault for error in raised], question, found))
+    ):
         asked = Verdict(id=question.id, status="manual", points=None, max_points=question.max_points, message=told)
         return asked, recorder.answers
     share = sum(test.weight for test in tests if test.passed) / sum(test.weight for test in tests)
@@ -110,28 +112,6 @@ def tried(
         tests=tuple(tests),
     )
     return verdict, recorder.answers
-
-
-def _is_missed(fault: Fault, found: Definitions | None) -> bool:
-    """Whether code stopped for want of something that its author's machine may have had."""
-    if found is None or fault.missing is not None:
-        return False
-    line = found.notebook.line(*fault.frames[-1][:2]) if fault.frames else ""
-    return is_missed(fault, found.words, line)
-
-
-def _missed(question: Question, fault: Fault, found: Definitions | None) -> str:
-    """Say what code stopped for want of."""
-    stopped = explain(fault, (), (), found.notebook.place if found else _nowhere)
-    names = " and ".join(question.names)
-    return (
-        f"{stopped} {names} may want something that the grader's machine doesn't give: a file, a program, the network, "
-        f"or a library of another version. {ASKED}"
-    )
-
-
-def _nowhere(_cell: int, _line: int) -> str:
-    return ""
 
 
 def _to_look_at(

@@ -14,6 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -87,8 +88,7 @@ class Batch:
 
     def warnings(self) -> list[str]:
         """What whoever starts this run should know before anything is graded anew."""
-        kept = (stored(self._course, self._job.name, who) for who in self._submissions)
-        others = sum(1 for last in kept if last is not None and last.secret not in {"", self._secret})
+        others = sum(1 for last in self._last.values() if last.secret not in {"", self._secret})
         if not others:
             return []
         return [
@@ -97,6 +97,12 @@ class Batch:
             f"others. If that is not meant, stop this run and put the old secret back in "
             f"{self._course.settings.secret_file}; --preview shows who would change, and writes nothing."
         ]
+
+    @cached_property
+    def _last(self) -> dict[str, Stored]:
+        """What the last run found, by student: read once, before anything is written."""
+        found = ((who, stored(self._course, self._job.name, who)) for who in self._submissions)
+        return {who: kept for who, kept in found if kept is not None}
 
     def __len__(self) -> int:
         return len(self._submissions)
@@ -122,7 +128,7 @@ class Batch:
             unchanged: dict[str, Result] = {}
             for who, path in self._submissions.items():
                 made_from = _sha256(self._course.root, path)
-                kept = stored(self._course, name, who)
+                kept = self._last.get(who)
                 if not self._force and kept and self._still_holds(kept, made_from, who) and book.has(who):
                     unchanged[who] = kept.result
                 else:
@@ -135,7 +141,7 @@ class Batch:
                 if not self._preview:
                     book.write({who: (made, self._submissions[who]) for who, made in pages.items()})
                 for who, made in pages.items():
-                    last = stored(self._course, name, who)
+                    last = self._last.get(who)
                     if not self._preview:
                         kept = Stored(
                             submission_sha256=todo[who],
