@@ -40,7 +40,20 @@ class Nothing:
 nothing = Nothing()
 
 
-class Bar:
+class Quiet:
+    """It can be entered; whatever else is asked of it is :data:`nothing`."""
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(nothing, name)
+
+
+class Bar(Quiet):
     """What `tqdm` gives: it goes through things, and counts them."""
 
     def __init__(self, iterable: Any = None, desc: Any = None, total: Any = None, *_: Any, **options: Any) -> None:
@@ -61,15 +74,6 @@ class Bar:
 
     def __bool__(self) -> bool:
         return bool(self.total if self.iterable is None or self.total is not None else self.iterable)
-
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(nothing, name)
 
     def update(self, n: Any = 1) -> None:
         """Count on."""
@@ -112,20 +116,11 @@ def _alive(total: Any = None, *_: Any, **__: Any) -> CalledBar:
     return CalledBar(None, total=total)
 
 
-class Progress:
+class Progress(Quiet):
     """What `rich.progress` gives: several tasks, each with its count."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
         self.tasks: list[Any] = []
-
-    def __enter__(self) -> Any:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(nothing, name)
 
     def add_task(
         self, description: Any = "", start: bool = True, total: Any = 100.0, completed: Any = 0, **_: Any
