@@ -27,8 +27,9 @@ from autograder.report import (
     verdict,
     write,
 )
-from autograder.report.words import page_name, percent, visible
+from autograder.report.words import page_name, percent
 from autograder.result import Diagnosis, JailLevel, Question, QuestionStatus, Result, SubmissionStatus, Test
+from autograder.visible import visible
 
 HOSTILE = [
     "../../x",

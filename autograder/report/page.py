@@ -26,16 +26,15 @@ from autograder.report.words import (
     kind,
     listed,
     number,
-    one_line,
     page_name,
     percent,
     points,
     remark,
     standing,
-    visible,
     waits,
 )
 from autograder.result import FOLLOWED, Question, Result
+from autograder.visible import one_line, visible
 
 SIGNS = {"no_answer": "\N{EN DASH}", "manual": "✎", "ungraded": "?"}
 """What stands in the table where there are no points."""

@@ -14,8 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.report.tally import ClassTally, tally
-from autograder.report.words import called, headline, kind, listed, number, one_line, points, remark, standing
+from autograder.report.words import called, headline, kind, listed, number, points, remark, standing
 from autograder.result import FOLLOWED, Question, Result
+from autograder.visible import one_line
 
 _STYLES = {
     "full": "green",

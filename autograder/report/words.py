@@ -11,8 +11,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from autograder.result import Question, Result
-from autograder.visible import one_line as one_line  # noqa: PLC0414 - a page's words are made with both
-from autograder.visible import visible as visible  # noqa: PLC0414
+from autograder.visible import one_line
 
 KINDS = {
     "full": "full marks",
