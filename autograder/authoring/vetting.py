@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from autograder.authoring import leaks, release
+from autograder.authoring import impostors, leaks, release
 from autograder.authoring.mutants import Mutant, mutants, within
 from autograder.course import Assignment, Course, Question, questions_with_checks
 from autograder.errors import CannotGrade, KitError
@@ -66,6 +67,10 @@ class Kill:
     """Points that it costs on questions about other functions."""
     diagnosed: str
     """The card named on the mistake's own question, or an empty text."""
+    cards: int = 0
+    """How many cards are named there."""
+    needs: impostors.Needs = "values"
+    """What has to be known before all that its card says is true."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +141,7 @@ def vet(course: Course, name: str, with_release: bool = True, with_mutants: bool
         report.findings += _idle(assignment, questions)
         report.kills = [_kill(assignment, questions, card.id) for card in bank(name).misconception]
         report.findings += _mistakes(report)
+        report.findings += _impostors(assignment, questions)
         report.findings += _variants(assignment, report)
         if with_mutants:
             report.findings += _mutants(assignment, questions, report)
@@ -168,10 +174,13 @@ def table(report: Report) -> RenderableType:
     named = sum(bool(kill.diagnosed) for kill in report.kills)
     caught = sum(kill.lost > 0 for kill in report.kills)
     elsewhere = [kill.mistake for kill in report.kills if kill.lost_elsewhere]
+    classes = Counter(kill.needs for kill in report.kills)
     harmless = sum(bool(survivor.why) for survivor in report.survivors)
     lines = [
         f"{len(report.kills)} known mistakes: {caught} lose points, {named} are named; "
         f"{len(report.kills) - len(elsewhere)} lose them only where they were made.",
+        f"Cards are given by {', '.join(f'{what} ({count})' for what, count in classes.most_common())}; "
+        f"{sum(kill.cards > 1 for kill in report.kills)} mistakes have a second one.",
         *([f"Lost elsewhere, too: {', '.join(elsewhere)}."] if elsewhere else []),
         f"{report.mutants} small changes made by rule: {report.mutants - len(report.survivors)} are caught; "
         f"{harmless} change nothing that anybody could see, and the bank says why.",
@@ -256,6 +265,8 @@ def _kill(assignment: Assignment, questions: list[Question], card_id: str) -> Ki
         lost=round(sum(v.max_points - (v.points or 0.0) for v in verdicts if v.id in about), 4),
         lost_elsewhere=round(sum(v.max_points - (v.points or 0.0) for v in verdicts if v.id not in about), 4),
         diagnosed=own.diagnoses[0].id if own.diagnoses else "",
+        cards=len(own.diagnoses),
+        needs=impostors.needs(assignment, next(q for q in questions if q.id == own.id), card),
     )
 
 
@@ -268,6 +279,14 @@ def _mistakes(report: Report) -> Iterator[Finding]:
     yield Finding("every known mistake is named", not missed, ", ".join(missed), f"{where}/bank.toml")
     idle = [test for test in report.tests if not any(test in kill.failed for kill in report.kills)]
     yield Finding("every hidden test catches a mistake", not idle, ", ".join(idle), where)
+
+
+def _impostors(assignment: Assignment, questions: list[Question]) -> Iterator[Finding]:
+    where = f"autograder/assignments/{assignment.name}/bank.toml"
+    alone = ", ".join(impostors.alone(assignment))
+    yield Finding("every card that speaks of how has an impostor", not alone, alone, where)
+    told = "; ".join(impostors.untrue(assignment, questions))
+    yield Finding("no impostor is told how another mistake was made", not told, told, where)
 
 
 def _named(kill: Kill, same: dict[str, str]) -> bool:

@@ -4,7 +4,7 @@ It reads no gradebook, and never runs a student's code but through the jail.
 """
 
 from autograder.judge.answers import Answers, Recorder, answers, reference_answers, same_answers
-from autograder.judge.bank import Bank, Harmless, Misconception, Variant, bank
+from autograder.judge.bank import Bank, Harmless, Impostor, Misconception, Variant, bank
 from autograder.judge.check import Check, Claim, beside, checks, weight
 from autograder.judge.comparison import Mismatch, compare, measured, unchanged
 from autograder.judge.diagnosis import diagnose
@@ -24,6 +24,7 @@ __all__ = [
     "Grader",
     "Grading",
     "Harmless",
+    "Impostor",
     "Misconception",
     "Mismatch",
     "Normal",

@@ -30,6 +30,9 @@ Answers = dict[str, list[Outcome]]
 """What a student answered: check id -> one outcome for each run of a flow."""
 
 
+Place = tuple[str, int, str]
+"""One value among some answers: its check, which run of a flow, its name."""
+
 LARGE = 1e100
 """Infinity, as pairs of mistakes are compared."""
 
@@ -165,7 +168,7 @@ def tried(student: Student, checks: tuple[Check, ...]) -> tuple[Answers, float]:
 
 def alike(found: Answers, known: Answers, right: Answers) -> bool:
     """Whether some wrong answers are those of a known mistake: equal in every run, and not in exceptions alone."""
-    return same_answers(found, known) and (_tells(found, right) or _same_words(found, known))
+    return same_answers(found, known) and (tells(found, right) or _same_words(found, known))
 
 
 def same_answers(left: Answers, right: Answers) -> bool:
@@ -183,12 +186,26 @@ def _same_outcome(left: Outcome, right: Outcome) -> bool:
     return not isinstance(left, Mapping) and not isinstance(right, Mapping) and left[1] == right[1]
 
 
-def _tells(found: Answers, right: Answers) -> bool:
+def tells(found: Answers, right: Answers) -> bool:
     """Whether a wrong answer is among the answers, and not only exceptions: any mistake can raise."""
     return any(
         isinstance(outcome, Mapping) and not _same_outcome(outcome, wanted)
         for check, outcomes in found.items()
         for outcome, wanted in zip(outcomes, right.get(check, ()), strict=False)
+    )
+
+
+def explained(found: Answers, known: Answers, right: Answers) -> frozenset[Place]:
+    """The wrong values among some answers that a known mistake has, too."""
+    return frozenset(
+        (check, run, name)
+        for check, outcomes in found.items()
+        for run, (own, other, wanted) in enumerate(
+            zip(outcomes, known.get(check, ()), right.get(check, ()), strict=False)
+        )
+        if isinstance(own, Mapping) and isinstance(other, Mapping) and isinstance(wanted, Mapping)
+        for name in own.keys() & other.keys() & wanted.keys()
+        if same_values(own[name], other[name]) and not same_values(own[name], wanted[name])
     )
 
 

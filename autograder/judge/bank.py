@@ -1,4 +1,4 @@
-"""The bank of an assignment: known mistakes, right variants and harmless changes, as data."""
+"""The bank of an assignment: known mistakes and their impostors, right variants and harmless changes, as data."""
 
 from __future__ import annotations
 
@@ -22,7 +22,15 @@ class Misconception(BaseModel):
     edit: tuple[str, str] | None = None
     edits: tuple[tuple[str, str], ...] = ()
     says: str
+    """What the answers prove by themselves, whoever gives them."""
     hint: str
+    how: tuple[tuple[str, str], ...] = ()
+    """What the student's source has to show, and what is said then beside `says`: see :mod:`autograder.judge.evidence`.
+
+    The first that is shown is said; where none is, `says` stands alone.
+    """
+    shows: str | None = None
+    """What the source has to show for the card to be given at all, where answers like these have other reasons, too."""
     equals: str | None = None
     """Another card whose values are the same: either name is right."""
 
@@ -36,6 +44,16 @@ class Misconception(BaseModel):
     def changes(self) -> tuple[tuple[str, str], ...]:
         """The edits, however many."""
         return (self.edit,) if self.edit else self.edits
+
+
+class Impostor(BaseModel):
+    """An answer with the values of a known mistake for another reason: it may not be told how that one was made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    card: str
+    source: str
+    """The function's or class's own definition, and what it needs beside it."""
 
 
 class Variant(BaseModel):
@@ -74,6 +92,7 @@ class Bank(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     misconception: tuple[Misconception, ...] = ()
+    impostor: tuple[Impostor, ...] = ()
     variant: tuple[Variant, ...] = ()
     harmless: tuple[Harmless, ...] = ()
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from autograder.course import Assignment, BackpropKit, Question, driven
-from autograder.jail import Reader, Step, Student, StudentError, StudentStopped
+from autograder.jail import LocalStudent, Reader, Step, Student, StudentError, StudentStopped
 from autograder.judge import oracle, retrial, shortcuts
 from autograder.judge.answers import Answers, Recorder
 from autograder.judge.check import checks
 from autograder.judge.comparison import Mismatch
 from autograder.judge.diagnosis import diagnose
+from autograder.judge.evidence import Evidence
 from autograder.judge.inputs import current_seed
 from autograder.judge.reference import reference, solutions_of
 from autograder.judge.sentences import ASKED, explain, explain_again, one_question
@@ -39,7 +40,8 @@ _OTHERWISE = "This fails once right functions stand in the place of wrong ones."
 
 def judge(assignment: Assignment, question: Question, student: Student, found: Definitions | None = None) -> Verdict:
     """Try every claim of a question on a student, and say which known mistake was made."""
-    return named(assignment, question, *tried(assignment, question, student, found))
+    sources = _own(assignment, question, student.steps) if isinstance(student, LocalStudent) else None
+    return named(assignment, question, *tried(assignment, question, student, found), sources)
 
 
 @one_question()
@@ -131,17 +133,19 @@ def named(
     question: Question,
     verdict: Verdict,
     found: Answers,
+    sources: Sequence[Step] | None,
     elsewhere: Mapping[str, str] = MappingProxyType({}),
 ) -> Verdict:
     """Say which known mistake was made, where a question lost points by answers.
 
     Shapes:
+        sources    the statements that the answer depends on; None if they aren't known
         elsewhere  function -> the mistake that its own question was found to have, "" for none
     """
     if verdict.status != "graded" or all(test.passed for test in verdict.tests):
         return verdict
     claims = checks(assignment.name, question.id)
-    diagnoses = diagnose(assignment, question.names, claims, found, elsewhere)
+    diagnoses = diagnose(assignment, question.names, claims, found, elsewhere, Evidence(assignment, sources))
     return verdict.model_copy(update={"diagnoses": tuple(diagnoses)})
 
 
@@ -191,7 +195,8 @@ class Trial:
 
     def _named(self, verdict: Verdict, found: Answers, wrong: Iterable[str] = ()) -> Verdict:
         """Name the mistake; those of functions that were replaced can't be it."""
-        return named(self.assignment, self.question, verdict, found, self._mistakes | dict.fromkeys(wrong, ""))
+        mistakes = self._mistakes | dict.fromkeys(wrong, "")
+        return named(self.assignment, self.question, verdict, found, self.sources, mistakes)
 
     def _judged(self, student: Student) -> Verdict:
         return self._named(*self._tried(student))
@@ -309,14 +314,20 @@ def _covers(step: Step, cell: int, line: int) -> bool:
     return step.cell == cell and 0 <= line - step.line <= step.source.count("\n")
 
 
-def judge_all(assignment: Assignment, student: Reader, settings: BackpropKit | None = None) -> list[Verdict]:
-    """Judge one student on every question that is not graded by a person."""
+def judge_all(assignment: Assignment, student: LocalStudent, settings: BackpropKit | None = None) -> list[Verdict]:
+    """Judge a student who is held here on every question that is not graded by a person."""
     verdicts: list[Verdict] = []
     for question in assignment.questions:
         if not question.manual:
-            trial = Trial(assignment, question, tuple(verdicts), sources=())
+            trial = Trial(assignment, question, tuple(verdicts), sources=_own(assignment, question, student.steps))
             verdicts.append(trial.judge(student, settings or BackpropKit()))
     return verdicts
+
+
+def _own(assignment: Assignment, question: Question, steps: Sequence[Step]) -> list[Step]:
+    """The statements of a notebook but those of other questions' answers."""
+    others = set(assignment.names) - set(question.names)
+    return [step for step in steps if re.sub(r"^(?:def|class) (\w+).*", r"\1", step.source, flags=re.S) not in others]
 
 
 @functools.lru_cache(maxsize=1024)
