@@ -6,9 +6,11 @@ failed; 2 bad usage.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -258,6 +260,8 @@ def report(
 def main() -> None:
     """Be the `autograder` command: run it in a process of its own."""
     gc.set_threshold(_BEFORE_COLLECTING)
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, _stop)
     try:
         run()
     finally:
@@ -281,9 +285,24 @@ def run() -> None:
             "Nothing was graded as zero because of it. Run again with AUTOGRADER_TRACEBACK=1 to see where."
         )
         sys.exit(1)
-    except KeyboardInterrupt:
+    except Stopped as stopped:
         _say("autograder: stopped; what was graded so far is kept.")
-        sys.exit(130)
+        sys.exit(128 + stopped.signal)
+
+
+class Stopped(BaseException):  # click has a word of its own for KeyboardInterrupt
+    """A signal came that asks the command to end: Ctrl-C, `kill`, a closed terminal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.signal = number
+
+
+def _stop(number: int, _frame: object) -> None:
+    """End by an exception, so that all is put away; a second signal ends the process where it stands."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_DFL)
+    raise Stopped(number)
 
 
 def _graded(batch: Batch) -> Iterator[Graded]:
@@ -314,7 +333,8 @@ def _near(path: Path) -> Path:
 
 
 def _say(text: str) -> None:
-    print(visible(text), file=sys.stderr)
+    with contextlib.suppress(OSError):  # the terminal is gone
+        print(visible(text), file=sys.stderr, flush=True)
 
 
 def _print(renderable: Any) -> None:

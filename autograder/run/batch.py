@@ -116,8 +116,10 @@ class Batch:
             self._stack.callback(self._alone.close)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, stopped_by: object, *_: object) -> None:
         if self._pool is not None:
+            if stopped_by is not None:  # what the workers are at is graded in the next run: nobody waits for it
+                _kill_workers()
             self._pool.shutdown(wait=True, cancel_futures=True)
         self._stack.close()
 
@@ -182,8 +184,7 @@ class Batch:
                 self._submit(waiting.popleft(), master, running)
             done, _ = wait(running, self._patience, return_when=FIRST_COMPLETED)
             if not done:
-                for process in multiprocessing.active_children():
-                    process.kill()
+                _kill_workers()
             for future in done:
                 who = running.pop(future)
                 try:
@@ -230,6 +231,11 @@ class Batch:
     def _still_holds(self, kept: Stored, made_from: str, who: str) -> bool:
         now = (made_from, __version__, self._rules, digest(self._job.seed), self._notes[who])
         return (kept.submission_sha256, kept.kit, kept.rules, kept.result.seed, kept.notes) == now
+
+
+def _kill_workers() -> None:
+    for process in multiprocessing.active_children():
+        process.kill()
 
 
 def _cores(workers: int) -> list[int]:

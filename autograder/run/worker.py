@@ -109,7 +109,13 @@ _worker: Worker | None = None
 
 
 def enter(job: Job, cores: SimpleQueue[int]) -> None:
-    """Make a process of a pool a worker, on a core of its own where there is one for each."""
+    """Make a process of a pool a worker, on a core of its own where there is one for each.
+
+    A terminal tells it, too, that the run is to stop: that is for the process that started it to say.
+    """
+    for each in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if sys.platform == "linux":
         control(_PR_SET_PDEATHSIG, signal.SIGKILL)  # a pool's process waits for ever for a parent that was killed
         with suppress(OSError):  # where that may not be chosen
