@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from autograder.course import Assignment, BackpropKit, Question, driven
-from autograder.jail import Reader, Step, Student, StudentError, StudentStopped
+from autograder.jail import Fault, Reader, Step, Student, StudentError, StudentStopped
 from autograder.judge import oracle, retrial, shortcuts
 from autograder.judge.answers import Answers, Recorder
 from autograder.judge.check import checks
@@ -18,7 +18,7 @@ from autograder.judge.comparison import Mismatch
 from autograder.judge.diagnosis import diagnose
 from autograder.judge.inputs import current_seed
 from autograder.judge.reference import reference, solutions_of
-from autograder.judge.sentences import ASKED, explain, explain_again, one_question
+from autograder.judge.sentences import ASKED, capital, explain, explain_again, one_question, unwritten
 from autograder.judge.surroundings import missed
 from autograder.notebook import Definitions, Statement, Unreadable
 from autograder.result import Question as Verdict
@@ -76,11 +76,11 @@ def tried(
                 message = "It was not tried any more."
         except Mismatch as mismatch:
             near += [claim.id] if mismatch.near else []
-            message = _sentence(f"{question.id}: {mismatch}")
+            message = _sentence(str(mismatch))
         except StudentStopped as ended:
             message, stopped = explain(ended.fault), ended
         except StudentError as error:
-            message = _explained(error, recorder, found, _vocabulary(assignment), bool(raised))
+            message = _explained(error, recorder, found, _vocabulary(assignment, question), bool(raised))
             raised.append(error)
         except Exception:
             log.exception("%s, %s: the check itself failed", question.id, claim.id)
@@ -373,30 +373,61 @@ def _written(name: str, found: Definitions | None) -> Statement | None:
 
 
 @functools.lru_cache(maxsize=64)
-def _vocabulary(assignment: Assignment) -> tuple[str, ...]:
-    """The names that a lesson asks for, and those of their parameters."""
+def _vocabulary(assignment: Assignment, question: Question) -> frozenset[str]:
+    """Names that a student knows without looking: those that are asked for, their parameters, and how they are used."""
     asked = [found for name in assignment.names if (found := assignment.definitions.chosen(name))]
-    return (*assignment.names, *(name for found in asked for takes in found.takes.values() for name in takes.names))
+    parameters = {name for found in asked for takes in found.takes.values() for name in takes.names}
+    return frozenset({*assignment.names, *parameters, *driven(assignment.name, question.id)})
 
 
 def _explained(
-    error: StudentError, recorder: Recorder, found: Definitions | None, asked: tuple[str, ...], again: bool
+    error: StudentError, recorder: Recorder, found: Definitions | None, asked: frozenset[str], again: bool
 ) -> str:
+    """Say what an answer raised: of the notebook's words only those that stand on the line that is told."""
+    fault = error.fault
     if found is None:
-        return explain_again(error.fault, asked) if again else explain(error.fault, asked, recorder.sizes)
-    missing = error.fault.missing
-    if missing in asked and (definition := _written(missing, found)) is not None:
-        section = found.notebook.section(definition.cell)
-        return f"{missing} is defined{f' {section}' if section else ''}, but that statement could not be run."
-    frames = error.fault.frames
-    if error.fault.type_name == "NotImplementedError" and frames and _written(inside := frames[-1][2], found):
-        return f"{inside} has an answer, and the stub's `raise NotImplementedError` is still in it. Take that line out."
-    words = {*asked}
-    if frames:  # of the notebook's words only those that stand on the line that is told
-        words |= set(re.findall(r"\w+", found.notebook.line(*frames[-1][:2]))) & found.words
+        return explain_again(fault, asked) if again else explain(fault, asked, recorder.sizes)
+    definition = _written(fault.missing, found) if fault.missing in asked else None
+    if fault.missing is not None and definition is not None:
+        why = [
+            explain(each.fault, _words(each.fault, found, asked), (), found.notebook.place)
+            for each in getattr(recorder.student, "faults", ())
+            if (each.cell, each.line) == (definition.cell, definition.line)
+        ]
+        return " ".join([f"{fault.missing} is defined, but its definition could not be run.", *why[:1]])
     if again:
-        return explain_again(error.fault, words)
-    return explain(error.fault, words, recorder.sizes, found.notebook.place)
+        return explain_again(fault, asked)
+    return _left(fault, found) or explain(fault, _words(fault, found, asked), recorder.sizes, found.notebook.place)
+
+
+def _words(fault: Fault, found: Definitions, asked: frozenset[str]) -> frozenset[str]:
+    if not fault.frames:
+        return asked
+    return asked | (found.words & {*re.findall(r"\w+", found.notebook.line(*fault.frames[-1][:2]))})
+
+
+def _left(fault: Fault, found: Definitions) -> str:
+    """Say that an answer ran into the line that a stub consists of; nothing if it raised anything else."""
+    if fault.type_name != "NotImplementedError" or not fault.frames:
+        return ""
+    cell, line, inside = fault.frames[-1]
+    told, definition = found.notebook.line(cell, line), found.chosen(inside.split(".")[0])
+    if definition is None or definition.cell != cell or not told.startswith("`raise NotImplementedError"):
+        return ""
+    if definition.stub or inside in definition.unwritten:
+        return f"{unwritten(inside)}"
+    if not _always_runs(definition.source.split("\n"), line - definition.line):
+        return ""
+    return f"{inside} has an answer, and the line {told} is still in it. Take that line out."
+
+
+def _always_runs(lines: Sequence[str], at: int) -> bool:
+    """Whether a line stands in a function's body itself, and in no branch or loop of it."""
+    if not 0 < at < len(lines):
+        return False
+    depth = [len(line) - len(line.lstrip()) for line in lines]
+    start = next((above for above in range(at - 1, -1, -1) if re.match(r"\s*(?:async )?def ", lines[above])), at)
+    return all(depth[at] <= depth[other] for other in range(start + 1, at) if lines[other].strip())
 
 
 def _said(
@@ -422,8 +453,9 @@ def _said(
                 f"line {fault.line}{f', {line},' if line else ''} {fault.message}. "
                 "Mend that line, and the cell can be graded."
             )
-    return f"{names} is not written yet."
+    return unwritten(names)
 
 
 def _sentence(text: str) -> str:
+    text = capital(text)
     return text if text.endswith(".") else f"{text}."
