@@ -65,9 +65,9 @@ def test_a_number_is_a_tensor_without_axes() -> None:
         ((WANT, WANT), "w.g is a list or a tuple, where one tensor is asked for"),
         (torch.full_like(WANT, float("nan")), "w.g holds nan or infinity"),
         (torch.zeros_like(WANT), "w.g is zero everywhere"),
-        (2 * WANT, "w.g is twice what it should be, everywhere"),
-        (0.5 * WANT, "w.g is half of what it should be, everywhere"),
-        (-WANT, "w.g is the negative of what it should be, everywhere"),
+        (2 * WANT, "w.g is twice what it should be"),
+        (0.5 * WANT, "w.g is half of what it should be"),
+        (-WANT, "w.g is the negative of what it should be"),
         (6 * WANT, "w.g is N times what it should be, N being 6"),
         (WANT / 6, "w.g is 1/N of what it should be, N being 6"),
         (WANT.abs(), "w.g has the right size everywhere, but not the right sign"),
@@ -128,6 +128,11 @@ def test_a_number_of_axes_is_a_matter_of_what_is_asked_for() -> None:
         (["w.g of the first Lin", "b.g of the first Lin"], "w.g and b.g of the first Lin"),
         (["x.g of the first Relu", "x.g of the second Relu"], "x.g of the first Relu and of the second Relu"),
         (["w1 at the end", "losses", "b1 at the end"], "w1 and b1 at the end and losses"),
+        (["loss", "loss of the other MSE"], "loss and loss of the other MSE"),
+        (
+            [f"out of the {place} MLP" for place in ("1st", "2nd", "3rd")],
+            "out of the 1st MLP, of the 2nd MLP and of the 3rd MLP",
+        ),
     ],
 )
 def test_names_are_told_together(names: list[str], text: str) -> None:
@@ -143,6 +148,21 @@ def test_what_is_wrong_in_one_way_is_told_at_once() -> None:
 
     told = "w1 and w2 have the right shape, but not the right values; b1 is zero everywhere"
     assert str(mismatch.value) == told
+
+
+def test_one_number_is_told_with_the_others_beside_it() -> None:
+    """Of a number its own words are said, and those of the tensors beside it where they are no better."""
+    want = {"w": WANT, "b": torch.tensor(2.0), "loss": torch.tensor(3.0)}
+    for got, told in (
+        (
+            {"w": WANT + 1, "b": 1.7, "loss": 0.0},
+            "w and b have the right shape, but not the right values; loss is zero",
+        ),
+        ({"w": WANT, "b": 1.7, "loss": 3.0}, "b is not the right number"),
+    ):
+        with pytest.raises(Mismatch) as mismatch:
+            compare(got, want)
+        assert str(mismatch.value) == told
 
 
 def test_results_in_another_order_are_named() -> None:

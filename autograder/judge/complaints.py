@@ -99,7 +99,8 @@ outer: Expected 1-D argument <part>, but got <axis>-D
 shape '[<sizes>]' is invalid for input of size <size>
 view size is not compatible with input tensor's size and stride...
 The expanded size of the tensor (<size>) must match the existing size (<size>) at non-singleton dimension <axis>...
-expand(...
+expand(torch.FloatTensor{[<sizes>]}, size=[<sizes>]): the number of sizes provided (<axis>) must be greater or equal \
+to the number of dimensions in the tensor (<axis>)
 Dimension out of range (expected to be in range of [<axis>, <axis>], but got <axis>)
 index <size> is out of bounds for dimension <axis> with size <size>
 too many indices for tensor of dimension <axis>
@@ -156,6 +157,7 @@ one of the variables needed for gradient computation has been modified by an inp
 only Tensors of floating point dtype can require gradients
 Only Tensors of floating point and complex dtype can require gradients
 you can only change requires_grad flags of leaf variables...
+can't retain_grad on Tensor that has requires_grad=False
 Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.
 Module [<kind>] is missing the required "forward" function
 cannot assign module before Module.__init__() call

@@ -51,7 +51,8 @@ def told(found: Mapping[str, str]) -> str:
     """
     alike: dict[str, list[str]] = {}
     for name, text in found.items():
-        alike.setdefault(text, []).append(name)
+        wider = _WIDER.get(text, text)
+        alike.setdefault(wider if wider in found.values() else text, []).append(name)
     said = [f"{together(names)} {text.format_map(_forms(len(names)))}" for text, names in alike.items()]
     return capital("; ".join(said))
 
@@ -71,10 +72,10 @@ def together(names: Sequence[str]) -> str:
     for name in names:
         head, _, phrase = ("the result", "", "") if name == "answer" else name.partition(" ")
         heads.setdefault(phrase, []).append(head)
-    phrases: dict[str, list[str]] = {}
+    phrases: dict[tuple[str, bool], list[str]] = {}
     for phrase, several in heads.items():
-        phrases.setdefault(listed(several), []).append(phrase)
-    return listed([" ".join(filter(None, [text, " and ".join(of)])) for text, of in phrases.items()])
+        phrases.setdefault((listed(several), bool(phrase)), []).append(phrase)
+    return listed([f"{text} {listed(of)}".rstrip() for (text, _), of in phrases.items()])
 
 
 def listed(names: Sequence[str]) -> str:
@@ -97,7 +98,7 @@ def absent(name: str, given: bool) -> str:
         return "{is} None: no value was returned"
     if "." in name:
         return "{is} not set"
-    return "{is} None, where a tensor is asked for" if given else "{is} missing"
+    return "{is} None, where a value is asked for" if given else "{is} missing"
 
 
 def difference(got: Value, want: torch.Tensor, batch: int | None) -> str | None:
@@ -128,6 +129,11 @@ def axes(got: Value, want: torch.Tensor) -> str | None:
         return f"{{has}} more axes than {tuple(want.shape)}, which is asked for"
     return f"{{has}} shape {found}, where {tuple(want.shape)} is asked for"
 
+
+ZERO, ZEROS = "{is} zero", "{is} zero everywhere"
+NUMBER, VALUES = "{is} not the right number", "{has} the right shape, but not the right values"
+_WIDER = {ZERO: ZEROS, NUMBER: VALUES}
+"""What is said of one number, and what may be said of it where it is said of others beside it."""
 
 _TENSORS = {
     "complex tensor": "a complex tensor",
@@ -225,17 +231,17 @@ def _proven_shape(got: torch.Tensor, want: torch.Tensor) -> str:  # noqa: PLR091
 
 def _pattern(got: torch.Tensor, want: torch.Tensor, batch: int | None) -> str:
     """Say what a wrong value of the right shape looks like."""
-    everywhere = ", everywhere" if want.numel() > 1 else ""
+    several = want.numel() > 1
     if not bool(got.any()):
-        return "{is} zero everywhere" if want.numel() > 1 else "{is} zero"
+        return ZEROS if several else ZERO
     for ratio, said in _ratios(batch).items():
         if close(got, ratio * want):
-            return f"{{is}} {said} what {{it}} should be{f', N being {batch}' if 'N' in said else everywhere}"
+            return f"{{is}} {said} what {{it}} should be{f', N being {batch}' if 'N' in said else ''}"
     if want.dim() == 2 and want.shape[0] == want.shape[1] and close(got, want.T):
         return "{has} the right values, transposed"
     if close(got.abs(), want.abs()):
         return "{has} the right size everywhere, but not the right sign"
-    return "{has} the right shape, but not the right values" if want.numel() > 1 else "{is} not the right number"
+    return VALUES if several else NUMBER
 
 
 def _ratios(batch: int | None) -> dict[float, str]:
@@ -315,6 +321,6 @@ def unwritten(name: str) -> str:
 def _said(fault: Fault, words: Collection[str], sizes: Collection[int]) -> str:
     """What Python says of it, as far as that may be repeated."""
     if fault.type_name == "KeyError":
-        key = re.fullmatch(r"'(\w+)'", fault.message)
-        return fault.message if key and key[1] in words else ""
+        key = re.fullmatch(r"'(\w+)'|[0-9]", fault.message)
+        return fault.message if key and (key[1] is None or key[1] in words) else ""
     return repeated(fault.message, words, sizes)
