@@ -90,22 +90,26 @@ def _left(fault: Fault, question: Question, found: Definitions) -> str:
     quoted, definition = found.notebook.line(cell, line), found.chosen(inside.split(".")[0])
     if definition is None or definition.cell != cell or not quoted.startswith("`raise NotImplementedError"):
         return ""
-    if inside not in {definition.defines, *(f"{definition.defines}.{method}" for method in definition.takes)}:
-        return ""  # what it is called comes from the student's process
-    if definition.stub or (inside in definition.unwritten and definition.defines in question.names):
-        return unwritten(inside)
-    if inside in definition.unwritten or not _always_runs(definition.source.split("\n"), line - definition.line):
-        return ""
+    if inside in definition.unwritten:
+        return unwritten(inside) if definition.stub or definition.defines in question.names else ""
+    method = _body(definition.source.split("\n"), line - definition.line)
+    if not method or inside not in {method, f"{definition.defines}.{method}"}:
+        return ""  # in a branch of it; and what a frame says of itself comes from the student's process
     return f"{inside} has an answer, and the line {quoted} is still in it. Take that line out."
 
 
-def _always_runs(lines: Sequence[str], at: int) -> bool:
-    """Whether a line stands in a function's body itself, and in no branch or loop of it."""
-    if not 0 < at < len(lines):
-        return False
-    depth = [len(line) - len(line.lstrip()) for line in lines]
-    start = next((above for above in range(at - 1, -1, -1) if re.match(r"\s*(?:async )?def ", lines[above])), at)
-    return all(depth[at] <= depth[other] for other in range(start + 1, at) if lines[other].strip())
+def _body(lines: Sequence[str], at: int) -> str:
+    """The name of the function in whose body itself a line stands; nothing where it is in a branch or a loop."""
+    for above in range(at - 1, -1, -1) if at < len(lines) else ():
+        head = re.match(r"\s*(?:async )?def (\w+)", lines[above])
+        if head or _depth(lines[above]) < _depth(lines[at]):
+            return head[1] if head else ""
+    return ""
+
+
+def _depth(line: str) -> int:
+    """How far a line is indented; an empty one as far as any."""
+    return len(line) - len(line.lstrip()) if line.strip() else len(line) + 1000
 
 
 def why(
