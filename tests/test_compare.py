@@ -328,6 +328,10 @@ def test_a_question_shows_one_shape_of_the_codes_own_choosing() -> None:
 
     with one_question():
         found = [said(77), said(85), said(77), said(3, 3)]
+        with pytest.raises(
+            Mismatch, match=r"another shape than \(3,\), which is asked for: the mean over its first axis"
+        ):
+            compare({"answer": torch.ones(41, 3)}, want)
     assert found[0] == found[2] == "The result has shape (77,), where (3,) is asked for"
     assert found[1] == "The result has another shape than (3,), which is asked for"
     assert (

@@ -187,7 +187,10 @@ _DTYPES = frozenset(
 _SIGNS = frozenset({"+", "-", "*", "/", "//", "%", "@", "**", "&", "|", "^", "<<", ">>", "<", ">", "<=", ">="})
 _OWN = frozenset({"__init__", "__call__", "<locals>", "<lambda>", "Tensor", "TensorBase", "torch"})
 """Words in the full names of functions that nobody has chosen."""
-_PARTS = frozenset({"self", "vector", "mat1", "mat2", "vec", "vec2", "input", "batch1", "batch2", "other", "tensor"})
+_PARTS = frozenset(
+    {"self", "vector", "mat1", "mat2", "vec", "vec2", "input", "batch1", "batch2", "other", "tensor", "dim"}
+)
+"""What torch calls its own functions' parameters."""
 _LISTED = 3
 """The most names of parameters that are listed: of more only their number is said."""
 
@@ -203,7 +206,7 @@ class Known:
 
     def name(self, text: str) -> str:
         """A name, if it is known."""
-        return text if text in self.words else OPEN
+        return text if text in self.words or text in _PARTS else OPEN
 
     def module(self, text: str) -> str:
         """A module's full name, if each part is known."""

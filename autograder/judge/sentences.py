@@ -189,19 +189,23 @@ def _other(got: Value, want: torch.Tensor) -> str:
 def _shape(got: torch.Tensor, want: torch.Tensor, batch: int | None) -> str:
     found, asked = tuple(got.shape), tuple(want.shape)
     wanted = str(asked) if asked else "one number"
-    if len(found) > AXES or any(size > max(LONG, *want.shape, 0) for size in found):
-        return f"{{has}} another shape than {asked}, which is asked for" if asked else "{is} not one number"
-    text = f"{{has}} shape {found}{', a single number' if not found else ''}, where {wanted} is asked for"
-    if proven := _proven_shape(got, want):
-        return f"{text}: {proven}"
-    if found in {(), asked[::-1], asked * 2, (batch, *asked)}:
-        return text
+    usual = found in {(), asked[::-1], asked * 2, (batch, *asked)}
+    if usual or _may_show(found, asked):
+        text = f"{{has}} shape {found}{', a single number' if not found else ''}, where {wanted} is asked for"
+    else:
+        text = f"{{has}} another shape than {asked}, which is asked for" if asked else "{is} not one number"
+    proven = _proven_shape(got, want)
+    return f"{text}: {proven}" if proven else text
+
+
+def _may_show(found: tuple[int, ...], asked: tuple[int, ...]) -> bool:
+    """Whether a shape that no usual mistake leaves is told: a question shows one, and none that is large."""
+    if len(found) > AXES or any(size > max(LONG, *asked, 0) for size in found):
+        return False
     shown = _shown.get()
-    if shown and found not in shown:
-        return f"{{has}} another shape than {asked}, which is asked for" if asked else "{is} not one number"
     if shown == []:
         shown.append(found)
-    return text
+    return not shown or found in shown
 
 
 def _proven_shape(got: torch.Tensor, want: torch.Tensor) -> str:  # noqa: PLR0911 - a finding a line
@@ -221,7 +225,7 @@ def _proven_shape(got: torch.Tensor, want: torch.Tensor) -> str:  # noqa: PLR091
     placed = diagonal is not None and close(diagonal, want)
     if diagonal is not None and placed and torch.equal(got, torch.diag(diagonal)):
         return "what is asked for stands on the diagonal, and zeros elsewhere"
-    for axis in range(got.dim()):
+    for axis in range(min(got.dim(), AXES)):
         over = f"over its {('first', 'second', 'third')[axis]} axis" if got.dim() > 1 else "of its entries"
         for name, less in {"sum": got.sum(axis), "mean": got.mean(axis)}.items():
             if close(less, want):
