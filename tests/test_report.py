@@ -707,11 +707,64 @@ def test_a_verdict_says_what_fails_and_what_to_think_about() -> None:
     """One submission in full: score, failed claims with their message, the mistake and its hint, the flags."""
     shown = " ".join(printed(verdict(example_class()[1]), 200).split())
     assert shown.startswith("5.62 of 8 points bela")
-    assert "not yet The gradients of w1 and b1 are autograd's." in shown
-    assert NO_TWO.says in shown
-    assert NO_TWO.hint in shown
+    assert f"0.62 of 2.5 points partly right {NO_TWO.says} → {NO_TWO.hint} ✗ fails 0.62 of 2.5 points The" in shown
+    assert "✓ passes 0.62 of 2.5 points The gradients of w2 and b2 are autograd's." in shown
+    assert shown.count("backward_pass: the shape is right, but the values are not.") == 1
     assert "is tanh" not in printed(verdict(example_class()[6])), "an untouched stub needs no list of what fails"
     assert "So far 7 of 8 points." in printed(verdict(example_class()[11]))
     assert "leans on autograd" in printed(verdict(example_class()[-1]))
     assert "judged with a right one in its place" in printed(verdict(example_class()[2]))
     assert "cut off" in printed(verdict(example_class()[13]))
+
+
+WAITING = "It is tried once the values are right."
+MIXED = Question(
+    id="lin",
+    status="graded",
+    points=1.5,
+    max_points=4.0,
+    tests=(
+        Test(id="a", says="lin leaves its input alone", passed=False, tried=False, weight=1, message=WAITING),
+        Test(id="b", says="w.g is right", passed=True, weight=3),
+        Test(id="c", says="b.g is right", passed=False, weight=2, message="b.g is not set."),
+        Test(id="d", says="b.g is right for one sample", passed=False, weight=2, message="b.g is not set."),
+    ),
+    diagnoses=(ASSIGNED,),
+)
+
+
+def test_what_is_said_of_a_question_has_one_order_and_one_vocabulary_everywhere() -> None:
+    """The mistake, what fails, what was not tried, what passes: each message once, each claim with what it counts."""
+    given = Result(
+        assignment="m", submission="ada", score=1.5, max_score=4, status="graded", jail="full", questions=(MIXED,)
+    )
+    order = [
+        *("1.5 of 4 points", ASSIGNED.says, ASSIGNED.hint),
+        *("fails", "1 of 4 points", "b.g is right", "fails", "1 of 4 points", "b.g is right for one sample"),
+        *("b.g is not set.", "not tried", "0.5 of 4 points", "lin leaves its input alone", WAITING),
+        *("passes", "1.5 of 4 points", "w.g is right"),
+    ]
+    for text in (MIXED.in_words(), printed(verdict(given), 80), Page(student_page(given)).said.partition("lin")[2]):
+        shown = " ".join(text.replace("partly right", "").replace("✗", "").replace("✓", "").split())
+        at = 0
+        for part in order:
+            at = shown.index(part, at) + len(part)
+        assert shown.count("b.g is not set.") == shown.count(WAITING) == 1
+        assert not re.search(r"\b(holds|failed|passed|not yet)\b", shown)
+
+
+def test_a_verdict_below_a_cell_fits_into_eighty_columns() -> None:
+    """A notebook shows it as it is: no line is longer, and none breaks within a word."""
+    long = MIXED.model_copy(update={"message": "word " * 60, "flags": ("flag " * 40,)})
+    lines = long.in_words().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert (long.in_words().split().count("word"), long.in_words().split().count("flag")) == (60, 40)
+
+
+def test_nothing_is_listed_that_goes_without_saying() -> None:
+    """A stub has no list of what fails, and what has all its points has none on a terminal."""
+    stub = unwritten("loss")
+    assert stub.told == ()
+    assert stub.in_words() == "loss: 0 of 1 point\n\nloss is not written yet."
+    assert "passes" not in printed(verdict(result("ada")))
+    assert "passes" in student_page(result("ada"))

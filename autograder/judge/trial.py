@@ -11,20 +11,21 @@ from types import MappingProxyType
 
 from autograder.course import Assignment, BackpropKit, Question, driven
 from autograder.jail import LocalStudent, Reader, Step, Student, StudentError, StudentStopped
-from autograder.judge import oracle, retrial, shortcuts
+from autograder.judge import oracle, retrial, shortcuts, stops
 from autograder.judge.answers import Answers, Recorder
 from autograder.judge.check import checks
-from autograder.judge.comparison import Mismatch
+from autograder.judge.comparison import Mismatch, Waits
 from autograder.judge.diagnosis import diagnose
 from autograder.judge.evidence import Evidence
 from autograder.judge.inputs import current_seed
 from autograder.judge.reference import reference, solutions_of
-from autograder.judge.sentences import ASKED, explain, explain_again, one_question
+from autograder.judge.sentences import ASKED, capital, explain, one_question
 from autograder.judge.surroundings import missed
-from autograder.notebook import Definitions, Statement, Unreadable
+from autograder.notebook import QUOTED, Definitions, Unreadable
 from autograder.result import Question as Verdict
 from autograder.result import QuestionStatus
 from autograder.result import Test as Claimed
+from autograder.visible import shortened
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ def tried(
     stopped: StudentStopped | None = None
     for claim in claims:
         recorder.check = claim.id
-        passed, message = False, ""
+        passed, was_tried, message = False, stopped is None, ""
         try:
             if stopped is None:
                 claim.claim(recorder)
@@ -77,17 +78,19 @@ def tried(
             else:
                 message = "It was not tried any more."
         except Mismatch as mismatch:
+            was_tried = not isinstance(mismatch, Waits)
             near += [claim.id] if mismatch.near else []
-            message = _sentence(f"{question.id}: {mismatch}")
+            message = _sentence(str(mismatch))
         except StudentStopped as ended:
             message, stopped = explain(ended.fault), ended
         except StudentError as error:
-            message = _explained(error, recorder, found, _vocabulary(assignment), bool(raised))
+            message = stops.told(error, recorder, (assignment, question), found, again=bool(raised))
             raised.append(error)
         except Exception:
             log.exception("%s, %s: the check itself failed", question.id, claim.id)
             return _fault(question, claim.id), {}
-        tests.append(Claimed(id=claim.id, says=claim.says, passed=passed, weight=claim.weight, message=message))
+        claimed = Claimed(id=claim.id, says=claim.says, passed=passed, weight=claim.weight, message=message)
+        tests.append(claimed if was_tried else claimed.model_copy(update={"tried": False}))
     if absent and any(error.fault.missing is not None or error.fault.type_name in _WANT for error in raised):
         asked = Verdict(id=question.id, status="manual", points=None, max_points=question.max_points, message=absent)
         return asked, recorder.answers
@@ -102,14 +105,14 @@ def tried(
     status: QuestionStatus = "graded"
     if stopped is not None:
         status = stopped.status
-    elif any(_unwritten(error, question, found) for error in raised) and not any(test.passed for test in tests):
+    elif any(stops.is_unwritten(error, question, found) for error in raised) and not any(test.passed for test in tests):
         status = "no_answer"
     verdict = Verdict(
         id=question.id,
         status=status,
         points=round(question.max_points * share, 4),
         max_points=question.max_points,
-        message=_said(status, question, found, stopped),
+        message=stops.why(status, question, found, stopped),
         flags=tuple(_to_look_at(question, near, raised, stopped)),
         tests=tuple(tests),
     )
@@ -225,9 +228,10 @@ class Trial:
         if gained < 0 or not (gained or again.diagnoses):
             return self._named(verdict, found), Helped()
         # Beside the reference's source nothing may be said that the code could choose: not a line, a size, nor a sign.
-        said = {test.id: test.message or _OTHERWISE for test in verdict.tests}
+        said = {test.id: test.message or _OTHERWISE for test in verdict.tests if test.tried}
         tests = tuple(
-            t if t.passed else t.model_copy(update={"message": said.get(t.id, _OTHERWISE)}) for t in again.tests
+            t.model_copy(update={"message": said.get(t.id, _OTHERWISE)}) if t.tried and not t.passed else t
+            for t in again.tests
         )
         # without a gain it only names the question's own mistake
         return again.model_copy(update={"follow_through": gained > 0, "tests": tests}), Helped(given, own)
@@ -302,7 +306,7 @@ class Trial:
         names, where = " and ".join(self.question.names), ""
         if source is not None:
             step = (self.sources or ())[source]
-            text = step.source.split("\n")[line - 1].strip()[:100]
+            text = shortened(step.source.split("\n")[line - 1].strip(), QUOTED)
             where = f" (cell {step.cell + 1}: `{text}`)" if step.cell >= 0 else f" (`{text}`)"
             defined = re.match(r"(?:@[^\n]*\n)*(?:def|class) (\w+)|(\w+) *=[^=]", step.source)
             if defined and (by := defined[1] or defined[2]) not in self.question.names:
@@ -363,78 +367,6 @@ def _fault(question: Question, claim: str) -> Verdict:
     )
 
 
-def _unwritten(error: StudentError, question: Question, found: Definitions | None) -> bool:
-    """Whether an error means that the question's own names aren't written, not others that they call or inherit."""
-    fault = error.fault
-    if fault.missing is not None:
-        return fault.missing in question.names and _written(fault.missing, found) is None
-    if fault.type_name != "NotImplementedError":
-        return False
-    inside = fault.frames[-1][2] if fault.frames else ""
-    if found is not None:
-        chosen = [found.chosen(name) for name in question.names]
-        return all(s is None or s.stub for s in chosen) or any(s and inside in s.unwritten for s in chosen)
-    return not inside or inside.split(".")[0] in question.names
-
-
-def _written(name: str, found: Definitions | None) -> Statement | None:
-    """The definition of a name, if there is one and it is no stub."""
-    definition = found.chosen(name) if found is not None else None
-    return definition if definition is not None and not definition.stub else None
-
-
-@functools.lru_cache(maxsize=64)
-def _vocabulary(assignment: Assignment) -> tuple[str, ...]:
-    """The names that a lesson asks for, and those of their parameters."""
-    asked = [found for name in assignment.names if (found := assignment.definitions.chosen(name))]
-    return (*assignment.names, *(name for found in asked for takes in found.takes.values() for name in takes.names))
-
-
-def _explained(
-    error: StudentError, recorder: Recorder, found: Definitions | None, asked: tuple[str, ...], again: bool
-) -> str:
-    if found is None:
-        return explain_again(error.fault, asked) if again else explain(error.fault, asked, recorder.sizes)
-    missing = error.fault.missing
-    if missing in asked and (definition := _written(missing, found)) is not None:
-        section = found.notebook.section(definition.cell)
-        return f"{missing} is defined{f' {section}' if section else ''}, but that statement could not be run."
-    frames = error.fault.frames
-    if error.fault.type_name == "NotImplementedError" and frames and _written(inside := frames[-1][2], found):
-        return f"{inside} has an answer, and the stub's `raise NotImplementedError` is still in it. Take that line out."
-    words = {*asked}
-    if frames:  # of the notebook's words only those that stand on the line that is told
-        words |= set(re.findall(r"\w+", found.notebook.line(*frames[-1][:2]))) & found.words
-    if again:
-        return explain_again(error.fault, words)
-    return explain(error.fault, words, recorder.sizes, found.notebook.place)
-
-
-def _said(
-    status: QuestionStatus, question: Question, found: Definitions | None, stopped: StudentStopped | None = None
-) -> str:
-    """Say why a question has no answer: it isn't written, is no Python, or had to be ended."""
-    names = " and ".join(question.names)
-    if status == "timeout":
-        limit = f"took longer than {stopped.seconds:g} seconds" if stopped and stopped.seconds else "took too long"
-        return f"{names} {limit} and was stopped. Is there a loop that doesn't end?"
-    if status == "killed":
-        return (
-            f"{names} ended the whole program instead of giving an answer, so the rest of this question was not tried."
-        )
-    if status != "no_answer":
-        return ""
-    for name in question.names if found else ():
-        assert found is not None
-        if fault := found.notebook.broken_definition(name):
-            section, line = found.notebook.section(fault.cell), found.notebook.line(fault.cell, fault.line)
-            return (
-                f"The cell that defines {name}{f', {section},' if section else ''} is not valid Python: "
-                f"line {fault.line}{f', {line},' if line else ''} {fault.message}. "
-                "Mend that line, and the cell can be graded."
-            )
-    return f"{names} is not written yet."
-
-
 def _sentence(text: str) -> str:
+    text = capital(text)
     return text if text.endswith(".") else f"{text}."

@@ -25,15 +25,13 @@ from autograder.report.words import (
     headline,
     kind,
     listed,
-    number,
     page_name,
     percent,
-    points,
     remark,
     standing,
     waits,
 )
-from autograder.result import FOLLOWED, Question, Result
+from autograder.result import FOLLOWED, Question, Result, number, points
 from autograder.visible import one_line, visible
 
 SIGNS = {"no_answer": "\N{EN DASH}", "manual": "✎", "ungraded": "?"}
@@ -145,7 +143,7 @@ def _student_summary(result: Result) -> list[str]:
     if result.status == "grader_error":
         sentences.append(f"So far there are {number(result.score)} of {points(result.max_score)}, and nothing is lost.")
     if result.status == "graded" and result.max_score > 0 and result.score >= result.max_score - 1e-9:
-        sentences.append("Every claim holds.")
+        sentences.append("Every claim passes.")
     if waiting := [question.id for question in result.questions if waits(question)]:
         sentences.append(f"This is not all yet: a person will look at {listed(waiting)}.")
     if manual := [question for question in result.questions if kind(question) == "manual"]:

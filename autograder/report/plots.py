@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograder.report.tally import ClassTally, MistakeTally, QuestionTally
-from autograder.report.words import KINDS, count, listed, number, percent, points
+from autograder.report.words import KINDS, count, listed, percent
+from autograder.result import number, points
 from autograder.visible import one_line
 
 BLUE, SKY, ORANGE, VERMILION, PURPLE = "#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#CC79A7"

@@ -14,8 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.report.tally import ClassTally, tally
-from autograder.report.words import called, headline, kind, listed, number, points, remark, standing
-from autograder.result import FOLLOWED, Question, Result
+from autograder.report.words import called, headline, kind, listed, remark, standing
+from autograder.result import ARROW, FOLLOWED, SIGNS, Question, Result, Told, number, points
 from autograder.visible import one_line
 
 _STYLES = {
@@ -30,7 +30,8 @@ _SIGNS = {
     "no_answer": ("\N{EN DASH}", "no answer"),
     "ungraded": ("?", "waits for a person"),
 }
-_PLAINER = str.maketrans({"\N{EN DASH}": "-", "·": "|", "…": "."})
+_PLAINER = str.maketrans({"\N{EN DASH}": "-", "·": "|", "…": ".", "✓": "+", "✗": "x", "→": ">"})
+_OUTCOMES = {"passes": "green", "fails": "red", "not tried": "dim"}
 _GAP = 2
 """Blanks between two columns."""
 _REMARK_WIDTH = 34
@@ -133,30 +134,46 @@ def verdict(result: Result) -> RenderableType:
 
 def _question(question: Question) -> list[RenderableType]:
     style = _STYLES[kind(question)]
-    given = "" if question.points is None else f"{number(question.points)} / {number(question.max_points)}"
+    given = "" if question.points is None else f"{number(question.points)} of {points(question.max_points)}"
     head = Table.grid(padding=(0, 2, 0, 0))
     head.add_column(width=24, no_wrap=True, overflow="ellipsis")
-    head.add_column(width=11, justify="right")
+    head.add_column(min_width=13, justify="right")
     head.add_column()
     head.add_row(
         Text(one_line(question.id), style="bold"), Text(given, style=style), Text(standing(question), style=style)
     )
     lines: list[RenderableType] = [head]
-    for note in (question.message, question.definition, FOLLOWED if question.follow_through else ""):
+    for note in (question.message, FOLLOWED if question.follow_through else ""):
         if note:
             lines.append(_indented("", one_line(note)))
-    for test in question.tests:
-        if not test.passed and question.status != "no_answer":
-            lines.append(_indented("not yet  ", one_line(test.says)))
-            if test.message:
-                lines.append(_indented("         ", one_line(test.message), "dim"))
     for diagnosis in question.diagnoses:
-        lines.append(_indented("looks so ", one_line(diagnosis.says)))
-        lines.append(_indented("think    ", one_line(diagnosis.hint)))
+        lines.append(_indented("", one_line(diagnosis.says), "bold"))
+        lines.append(_indented(ARROW, one_line(diagnosis.hint)))
+    if question.definition:
+        lines.append(_indented("", one_line(f"{question.definition}."), "dim"))
+    if kind(question) != "full":
+        lines += map(_claims, question.told)
     return [*lines, Text()] if len(lines) > 1 else lines
 
 
+def _claims(told: Told) -> RenderableType:
+    """Claims of which the same is said, a row each, and what is said below them."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(width=11, no_wrap=True)
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    style = _OUTCOMES[told.outcome]
+    for worth, says in told.claims:
+        grid.add_row(Text(f"{SIGNS[told.outcome]} {told.outcome}", style=style), Text(worth), Text(one_line(says)))
+    rows: list[RenderableType] = [grid]
+    if told.message:
+        rows.append(Padding(Text(one_line(told.message), style="dim"), (0, 0, 0, 13)))
+    return Padding(Group(*rows), (0, 0, 0, 2))
+
+
 def _indented(label: str, text: str, style: str = "") -> RenderableType:
+    if not label:
+        return Padding(Text(text, style=style), (0, 0, 0, 2))
     grid = Table.grid()
     grid.add_column(width=len(label))
     grid.add_column(overflow="fold")

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from autograder.result import Question, Result
+from autograder.result import Question, Result, number, points
 from autograder.visible import one_line
 
 KINDS = {
@@ -43,16 +43,6 @@ def called(student: str) -> str:
     """Write a student's id on one line, short enough to read."""
     name = one_line(student)
     return f"{name[:59]}\N{HORIZONTAL ELLIPSIS}" if len(name) > 60 else name or "(no name)"
-
-
-def number(value: float) -> str:
-    """Write points with two decimals at most, and none that say nothing."""
-    return f"{value:.2f}".rstrip("0").rstrip(".")
-
-
-def points(value: float) -> str:
-    """Write points with their noun."""
-    return f"{number(value)} point{'' if value == 1 else 's'}"
 
 
 def percent(share: float) -> str:
@@ -117,7 +107,7 @@ def remark(result: Result) -> str:
         if question.diagnoses:
             text = question.diagnoses[0].says
         else:
-            failed = [test.message or f"not yet: {test.says}" for test in question.tests if not test.passed]
+            failed = [test.message or f"fails: {test.says}" for test in question.tests if not test.passed]
             text = question.message or next(iter(failed), standing(question))
         text = one_line(text)
         return text if question.id in text else f"{one_line(question.id)}: {text}"

@@ -25,10 +25,10 @@ def autograd_gradients(nb, inp, targ, w1, b1, w2, b2, calls):
     given = {"inp": inp, "w1": w1, "b1": b1, "w2": w2, "b2": b2}
     for _ in range(int(calls)):
         answer = nb.autograd_gradients(inp, targ, w1, b1, w2, b2)
-    five = list(answer) if isinstance(answer, (tuple, list)) else [answer]
+    five = list(answer) if isinstance(answer, (tuple, list)) else None
     return {
-        "how many": float(len(five)),
-        **dict(zip(given, five, strict=False)),
+        **({"answer": answer} if five is None else dict(zip(given, five, strict=False))),
+        "how many": float(1 if five is None else len(five)),
         **{f"given {name}": tensor for name, tensor in given.items()},
         "given targ": targ,
         "watched afterwards": float(sum(tensor.requires_grad for tensor in given.values())),
@@ -103,7 +103,7 @@ def trainable_model(nb, inp, targ, w1, b1, w2, b2, lr):
         for parameter in net.parameters():
             if parameter.grad is not None:
                 parameter.sub_(float(lr) * parameter.grad)
-    return {**told, "after a step": net(inp, targ), "given inp": inp, "given targ": targ}
+    return {**told, "loss after a step": net(inp, targ), "given inp": inp, "given targ": targ}
 
 
 def fit(nb, x1, y1, x2, y2, x3, y3, x4, y4, w1, b1, w2, b2, lr, batches):

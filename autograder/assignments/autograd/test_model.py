@@ -6,13 +6,12 @@ from autograder.assignments.autograd.cases import (
     NET,
     SQUARE_NET,
     WEIGHTS,
-    counted,
     gradients,
     loss,
     network,
 )
 from autograder.jail import Student, Value
-from autograder.judge import Spec, beside, compare, unchanged, weight
+from autograder.judge import Spec, beside, compare, counted, unchanged, weight
 
 
 def _answered(student: Student, spec: Spec) -> dict[str, Value]:

@@ -190,7 +190,7 @@ def bent(spec: Spec) -> Tensors:
     """What tanh alone gives, and the gradient of its input."""
     given = draw(spec).map(Tensor.double)
     found = oracle.gradients(_bent, given, ("other_inp",))
-    return Tensors({"other out": given["other_inp"].tanh(), "other inp.g": found["other_inp"]})
+    return Tensors({"out of the other MLP": given["other_inp"].tanh(), "inp.g of the other MLP": found["other_inp"]})
 
 
 @once

@@ -45,7 +45,7 @@ def get(nb, a, b, c):
     layer = _plain_layer(nb)()
     layer.cache(a=a, b=b, c=c)
     two, one, again = layer.get("c", "a"), layer.get("b"), layer.get("c")
-    firsts = {"first of two": two[0], "second of two": two[1], "of one": one[0], "asked again": again[0]}
+    firsts = {"get('c','a')[0]": two[0], "get('c','a')[1]": two[1], "get('b')[0]": one[0], "get('c')[0]": again[0]}
     return {**firsts, **_counted(two, one)}
 
 
@@ -57,8 +57,8 @@ def get_missing(nb, a, b):
     layer.cache(b=b)
     some = layer.get("nowhere", "a", "nothing", "b")
     return {
-        "second of four": some[1],
-        "fourth of four": some[3],
+        "get('nowhere','a','nothing','b')[1]": some[1],
+        "get('nowhere','a','nothing','b')[3]": some[3],
         "number of None": _number(sum(value is None for value in (*none, *some))),
         **_counted(none, some),
     }
@@ -70,7 +70,7 @@ def cache_again(nb, a, b, c):
     layer.cache(a=a, b=b)
     layer.cache(b=c)
     got = layer.get("a", "b")
-    return {"the one left": got[0], "the one cached again": got[1]}
+    return {"get('a','b')[0]": got[0], "get('a','b')[1]": got[1]}
 
 
 def cache_in_two(nb, a, b, c):
@@ -80,7 +80,8 @@ def cache_in_two(nb, a, b, c):
     first.cache(a=a)
     second.cache(a=b)
     third.cache(a=c)
-    return {"first layer": first.get("a")[0], "second layer": second.get("a")[0], "third layer": third.get("a")[0]}
+    layers = {"first": first, "second": second, "third": third}
+    return {f"get('a')[0] of the {name} layer": layer.get("a")[0] for name, layer in layers.items()}
 
 
 def cache_keeps_the_tensor(nb, inp, factor, out_g):
@@ -151,8 +152,8 @@ def two_mses(nb, pred, gt, other_pred, other_gt):
     return {
         "loss": losses[0],
         "pred.g": _gradient(pred),
-        "other loss": losses[1],
-        "other pred.g": _gradient(other_pred),
+        "loss of the other MSE": losses[1],
+        "pred.g of the other MSE": _gradient(other_pred),
     }
 
 
@@ -201,7 +202,7 @@ def two_relus(nb, inp, out_g, other_inp, other_out_g):
     first(inp).g, second(other_inp).g = out_g, other_out_g
     first.backward()
     second.backward()
-    return {"inp.g": _gradient(inp), "other inp.g": _gradient(other_inp)}
+    return {"inp.g": _gradient(inp), "inp.g of the other ReLU": _gradient(other_inp)}
 
 
 def linear_forward(nb, inp, W, b):
@@ -300,7 +301,8 @@ def two_mlps(nb, inp, w1, w2, w3, out_g, other_inp, other_out_g):
     out.g, other_out.g = out_g, other_out_g
     first.backward()
     second.backward()
-    return {"out": out, "other out": other_out, **_gradients(inp, w1, w2, w3), "other inp.g": _gradient(other_inp)}
+    others = {"out of the other MLP": other_out, "inp.g of the other MLP": _gradient(other_inp)}
+    return {"out": out, **_gradients(inp, w1, w2, w3), **others}
 
 
 def network(nb, inp, gt, W1, b1, W2, b2):

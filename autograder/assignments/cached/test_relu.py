@@ -41,7 +41,7 @@ def test_two_gates_at_once(student: Student) -> None:
     """Two ReLUs go forward, then back: each remembers its own input."""
     given, other = gate(MATRIX), gate(VECTOR)
     others = Tensors({f"other_{name}": tensor for name, tensor in other.items()})
-    wanted = {"inp.g": gated(given)["inp.g"], "other inp.g": gated(other)["inp.g"]}
+    wanted = {"inp.g": gated(given)["inp.g"], "inp.g of the other ReLU": gated(other)["inp.g"]}
     compare(student.run(flows.two_relus, **given, **others), wanted)
 
 

@@ -61,7 +61,7 @@ def test_two_have_two_memories(student: Student) -> None:
     """Of two Models each has its own parameters and its own memory, although both were called before."""
     ours, theirs = _given(NET), _given(SQUARE_NET)
     answer = student.run(flows.two_models, **ours, **{f"{name}_": tensor for name, tensor in theirs.items()})
-    nets = {"the first": network(NET), "the second": network(SQUARE_NET)}
+    nets = {"the first Model": network(NET), "the second Model": network(SQUARE_NET)}
     compare(answer, {f"{name} of {whose}": g for whose, net in nets.items() for name, g in gradients(net).items()})
 
 

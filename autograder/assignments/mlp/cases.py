@@ -144,10 +144,10 @@ def trained(group: Tensors, steps: int, aims: Tensors | None = None) -> Tensors:
         errors.append((outputs.argmax(1) != rest["targets"].argmax(1)).sum())
         weights = weights + -ETA * oracle.gradients(_total, {**weights, **rest}, WEIGHTS)
     told: Mapping[str, Tensor] = {
-        "told k": torch.arange(steps),
-        "told loss": torch.stack(losses),
-        "told errors": torch.stack(errors).double(),
-        **{f"told {name}": weights[name] for name in WEIGHTS},
+        "k told to after_step": torch.arange(steps),
+        "loss told to after_step": torch.stack(losses),
+        "errors told to after_step": torch.stack(errors).double(),
+        **{f"{name} told to after_step": weights[name] for name in WEIGHTS},
     }
     return Tensors(dict(weights), **told)
 

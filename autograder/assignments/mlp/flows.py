@@ -61,9 +61,9 @@ def train(nb, w1, b1, w2, b2, inputs, targets, steps, eta, watched):
         else {"answer": found}
     )
     for name, place in dict(k=0, loss=1, errors=2).items():
-        results["told " + name] = _column(told, place)
+        results[name + " told to after_step"] = _column(told, place)
     for place, name in enumerate(("w1", "b1", "w2", "b2"), start=3):
-        results["told " + name] = told[-1][place] if told and len(told[-1]) > place else None
+        results[name + " told to after_step"] = told[-1][place] if told and len(told[-1]) > place else None
     given = dict(w1=w1, b1=b1, w2=w2, b2=b2, inputs=inputs, targets=targets)
     return {**results, **{"given " + name: tensor for name, tensor in given.items()}}
 

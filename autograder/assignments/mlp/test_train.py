@@ -36,14 +36,14 @@ def test_several_steps(student: Student) -> None:
 @weight(2)
 def test_tells_loss_and_errors(student: Student) -> None:
     """after_step is told the step's number, and the summed loss and the errors measured before the step."""
-    expected = trained(draw(CLASS), 4).pick("told k", "told loss", "told errors")
+    expected = trained(draw(CLASS), 4).pick(*(f"{name} told to after_step" for name in ("k", "loss", "errors")))
     compare(_trained(student, 4), expected, batch=len(draw(CLASS)["inputs"]))
 
 
 @weight(1)
 def test_tells_the_new_weights(student: Student) -> None:
     """after_step is told the weights after the step."""
-    compare(_trained(student, 2), trained(draw(CLASS), 2).pick(*(f"told {name}" for name in WEIGHTS)))
+    compare(_trained(student, 2), trained(draw(CLASS), 2).pick(*(f"{name} told to after_step" for name in WEIGHTS)))
 
 
 @weight(1)

@@ -68,7 +68,7 @@ def test_two_models(student: Student) -> None:
     first, second = network(NET), network(SQUARE_NET)
     names = dict(zip(("inp", "targ", *WEIGHTS), ("p", "p_targ", "v1", "c1", "v2", "c2"), strict=True))
     other = {names[name]: tensor for name, tensor in second.items()}
-    left = {f"the other {name}.g": torch.full_like(second[name], STALE).double() for name in ("inp", "w1")}
+    left = {f"{name}.g of the other Model": torch.full_like(second[name], STALE).double() for name in ("inp", "w1")}
     compare(student.run(flows.two_models, **first, **other), {**gradients(first), **left})
 
 
