@@ -10,6 +10,7 @@ from autograder.judge.comparison import Mismatch, compare, measured, unchanged
 from autograder.judge.diagnosis import diagnose
 from autograder.judge.grader import Grader, Grading
 from autograder.judge.inputs import Normal, Spec, Tensors, digest, draw, once, seeded
+from autograder.judge.modules import module
 from autograder.judge.reference import edited, mistaken, reference, replaced, source_of
 from autograder.judge.sentences import explain
 from autograder.judge.submission import Submission
@@ -47,6 +48,7 @@ __all__ = [
     "judge_all",
     "measured",
     "mistaken",
+    "module",
     "once",
     "reference",
     "reference_answers",

@@ -1,7 +1,10 @@
 """Hidden tests of Model."""
 
-from autograder.assignments.autograd import flows
-from autograder.assignments.autograd.cases import (
+from autograder.jail import Student, Value
+from autograder.judge import Spec, beside, compare, unchanged, weight
+
+from . import flows
+from .cases import (
     LONE_NET,
     NET,
     SQUARE_NET,
@@ -11,8 +14,6 @@ from autograder.assignments.autograd.cases import (
     loss,
     network,
 )
-from autograder.jail import Student, Value
-from autograder.judge import Spec, beside, compare, unchanged, weight
 
 
 def _answered(student: Student, spec: Spec) -> dict[str, Value]:

@@ -2,10 +2,11 @@
 
 import torch
 
-from autograder.assignments.cached import flows
-from autograder.assignments.cached.cases import WATCHED
 from autograder.jail import Student
 from autograder.judge import compare, draw, weight
+
+from . import flows
+from .cases import WATCHED
 
 
 @weight(2)

@@ -2,10 +2,11 @@
 
 import torch
 
-from autograder.assignments.cached import flows
-from autograder.assignments.cached.cases import SCALED, VALUES
 from autograder.jail import Student
 from autograder.judge import beside, compare, draw, weight
+
+from . import flows
+from .cases import SCALED, VALUES
 
 
 def _count(number: float) -> torch.Tensor:

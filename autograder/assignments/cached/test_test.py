@@ -1,9 +1,10 @@
 """Hidden tests of test."""
 
-from autograder.assignments.cached import flows
-from autograder.assignments.cached.cases import pairs, pairs_within
 from autograder.jail import Student
 from autograder.judge import compare, weight
+
+from . import flows
+from .cases import pairs, pairs_within
 
 
 @weight(2)
