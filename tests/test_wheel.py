@@ -127,16 +127,13 @@ def installed() -> Iterator[Installed]:
         (folder / "bin").mkdir()
         for name, text in scripts.items():
             (folder / "bin" / name).write_text(f"#!{python}\n{text}\n", encoding="utf-8")
-        for each in folder.rglob("*"):
-            if not each.is_symlink():
-                each.chmod(0o755 if each.is_dir() or each.parent.name == "bin" else 0o644)
+        for each in (*(folder / "site").rglob("*"), *(folder / "bin").iterdir()):
+            each.chmod(0o755 if each.is_dir() or each.parent.name == "bin" else 0o644)
         home = folder / "home"
         home.mkdir()
         if os.geteuid() == 0:
             os.chown(home, NOBODY["user"], NOBODY["group"])
         yield Installed(python, home, f"{folder / 'site'}:{packages}", home / "imported.txt")
-        for each in (folder / "site").rglob("*"):
-            each.chmod(0o755)
 
 
 def trapped(installed: Installed, folder: Path, *names: str) -> None:

@@ -3,6 +3,7 @@
 It reads no gradebook, and never runs a student's code but through the jail.
 """
 
+from autograder.judge import oracle
 from autograder.judge.answers import Answers, Recorder, answers, reference_answers, same_answers
 from autograder.judge.bank import Bank, Harmless, Misconception, Variant, bank
 from autograder.judge.check import Check, Claim, beside, checks, weight
@@ -50,6 +51,7 @@ __all__ = [
     "mistaken",
     "module",
     "once",
+    "oracle",
     "reference",
     "reference_answers",
     "replaced",
