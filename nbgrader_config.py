@@ -7,6 +7,7 @@ c = get_config()  # noqa: F821 - traitlets defines it for this file
 
 c.CourseDirectory.course_id = "backprop"
 c.IncludeHeaderFooter.header = ""
+c.BackpropKit.hidden_tests = "autograder/assignments"
 
 # Names that students gave to their files are logged without what steers a terminal.
 c.NbGrader.logging_config = {

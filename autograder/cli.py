@@ -24,6 +24,7 @@ from autograder.visible import visible
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from autograder.course import Course
     from autograder.run import Batch, Graded
 
 _BEFORE_COLLECTING = 50_000
@@ -58,15 +59,18 @@ def demo(
     ),
     course: CourseOption = None,
 ) -> None:
-    """Release, submit, grade and report a class of made-up students, in a scratch course."""
+    """Release, submit, grade and report a class of made-up students, in a scratch course.
+
+    It has this course's assignments; where there is no course, the kit's.
+    """
     from autograder import report
     from autograder.authoring import demo as made_up
-    from autograder.course import find
+    from autograder.course import find, near
     from autograder.run import Batch, holds
 
-    here = find(course)
+    here = find(course) if course or near() else None
     with _console().status("releasing the assignments"):
-        scratch = made_up.scratch(here, into, here.assignments)
+        scratch = made_up.scratch(here, into)
     jailed = holds()
     if not jailed:
         _say("This machine can't hold a jail, so nobody in this class is hostile. `autograder doctor` says why.")
@@ -92,9 +96,7 @@ def release(
     from autograder.course import find
 
     here = find(course)
-    for name in names or here.assignments:
-        here.assignment(name)
-    for name in names or here.assignments:
+    for name in _named(here, names):
         with _console().status(f"vetting {name}"):
             report = vetting.vet(here, name, with_release=False)
         if not report.holds:
@@ -103,7 +105,8 @@ def release(
                 f"{name} is not released: it doesn't vet. Mend what the lines above name, then try again."
             )
         folder = released.generate(here, name)
-        print(f"released {name}: {folder}")
+        print(f"released {name}: {_near(folder)}")
+        print("  made from {}, judged with {}".format(*here.assignment(name).places))
         if as_zip:
             print(f"zipped {name}: {released.archive(folder)}")
 
@@ -188,10 +191,8 @@ def vet(
     from autograder.course import find
 
     here = find(course)
-    for name in names or here.assignments:
-        here.assignment(name)
     reports = []
-    for name in names or here.assignments:
+    for name in _named(here, names):
         with _console().status(f"vetting {name}"):
             reports.append(vetting.vet(here, name))
         if not as_json:
@@ -201,6 +202,45 @@ def vet(
     if as_json:
         print(json.dumps([report.record() for report in reports], indent=1))
     raise typer.Exit(not all(report.holds for report in reports))
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The new course's folder.")],
+    lesson: Annotated[
+        list[str] | None, typer.Option("--lesson", metavar="NAME", help="One of the kit's lessons; more than once.")
+    ] = None,
+) -> None:
+    """Make a new course: a folder with its settings and its commands in order, and lessons of the kit's."""
+    from autograder.authoring import founding
+
+    made = founding.found(folder, lesson or ())
+    print(f"a new course: {_near(made.root)}")
+    print("  README.md             what is done in it, in order")
+    print("  nbgrader_config.py    all settings, and what each does")
+    for name in made.assignments:
+        print(f"  {f'source/{name}':<22}from the kit, whose hidden tests judge it")
+    first = made.assignments[0] if made.assignments else ""
+    print(f"\nNext: cd {_near(made.root)}")
+    print(
+        f"then `autograder release {first}` makes what students get; `autograder new NAME` a lesson of your own."
+        if first
+        else "then `autograder new NAME` makes a lesson of your own, `autograder copy NAME` takes one of the kit's."
+    )
+
+
+@app.command()
+def copy(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="One of the kit's lessons.")],
+    course: CourseOption = None,
+) -> None:
+    """Take one of the kit's lessons into this course, to change it: its source and its hidden tests."""
+    from autograder.authoring import founding
+    from autograder.course import find
+
+    for folder in founding.copy(find(course), name):
+        print(f"copied: {_near(folder)}")
+    print(f"\nChange what you like; `autograder vet {name}` says whether it still holds together.")
 
 
 @app.command()
@@ -216,25 +256,31 @@ def new(
     print(f"the lesson, to be edited in Jupyter: {_near(source / f'{name}.ipynb')}")
     print(f"its hidden tests and its bank:       {_near(tests)}")
     print(f"what students get:                   {_near(released)}")
-    print(
-        f"\nEdit the first two; `autograder vet {name}` says whether the tests test, `autograder release {name}` makes"
-    )
-    print("the third anew. CONTRIBUTING.md goes the whole way once.")
+    print("\nIt holds as it is: two small questions and a written one. Next, piece by piece:")
+    print(f"  autograder vet {name:<20} do the tests test? says what to mend, and where")
+    print(f"  {f'edit source/{name}/{name}.ipynb':<35} text, solutions, visible checks, points")
+    print(f"  {f'edit {_near(tests)}':<35} cases.py, flows.py, test_<question>.py, bank.toml")
+    print(f"  autograder release {name:<16} makes {_near(released)} anew")
 
 
 @app.command()
 def doctor(as_json: JsonOption = False) -> None:
-    """Say what this machine can hold: the layers of the jail, each really tried, and what each keeps out."""
+    """Say what this machine can hold: the layers of the jail, each really tried, and what each keeps out.
+
+    Other packages that bring a folder `autograder` or `data_utils` are told, too.
+    """
     from dataclasses import asdict
 
+    from autograder.course import rivals
     from autograder.jail import layers
 
-    found = layers.report()
+    found, others = layers.report(), rivals()
     if as_json:
-        print(json.dumps(asdict(found) | {"holds": found.holds}, indent=1))
+        print(json.dumps(asdict(found) | {"holds": found.holds, "rivals": others}, indent=1))
     else:
         _print(layers.table(found))
-    raise typer.Exit(not found.holds)
+        print("\n".join(others), end="\n" if others else "")
+    raise typer.Exit(not found.holds or bool(others))
 
 
 @app.command()
@@ -317,6 +363,20 @@ def _graded(batch: Batch) -> Iterator[Graded]:
         for graded in batch:
             bar.advance(task)
             yield graded
+
+
+def _named(here: Course, names: list[str] | None) -> tuple[str, ...]:
+    """The assignments that a command is about: those named, or all of the course."""
+    from autograder.errors import UsageError
+
+    for name in names or ():
+        here.assignment(name)
+    if not names and not here.assignments:
+        raise UsageError(
+            f"{here.root} has no lesson yet. `autograder new NAME` makes one, `autograder copy NAME` takes one of the "
+            "kit's."
+        )
+    return tuple(names or here.assignments)
 
 
 def _cores() -> int:

@@ -1,6 +1,12 @@
 """Where a course's nbgrader_config.py finds what nbgrader loads: see :mod:`autograder.platforms.nbgrader`."""
 
-from autograder.platforms.nbgrader import (
+from pathlib import Path
+
+from autograder.importing import none_from
+
+none_from(Path.cwd())  # nbgrader looks there first
+
+from autograder.platforms.nbgrader import (  # noqa: E402 - and what it imports
     JailedExecute,
     JailedExporter,
     NamedStubs,

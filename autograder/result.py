@@ -167,6 +167,10 @@ class Result(Record):
     seconds: float = 0.0
     flags: tuple[Words, ...] = ()
     """What a person should look at."""
+    source: str = ""
+    """Where the assignment's source notebook was found: below the course's folder, or in the kit."""
+    hidden_tests: str = ""
+    """Where its hidden tests were found."""
     mended: tuple[Words, ...] = ()
     """What stood in the way of the answers, and was put right or stood in for before judging; costs nothing."""
     questions: tuple[Question, ...] = ()

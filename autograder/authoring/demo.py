@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.authoring import release
-from autograder.course import CONFIG, Assignment, Course
+from autograder.authoring import founding, release
+from autograder.course import CONFIG, SOURCES, Assignment, Course, lessons
 from autograder.errors import UsageError
 from autograder.judge import Misconception, bank, edited, source_of
 
@@ -48,8 +48,8 @@ class MadeUp:
     """A notebook's content, or the text of a file that is none."""
 
 
-def scratch(course: Course, folder: Path, names: tuple[str, ...]) -> Course:
-    """Make a fresh course folder with some of a course's assignments, released.
+def scratch(course: Course | None, folder: Path) -> Course:
+    """Make a fresh course folder with all of a course's assignments, released; without a course, with the kit's.
 
     Raises:
         UsageError: if the folder holds something that no demo made.
@@ -59,12 +59,22 @@ def scratch(course: Course, folder: Path, names: tuple[str, ...]) -> Course:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / MARK).touch()
-    config = (course.root / CONFIG).read_text(encoding="utf-8")
+    if course is None:
+        config, assignments = founding.settings(folder.resolve().name), []
+        for name in lessons():
+            shutil.copytree(SOURCES / name, folder / "source" / name)
+    else:
+        config = (course.root / CONFIG).read_text(encoding="utf-8")
+        assignments = [course.assignment(name) for name in course.assignments]
     (folder / CONFIG).write_text(f"{config}\nc.BackpropKit.call_s = {CALL_S}\n", encoding="utf-8")
-    for name in names:
-        shutil.copytree(course.assignment(name).path.parent, folder / "source" / name)
     made = Course(folder.resolve())
-    for name in names:
+    for assignment in assignments:
+        shutil.copytree(assignment.path.parent, folder / "source" / assignment.name)
+        if not assignment.tests.of_the_kit:
+            tests = made.root / made.settings.hidden_tests / assignment.name
+            if tests != assignment.tests.folder:
+                shutil.copytree(assignment.tests.folder, tests, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in made.assignments:
         release.generate(made, name)
     return made
 
@@ -85,7 +95,7 @@ def hand_in(course: Course, name: str, hostile: bool = False) -> list[MadeUp]:
 def made_up(assignment: Assignment, released: Mapping[str, Any], hostile: bool = False) -> list[MadeUp]:
     """Make a class for an assignment: sixteen students, always the same; three more who attack the grader, if asked."""
     right = {name: source_of(assignment, name) for name in assignment.names}
-    cards = bank(assignment.name)
+    cards = bank(assignment.tests)
     wrong: dict[str, list[Misconception]] = {name: [] for name in assignment.names}
     for card in cards.misconception:
         wrong[card.function].append(card)

@@ -6,10 +6,11 @@ import logging
 import shutil
 import tempfile
 import zipfile
-from importlib.util import find_spec
 from pathlib import Path
 
-from autograder.course import CONFIG, Course
+from traitlets import TraitError
+
+from autograder.course import CONFIG, DATA_UTILS, Course
 from autograder.errors import CannotGrade
 from autograder.run import create, tools_on_path
 
@@ -41,23 +42,29 @@ def generate(course: Course, name: str) -> Path:
 
 def fresh(course: Course, name: str) -> bytes:
     """The released notebook's bytes, made from the source without touching the course."""
+    return tried(course, name, course.assignment(name).path)
+
+
+def tried(course: Course, name: str, source: Path) -> bytes:
+    """The bytes that a source notebook would be released as by a course's settings.
+
+    Raises:
+        CannotGrade: if nbgrader refuses it; the sentence is nbgrader's reason.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         copy = Course(Path(scratch).resolve())
         shutil.copy(course.root / CONFIG, scratch)
         (copy.root / "source" / name).mkdir(parents=True)
-        shutil.copy(course.assignment(name).path, copy.root / "source" / name)
+        shutil.copy(source, copy.root / "source" / name)
         _convert(copy, name, save=False)
         return (copy.root / "release" / name / f"{name}.ipynb").read_bytes()
 
 
 def pack(folder: Path) -> None:
     """Copy data_utils into a released folder, without what Python and editors leave in it."""
-    spec = find_spec("data_utils")
-    assert spec is not None
-    assert spec.origin is not None
     target = folder / "data_utils"
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(Path(spec.origin).parent, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    shutil.copytree(DATA_UTILS, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
 
 
 def archive(folder: Path) -> Path:
@@ -82,6 +89,7 @@ def _convert(course: Course, name: str, save: bool) -> None:
     config.GenerateAssignment.force = True
     config.CourseDirectory.root = str(course.root)
     config.CourseDirectory.assignment_id = name
+    config.CourseDirectory.source_directory = str(course.assignment(name).path.parents[1])  # the course's, or the kit's
     converter = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config)
     if not save:
         converter.preprocessors = [step for step in converter.preprocessors if "SaveCells" not in str(step)]
@@ -91,7 +99,7 @@ def _convert(course: Course, name: str, save: bool) -> None:
     try:
         with tools_on_path():
             converter.start()
-    except (NbGraderException, SystemExit) as error:
+    except (NbGraderException, SystemExit, ImportError, TraitError) as error:
         reason = heard.first or str(error)
         raise CannotGrade(f"nbgrader can't release {name}: {reason}") from None
     finally:

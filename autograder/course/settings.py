@@ -46,6 +46,11 @@ class BackpropKit(Configurable):  # type: ignore[misc]  # traitlets is read with
     memory_mib = Integer(1024, help="Memory that a notebook may take, beyond its libraries.").tag(
         config=True, judges=True
     )
+    hidden_tests = Unicode(
+        "hidden_tests",
+        help="The folder of the course's own hidden tests, a folder an assignment. An assignment that has none there "
+        "is judged with the kit's.",
+    ).tag(config=True)
     secret_file = Unicode(
         ".autograder/secret",
         help="Where the secret is kept that hidden inputs are drawn from; made on first use, never to be published. "

@@ -3,6 +3,7 @@
 It reads no gradebook, and never runs a student's code but through the jail.
 """
 
+from autograder.judge import oracle
 from autograder.judge.answers import Answers, Recorder, answers, reference_answers, same_answers
 from autograder.judge.bank import Bank, Harmless, Impostor, Misconception, Variant, bank
 from autograder.judge.check import Check, Claim, beside, checks, weight
@@ -10,6 +11,7 @@ from autograder.judge.comparison import Mismatch, compare, counted, measured, un
 from autograder.judge.diagnosis import diagnose
 from autograder.judge.grader import Grader, Grading
 from autograder.judge.inputs import Normal, Spec, Tensors, digest, draw, once, seeded
+from autograder.judge.modules import module
 from autograder.judge.reference import edited, mistaken, reference, replaced, source_of
 from autograder.judge.sentences import explain
 from autograder.judge.submission import Submission
@@ -49,7 +51,9 @@ __all__ = [
     "judge_all",
     "measured",
     "mistaken",
+    "module",
     "once",
+    "oracle",
     "reference",
     "reference_answers",
     "replaced",

@@ -60,7 +60,7 @@ def tried(
     `absent` says what the answer rests on and this machine hasn't: where code fails for want of something, a person is
     asked then; nobody is, whatever it wants, where it is None.
     """
-    claims = checks(assignment.name, question.id)
+    claims = checks(assignment.tests, question.id)
     if unsound := _unsound(assignment, question, current_seed()):
         return _fault(question, unsound), {}
     recorder = Recorder(student)
@@ -147,7 +147,7 @@ def named(
     """
     if verdict.status != "graded" or all(test.passed for test in verdict.tests):
         return verdict
-    claims = checks(assignment.name, question.id)
+    claims = checks(assignment.tests, question.id)
     diagnoses = diagnose(assignment, question.names, claims, found, elsewhere, Evidence(assignment, sources))
     return verdict.model_copy(update={"diagnoses": tuple(diagnoses)})
 
@@ -241,7 +241,7 @@ class Trial:
 
         A right loss is of no use to a right dloss: whoever takes the slope of it would be given the answer.
         """
-        if name in driven(self.assignment.name, self.question.id):
+        if name in driven(self.assignment.tests, self.question.id):
             return True
         rests = {s.defines for own in self.question.names for s in solutions_of(self.assignment, own)}
         if name not in rests:
@@ -337,7 +337,7 @@ def _own(assignment: Assignment, question: Question, steps: Sequence[Step]) -> l
 @functools.lru_cache(maxsize=1024)
 def _is_by_hand(assignment: Assignment, question: Question, _seed: str) -> bool:
     """Whether a question asks for a derivative, and its reference does without autograd: then everybody can."""
-    if not any(oracle.judges(claim.claim) for claim in checks(assignment.name, question.id)):
+    if not any(oracle.judges(claim.claim) for claim in checks(assignment.tests, question.id)):
         return False
     solution = reference(assignment)
     with solution.given(retrial.AUTOGRAD_OFF, retrial.AUTOGRAD_ON) as other:
@@ -348,7 +348,7 @@ def _is_by_hand(assignment: Assignment, question: Question, _seed: str) -> bool:
 def _unsound(assignment: Assignment, question: Question, _seed: str) -> str:
     """Name a claim that the reference doesn't pass: oracle and reference disagree, so nobody may be judged by it."""
     solution = reference(assignment)
-    for claim in checks(assignment.name, question.id):
+    for claim in checks(assignment.tests, question.id):
         try:
             claim.claim(solution)
         except Exception:

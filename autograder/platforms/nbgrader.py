@@ -208,11 +208,11 @@ def _page(assignment: str, student: str) -> Page:
 
 
 def _graded(here: course.Course, name: str, student: str, path: Path, master: Mapping[str, Any]) -> Page:
-    return _worker(name, str(here.root), _version(here.assignment(name).path)).work(student, path, master)
+    return _worker(name, str(here.root), here.assignment(name).digest).work(student, path, master)
 
 
 @functools.lru_cache(maxsize=1)
-def _worker(assignment: str, root: str, source: int) -> Worker:
+def _worker(assignment: str, root: str, judged_by: str) -> Worker:
     """One jail for all submissions of a run; a server that lives long gets a new one when the assignment changes."""
     _open.close()
     here = course.find(Path(root))

@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 WAITING = 4
 """Submissions a worker that are on their way at once: enough to keep it busy, few enough to keep memory flat."""
 
+_PREVIEW = "--preview shows who would change, and writes nothing."
+
 TOGETHER_S = 0.5
 """Seconds of work that are written to the gradebook in one transaction."""
 
@@ -88,15 +90,28 @@ class Batch:
 
     def warnings(self) -> list[str]:
         """What whoever starts this run should know before anything is graded anew."""
-        others = sum(1 for last in self._last.values() if last.secret not in {"", self._secret})
-        if not others:
-            return []
-        return [
+        told = []
+        if older := [last.kit for last in self._last.values() if last.kit != __version__]:
+            told.append(
+                f"{len(older)} of these submissions were graded by backprop-kit {', '.join(sorted(set(older)))}. "
+                f"They are graded again by {__version__}. {_PREVIEW}"
+            )
+        if changed := sum(last.kit == __version__ and last.rules != self._rules for last in self._last.values()):
+            told.append(
+                f"The source of {self._job.name}, its hidden tests, its bank or a setting has changed since {changed} "
+                f"of these submissions were graded. They are graded again. {_PREVIEW}"
+            )
+        if others := sum(1 for last in self._last.values() if last.secret not in {"", self._secret}):
+            told.append(self._other_secret(others))
+        return told
+
+    def _other_secret(self, others: int) -> str:
+        return (
             f"The course's secret has changed since {others} of these submissions were graded. They are graded again "
             "with other hidden inputs, and a score can change where an answer is right for some inputs and wrong for "
             f"others. If that is not meant, stop this run and put the old secret back in "
-            f"{self._course.settings.secret_file}; --preview shows who would change, and writes nothing."
-        ]
+            f"{self._course.settings.secret_file}. {_PREVIEW}"
+        )
 
     @cached_property
     def _last(self) -> dict[str, Stored]:

@@ -2,10 +2,11 @@
 
 import torch
 
-from autograder.assignments.autograd import flows
-from autograder.assignments.autograd.cases import LONE_NET, NET, SQUARE_NET, WEIGHTS, gradients, network
 from autograder.jail import Student, Value
 from autograder.judge import Spec, beside, compare, counted, unchanged, weight
+
+from . import flows
+from .cases import LONE_NET, NET, SQUARE_NET, WEIGHTS, gradients, network
 
 
 def _answered(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:

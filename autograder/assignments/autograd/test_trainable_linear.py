@@ -2,8 +2,11 @@
 
 import torch
 
-from autograder.assignments.autograd import flows
-from autograder.assignments.autograd.cases import (
+from autograder.jail import Student, Value
+from autograder.judge import Spec, beside, compare, counted, draw, unchanged, weight
+
+from . import flows
+from .cases import (
     LAYER,
     LONE_LAYER,
     SQUARE_LAYER,
@@ -11,8 +14,6 @@ from autograder.assignments.autograd.cases import (
     layer_gradients,
     layer_output,
 )
-from autograder.jail import Student, Value
-from autograder.judge import Spec, beside, compare, counted, draw, unchanged, weight
 
 
 def _answered(student: Student, spec: Spec) -> dict[str, Value]:

@@ -1,9 +1,10 @@
 """Hidden tests of mse."""
 
-from autograder.assignments.batch import flows
-from autograder.assignments.batch.cases import LONE_PAIR, PAIRS, error
 from autograder.jail import Student
 from autograder.judge import beside, compare, draw, unchanged, weight
+
+from . import flows
+from .cases import LONE_PAIR, PAIRS, error
 
 
 @weight(3)

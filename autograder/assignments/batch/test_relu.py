@@ -1,9 +1,10 @@
 """Hidden tests of relu."""
 
-from autograder.assignments.batch import flows
-from autograder.assignments.batch.cases import MATRICES, rectified
 from autograder.jail import Student
 from autograder.judge import beside, compare, draw, unchanged, weight
+
+from . import flows
+from .cases import MATRICES, rectified
 
 
 @weight(3)

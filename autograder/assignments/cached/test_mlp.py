@@ -1,7 +1,10 @@
 """Hidden tests of MLP."""
 
-from autograder.assignments.cached import flows
-from autograder.assignments.cached.cases import (
+from autograder.jail import Student
+from autograder.judge import Tensors, beside, compare, draw, unchanged, weight
+
+from . import flows
+from .cases import (
     LOOSE_BATCH,
     NET,
     ONE_LAYER,
@@ -14,8 +17,6 @@ from autograder.assignments.cached.cases import (
     network,
     stacked,
 )
-from autograder.jail import Student
-from autograder.judge import Tensors, beside, compare, draw, unchanged, weight
 
 GRADIENTS = ("inp.g", "w1.g", "w2.g", "w3.g")
 

@@ -2,10 +2,11 @@
 
 import torch
 
-from autograder.assignments.cached import flows
-from autograder.assignments.cached.cases import SCALED, VALUES
 from autograder.jail import Student
 from autograder.judge import Mismatch, beside, compare, counted, draw, same_values, weight
+
+from . import flows
+from .cases import SCALED, VALUES
 
 
 def _letters(text: str) -> torch.Tensor:

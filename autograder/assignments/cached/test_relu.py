@@ -1,9 +1,10 @@
 """Hidden tests of ReLU."""
 
-from autograder.assignments.cached import flows
-from autograder.assignments.cached.cases import MATRIX, STALE_MATRIX, VECTOR, gate, gate_with_zeros, gated
 from autograder.jail import Student
 from autograder.judge import Tensors, beside, compare, draw, unchanged, weight
+
+from . import flows
+from .cases import MATRIX, STALE_MATRIX, VECTOR, gate, gate_with_zeros, gated
 
 
 def _compared(student: Student, given: list[Tensors]) -> None:

@@ -2,8 +2,11 @@
 
 import torch
 
-from autograder.assignments.layers import flows
-from autograder.assignments.layers.cases import (
+from autograder.jail import Student, Value
+from autograder.judge import Spec, Tensors, beside, compare, draw, same_values, unchanged, weight
+
+from . import flows
+from .cases import (
     CHAIN,
     LAYER,
     LONE_LAYER,
@@ -15,8 +18,6 @@ from autograder.assignments.layers.cases import (
     linear,
     moved,
 )
-from autograder.jail import Student, Value
-from autograder.judge import Spec, Tensors, beside, compare, draw, same_values, unchanged, weight
 
 
 def _given(spec: Spec) -> Tensors:

@@ -2,10 +2,11 @@
 
 import torch
 
-from autograder.assignments.layers import flows
-from autograder.assignments.layers.cases import LONE_NET, NET, SQUARE_NET, WEIGHTS, gradients, loss, network
 from autograder.jail import Student, Value
 from autograder.judge import Spec, Tensors, beside, compare, same_values, unchanged, weight
+
+from . import flows
+from .cases import LONE_NET, NET, SQUARE_NET, WEIGHTS, gradients, loss, network
 
 
 def _given(spec: Spec) -> Tensors:

@@ -2,10 +2,11 @@
 
 import torch
 
-from autograder.assignments.layers import flows
-from autograder.assignments.layers.cases import LONE_PAIR, OTHER_PAIR, PAIR, error, error_gradient, shifted
 from autograder.jail import Student, Value
 from autograder.judge import Spec, beside, compare, draw, same_values, unchanged, weight
+
+from . import flows
+from .cases import LONE_PAIR, OTHER_PAIR, PAIR, error, error_gradient, shifted
 
 
 def _answered(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:

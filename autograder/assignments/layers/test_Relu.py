@@ -2,10 +2,11 @@
 
 import torch
 
-from autograder.assignments.layers import flows
-from autograder.assignments.layers.cases import GATE, LONE_GATE, SQUARE_GATE, gate, gate_gradient, rectified
 from autograder.jail import Student, Value
 from autograder.judge import Spec, Tensors, beside, compare, same_values, unchanged, weight
+
+from . import flows
+from .cases import GATE, LONE_GATE, SQUARE_GATE, gate, gate_gradient, rectified
 
 
 def _answered(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:

@@ -1,9 +1,10 @@
 """Hidden tests of loss."""
 
-from autograder.assignments.mlp import flows
-from autograder.assignments.mlp.cases import PAIRS, distance
 from autograder.jail import Student
 from autograder.judge import beside, compare, draw, unchanged, weight
+
+from . import flows
+from .cases import PAIRS, distance
 
 
 @weight(3)

@@ -2,10 +2,11 @@
 
 import torch
 
-from autograder.assignments.mlp import flows
-from autograder.assignments.mlp.cases import CLASS, ETA, WEIGHTS, met_targets, targets, trained
 from autograder.jail import Student, Value
 from autograder.judge import Tensors, beside, compare, draw, unchanged, weight
+
+from . import flows
+from .cases import CLASS, ETA, WEIGHTS, met_targets, targets, trained
 
 
 def _given(aims: Tensors | None = None) -> Tensors:

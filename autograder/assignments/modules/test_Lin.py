@@ -2,8 +2,11 @@
 
 import torch
 
-from autograder.assignments.modules import flows
-from autograder.assignments.modules.cases import (
+from autograder.jail import Student, Value
+from autograder.judge import Spec, Tensors, beside, compare, counted, draw, same_values, unchanged, weight
+
+from . import flows
+from .cases import (
     LAYER,
     LONE_LAYER,
     NARROW_LAYER,
@@ -11,8 +14,6 @@ from autograder.assignments.modules.cases import (
     layer_gradients,
     linear,
 )
-from autograder.jail import Student, Value
-from autograder.judge import Spec, Tensors, beside, compare, counted, draw, same_values, unchanged, weight
 
 
 def _called(student: Student, spec: Spec) -> dict[str, Value]:

@@ -2,8 +2,11 @@
 
 import torch
 
-from autograder.assignments.modules import flows
-from autograder.assignments.modules.cases import (
+from autograder.jail import Student, Value
+from autograder.judge import Spec, beside, compare, same_values, unchanged, weight
+
+from . import flows
+from .cases import (
     LONE_NET,
     NET,
     OTHER_NET,
@@ -14,8 +17,6 @@ from autograder.assignments.modules.cases import (
     loss,
     network,
 )
-from autograder.jail import Student, Value
-from autograder.judge import Spec, beside, compare, same_values, unchanged, weight
 
 
 def _back(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:

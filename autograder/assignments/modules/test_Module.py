@@ -2,8 +2,11 @@
 
 import torch
 
-from autograder.assignments.modules import flows
-from autograder.assignments.modules.cases import (
+from autograder.jail import Student
+from autograder.judge import Mismatch, beside, compare, counted, draw, same_values, weight
+
+from . import flows
+from .cases import (
     ONE,
     STALE,
     THREE,
@@ -13,8 +16,6 @@ from autograder.assignments.modules.cases import (
     cube_gradient,
     cubed,
 )
-from autograder.jail import Student
-from autograder.judge import Mismatch, beside, compare, counted, draw, same_values, weight
 
 
 @weight(3)
