@@ -25,8 +25,11 @@ LONGEST_NAME = 200
 
 ADDED = "# This cell was missing from the submission; it was put back to show the score.\n"
 
-UNREAD = "# This submission was not graded. What stood in the way:"
+UNREAD = "# This submission was not graded. What stood in the way, and what was handed in:"
 """Stands above what was asked, where nothing that was handed in could be read."""
+
+HANDED_IN = "Handed in:"
+"""Stands above the names of the files."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,16 @@ class Page:
     """Whether a person is asked to look at every question, whatever its points."""
 
 
-def page(grading: Grading, assignment: Assignment, master: Mapping[str, MasterCell]) -> Page:
+def page(
+    grading: Grading, assignment: Assignment, master: Mapping[str, MasterCell], handed_in: Sequence[str] = ()
+) -> Page:
     """Put together what is written for a student.
 
-    A submission that could not be read has a notebook of what was asked, and every question of it needs a person.
+    A submission that could not be read has a notebook of what was asked and of what was `handed_in`, a line each, and
+    every question of it needs a person.
     """
     found = grading.notebook or Notebook({"cells": []})
-    content = autograded(found, assignment, master, grading)
+    content = autograded(found, assignment, master, grading, handed_in)
     untouched = frozenset(name for name, cell in master.items() if unanswered(found, cell))
     text = json.dumps(content, ensure_ascii=False, sort_keys=True) + "\n"
     return Page(grading.result, text.encode("utf-8", "replace").decode(), untouched)
@@ -78,7 +84,11 @@ def unanswered(found: Notebook, master: MasterCell) -> bool:
 
 
 def autograded(
-    found: Notebook, assignment: Assignment, master: Mapping[str, MasterCell], grading: Grading
+    found: Notebook,
+    assignment: Assignment,
+    master: Mapping[str, MasterCell],
+    grading: Grading,
+    handed_in: Sequence[str] = (),
 ) -> dict[str, Any]:
     """A submission as nbgrader keeps it: locked cells restored, missing grade cells put back, verdicts as outputs.
 
@@ -90,7 +100,8 @@ def autograded(
     own = {name: _pictures(asked.content["cells"][cell.index]) for name, cell in asked.marked.items()}
     cells: list[dict[str, Any]] = []
     if grading.notebook is None:
-        told = {"output_type": "stream", "name": "stdout", "text": grading.result.message + "\n"}
+        said = (grading.result.message, *(("", HANDED_IN, *handed_in) if handed_in else ()))
+        told = {"output_type": "stream", "name": "stdout", "text": "\n".join(said) + "\n"}
         cells.append({"cell_type": "code", "metadata": {}, "source": UNREAD, "outputs": [told]})
     for given, cell in zip(found.content["cells"], found.cells, strict=True):
         kind = cell.kind if cell.kind in {"code", "markdown"} else "raw"
@@ -149,7 +160,8 @@ def _restored(raw: dict[str, Any], master: MasterCell, marks: Mapping[str, Any])
 def _outputs(verdict: Question) -> list[dict[str, Any]]:
     """A verdict as a cell's outputs: its words, and its points as the value that nbgrader reads."""
     if verdict.points is None:
-        return [{"output_type": "error", "ename": "CannotJudge", "evalue": verdict.message, "traceback": []}]
+        told = verdict.in_words().split("\n")  # the only words of an error that nbgrader's pages show
+        return [{"output_type": "error", "ename": "CannotJudge", "evalue": verdict.message, "traceback": told}]
     text = {"output_type": "stream", "name": "stdout", "text": verdict.in_words() + "\n"}
     value = {"output_type": "execute_result", "execution_count": 1, "metadata": {}}
     return [text, {**value, "data": {"text/plain": repr(verdict.points)}}]
