@@ -1,5 +1,6 @@
-"""Where a course's nbgrader_config.py finds what nbgrader loads: see :mod:`autograder.platforms.nbgrader`."""
+"""Where a course's nbgrader_config.py finds what nbgrader loads: see :mod:`autograder.platforms`."""
 
+from autograder.platforms.feedback import Feedback
 from autograder.platforms.nbgrader import (
     JailedExecute,
     JailedExporter,
@@ -10,4 +11,13 @@ from autograder.platforms.nbgrader import (
     save_unreadable,
 )
 
-__all__ = ["JailedExecute", "JailedExporter", "NamedStubs", "SaveGrades", "SaveResult", "pack", "save_unreadable"]
+__all__ = [
+    "Feedback",
+    "JailedExecute",
+    "JailedExporter",
+    "NamedStubs",
+    "SaveGrades",
+    "SaveResult",
+    "pack",
+    "save_unreadable",
+]

@@ -191,25 +191,26 @@ def filled(released: Mapping[str, Any], answers: Mapping[str, str]) -> dict[str,
         source = "".join(cell["source"])
         here = [name for name in answers if re.search(rf"^(def|class) {name}\b", source, re.MULTILINE)]
         if here:
-            cell["source"] = "\n\n".join(answers[name].strip("\n") for name in here)
+            text = "\n\n".join(answers[name].strip("\n") for name in here)
+            cell["source"] = re.sub(r"^[ \t]*### (?:BEGIN|END) SOLUTION\n?", "", text, flags=re.MULTILINE)
     return content
 
 
 def _derived(assignment: Assignment) -> dict[str, list[str]]:
-    """The paragraphs of the source's own written answers, by question, without their marking schemes."""
+    """The lines of the source's own written answers, by question, without their marking schemes."""
     found = {}
     for question in assignment.questions:
         cell = assignment.source.cell_of(question.id)
         if question.manual and cell is not None:
             _, _, text = cell.source.partition("### BEGIN SOLUTION\n")
             text = text.partition("### END SOLUTION")[0].partition("**Marking scheme")[0]
-            found[question.id] = text.strip().split("\n\n")
+            found[question.id] = text.strip().split("\n")
     return found
 
 
 def _first(derived: Mapping[str, list[str]], share: float) -> dict[str, str]:
     """Written answers that go as far as this share of the whole."""
-    return {name: "\n\n".join(told[: math.ceil(share * len(told))]) for name, told in derived.items() if share}
+    return {name: "\n".join(told[: math.ceil(share * len(told))]) for name, told in derived.items() if share}
 
 
 def _elsewhere(assignment: Assignment, answers: Mapping[str, str]) -> dict[str, Any]:

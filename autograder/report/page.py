@@ -9,6 +9,7 @@ import functools
 import itertools
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,32 @@ def student_page(result: Result, assignment_title: str = "") -> str:
         title=assignment_title or result.assignment,
         result=result,
         summary=_student_summary(result),
+    )
+
+
+@dataclass(frozen=True)
+class Handed:
+    """A cell of what was handed in, as it stands on a page of feedback."""
+
+    kind: str
+    """`text`, `code` or `answer`."""
+    html: str = ""
+    """What it shows, made safe: the page takes it as it is."""
+    outputs: Sequence[str] = ()
+    question: Question | None = None
+    """The question that is judged below it."""
+
+
+def feedback_page(result: Result, cells: Sequence[Handed], code_style: str, assignment_title: str = "") -> str:
+    """Make the page of a student with all that they handed in, and each verdict where its question stands."""
+    return _render(
+        "feedback.html.jinja",
+        title=assignment_title or result.assignment,
+        result=result,
+        summary=_student_summary(result),
+        cells=cells,
+        places={question.id: place for place, question in enumerate(result.questions, 1)},
+        code_style=code_style,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,8 +18,8 @@ from autograder.run.markdown import harmless
 _UNQUOTED = ":/?#@!$&()*+,;=%"
 """What markdown leaves in an address as it is."""
 
-_PICTURES = frozenset({"image/png", "image/jpeg", "image/gif"})
-"""Kinds of attachments that are kept: they are shown, and nothing in them runs."""
+_PICTURES = {"image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8\xff", "image/gif": b"GIF8"}
+"""Kinds of pictures that are kept, and how each begins: they are shown, and nothing in them runs."""
 
 LONGEST_NAME = 200
 """Characters of an attached picture's name: Jupyter gives them forty."""
@@ -110,7 +111,7 @@ def autograded(
         if cell.grade_id in master and found.marked[cell.grade_id] is cell:
             raw = _restored(raw, master[cell.grade_id], marks[cell.grade_id])
         if raw["cell_type"] == "code":
-            raw["outputs"] = grading.outputs.get(cell.index, [])
+            raw["outputs"] = grading.outputs.get(cell.index, []) or _drawn(given)
         elif raw["metadata"].get("nbgrader", {}).get("locked"):
             raw["attachments"] = own[cell.grade_id]
         else:
@@ -142,10 +143,35 @@ def _pictures(cell: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     for name, kinds in attached.items() if isinstance(attached, dict) else ():
         if len(name) > LONGEST_NAME:
             continue
-        kept = {kind: kinds[kind] for kind in _PICTURES & kinds.keys()} if isinstance(kinds, dict) else {}
+        kept = {kind: kinds[kind] for kind in _PICTURES.keys() & kinds.keys()} if isinstance(kinds, dict) else {}
         if kept and all(isinstance(data, str) for data in kept.values()):
             found |= {name: kept, quote(name, safe=_UNQUOTED, errors="replace"): kept}
     return found
+
+
+def _drawn(given: Any) -> list[dict[str, Any]]:
+    """The pictures that a cell was handed in with: nobody here runs a cell that no question depends on."""
+    outputs = given.get("outputs") if isinstance(given, dict) else None
+    found = []
+    for output in outputs if isinstance(outputs, list) else ():
+        kinds = output.get("data") if isinstance(output, dict) else None
+        if not isinstance(kinds, dict):
+            continue
+        for kind, start in _PICTURES.items():
+            data = kinds.get(kind)
+            text = "".join(map(str, data)) if isinstance(data, list) else str(data or "")
+            if _base64(text).startswith(start):
+                found.append({"output_type": "display_data", "metadata": {}, "data": {kind: text}})
+                break
+    return found
+
+
+def _base64(text: str) -> bytes:
+    """What stands there in base64, or nothing."""
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except ValueError:
+        return b""
 
 
 def _restored(raw: dict[str, Any], master: MasterCell, marks: Mapping[str, Any]) -> dict[str, Any]:

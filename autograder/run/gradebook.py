@@ -124,8 +124,8 @@ class Book:
 
         self._committed(change)
 
-    def marks(self) -> dict[str, Marks]:
-        """What the gradebook holds of each student who has handed in, in the order of the lesson's questions."""
+    def marks(self, student: str | None = None) -> dict[str, Marks]:
+        """What the gradebook holds of those who have handed in, in the order of the lesson's questions."""
         submission, notebook = self._api.SubmittedAssignment.__table__, self._api.SubmittedNotebook.__table__
         grade, comment = self._api.Grade.__table__, self._api.Comment.__table__
         self._db.expire_all()
@@ -134,13 +134,17 @@ class Book:
             .join(submission, notebook.c.assignment_id == submission.c.id)
             .where(notebook.c.notebook_id == self._notebook.id)
         )
+        if student is not None:
+            query = query.where(submission.c.student_id == student)
         books = self._db.execute(query).all()
+        mine = [book.id for book in books] if student is not None else None
         rows: dict[str, dict[str, Any]] = {}
-        for row in self._db.execute(select(grade).where(grade.c.cell_id.in_(list(self._graded)))):
+        given = select(grade).where(grade.c.cell_id.in_(list(self._graded)))
+        for row in self._db.execute(given if mine is None else given.where(grade.c.notebook_id.in_(mine))):
             rows.setdefault(row.notebook_id, {})[self._graded[row.cell_id]] = row
         said: dict[str, dict[str, list[str]]] = {}
         told = select(comment).where(comment.c.cell_id.in_(list(self._answered)), comment.c.manual_comment.is_not(None))
-        for row in self._db.execute(told):
+        for row in self._db.execute(told if mine is None else told.where(comment.c.notebook_id.in_(mine))):
             about = self._about.get(self._answered[row.cell_id], "")
             said.setdefault(row.notebook_id, {}).setdefault(about, []).append(row.manual_comment.strip())
         order = dict.fromkeys((*self._about.values(), *self._most))
