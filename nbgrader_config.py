@@ -31,6 +31,9 @@ c.GenerateAssignment.preprocessors = [
 ]
 c.GenerateAssignment.post_convert_hook = "autograder.plugins.pack"
 
+# Feedback is a page of the kit's own, with the same numbers and words as its reports: no hidden tests, no network.
+c.GenerateFeedback.exporter_class = "autograder.plugins.Feedback"
+
 # Submissions are graded in the kit's jail, and saved by its own saver; no kernel is started. nbgrader never opens them,
 # and what is no plain file beside a notebook is neither followed nor copied.
 c.Autograde.exporter_class = "autograder.plugins.JailedExporter"

@@ -66,7 +66,7 @@ def demo(
     from autograder import report
     from autograder.authoring import demo as made_up
     from autograder.course import find, near
-    from autograder.run import Batch, holds
+    from autograder.run import Batch, holds, totals
 
     here = find(course) if course or near() else None
     with _console().status("releasing the assignments"):
@@ -77,7 +77,9 @@ def demo(
     for name in scratch.assignments:
         students = made_up.hand_in(scratch, name, hostile=jailed)
         _say(f"{name}: {len(students)} made-up students handed in")
-        results = [graded.result for graded in _graded(Batch(scratch, name, workers=_cores(), trust=True))]
+        graded = [one.result for one in _graded(Batch(scratch, name, workers=_cores(), trust=True))]
+        made_up.mark(scratch, name)
+        results = totals(scratch, name, graded)
         page = report.write(results, scratch.root / "report" / name)
         print(f"{name}, handed in by {len(students)} made-up students\n")
         _print(report.class_table(results))
@@ -129,15 +131,16 @@ def grade(
     """Grade submitted/*/NAME/ into nbgrader's gradebook."""
     from autograder import report
     from autograder.course import find
-    from autograder.run import Batch
+    from autograder.run import Batch, previewed, totals
 
-    batch = Batch(find(course), name, student, force or preview, workers or _cores(), trust, preview)
+    here = find(course)
+    batch = Batch(here, name, student, force or preview, workers or _cores(), trust, preview)
     graded = sorted(_graded(batch), key=lambda one: one.student)
-    results = [one.result for one in graded]
+    results = totals(here, name, (one.result for one in graded))
     if as_json:
-        print(json.dumps([result.model_dump(mode="json") for result in results], indent=1))
+        print(json.dumps([one.result.model_dump(mode="json") for one in graded], indent=1))
     elif preview:
-        _print(report.changes([(one.before, one.result) for one in graded]))
+        _print(report.changes(previewed(here, name, ((one.before, one.result) for one in graded))))
     else:
         _print(report.class_table(results))
         unchanged = sum(not one.again for one in graded)
@@ -293,10 +296,11 @@ def report(
     from autograder import report as reporting
     from autograder.course import find
     from autograder.run import results as kept
+    from autograder.run import totals
 
     here = find(course)
     here.assignment(name)
-    results = kept(here, name, student)
+    results = totals(here, name, kept(here, name, student))
     if student:
         _print(reporting.verdict(results[0]))
         return

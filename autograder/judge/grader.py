@@ -172,7 +172,7 @@ class Grader:
         before: list[Verdict] = []
         for question in self.assignment.questions:
             if question.manual:
-                yield _manual(question)
+                yield _unwritten(question) if submission.unwritten(question) else _manual(question)
                 continue
             trial = Trial(
                 self.assignment,
@@ -246,6 +246,12 @@ class Grader:
 def _manual(question: Question, message: str = "") -> Verdict:
     """A question that waits for a person."""
     return Verdict(id=question.id, status="manual", points=None, max_points=question.max_points, message=message)
+
+
+def _unwritten(question: Question) -> Verdict:
+    """A written answer that was not written: there is nothing that a person could read."""
+    told = f"{question.id} is not written yet."
+    return Verdict(id=question.id, status="no_answer", points=0.0, max_points=question.max_points, message=told)
 
 
 def _read(paths: Iterable[Path]) -> Iterator[tuple[str, Notebook]]:

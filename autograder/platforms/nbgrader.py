@@ -23,7 +23,7 @@ from autograder import course
 from autograder.authoring import release
 from autograder.errors import KitError
 from autograder.judge import draws
-from autograder.run import Book, Job, Page, Worker, barred, noted, notes
+from autograder.run import Book, Job, Page, Worker, barred, noted, notes, remember
 from autograder.visible import VisibleLog
 
 _VISIBLE = VisibleLog()
@@ -96,6 +96,7 @@ class JailedExporter(NotebookExporter):  # type: ignore[misc]  # nbconvert has n
                 self.log.info("Grading %s (%d of %d that nbgrader can't take in)", who, number, len(strange))
                 made = noted(_graded(here, name, who, path, book.master), told[who])
                 book.write({who: (made, path)})
+                remember(here, name, who, path, made.result)
                 for sentence in filter(None, dict.fromkeys((made.result.message, *told[who]))):
                     self.log.warning("%s: %s", who, sentence)
 
@@ -196,6 +197,8 @@ def _save(assignment: str, pages: dict[str, Page]) -> None:
     submissions = here.submissions(assignment)
     with Book(here, here.assignment(assignment)) as book:
         book.save({who: (made, submissions[who]) for who, made in pages.items()})
+    for who, made in pages.items():
+        remember(here, assignment, who, submissions[who], made.result)
 
 
 def _page(assignment: str, student: str) -> Page:
