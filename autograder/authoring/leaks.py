@@ -184,7 +184,7 @@ def _helpers() -> Iterator[tuple[str, ast.Module]]:
     spec = find_spec("data_utils")
     assert spec is not None
     assert spec.origin is not None
-    paths = sorted(Path(spec.origin).parent.glob("*.py"))
+    paths = sorted(Path(spec.origin).parent.rglob("*.py"))
     return ((f"data_utils/{path.name}", tree) for path in paths for tree in _shown(path.read_text("utf-8")))
 
 
