@@ -127,7 +127,7 @@ class Checks:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                yield lambda found: print(verdict(YES, name, found))
+                yield lambda found: print(wrapped(verdict(YES, name, found)))
             except KeyboardInterrupt:
                 complaint = verdict(WAITS, name, "stopped before it was done.")
             except Exception as error:
@@ -136,7 +136,7 @@ class Checks:
             self.passed.add(name)
         else:
             self.failed[name] = complaint
-            print(complaint)
+            print(wrapped(complaint))
 
     def find(self, name: str) -> Any:
         """The function or class that the notebook has by this name.

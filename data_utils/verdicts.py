@@ -16,8 +16,8 @@ VALIDATED = 80
 
 
 def verdict(mark: str, name: str, sentence: str) -> str:
-    """`mark name: sentence`, wrapped."""
-    return wrapped(f"{mark} {name}: {sentence}")
+    """`mark name: sentence`; it is wrapped where it is shown, to the width that there is."""
+    return f"{mark} {name}: {sentence}"
 
 
 def wrapped(text: str, width: int = WIDTH) -> str:
