@@ -160,7 +160,7 @@ def test_the_release_runs_on_a_students_machine(
     assert blind.returncode != 0, "this machine has more than a student's"
     assert {error for _, error in errors(node)} <= {"NotImplementedError"}
     for function in find(REPO).assignment(name).names:
-        assert re.search(rf"^{function}: (not written yet|waits for \w+, which is not written yet)", printed, re.M)
+        assert re.search(rf"^… {function}: (not written yet|waits for \w+, which is not written yet)", printed, re.M)
 
 
 @pytest.mark.slow(20)

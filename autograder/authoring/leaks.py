@@ -179,7 +179,7 @@ def _shown_by_helpers() -> tuple[tuple[str, Line], ...]:
 
 def _helpers() -> Iterator[tuple[str, ast.Module]]:
     """What is Python in data_utils, which travels with every release."""
-    paths = sorted(DATA_UTILS.glob("*.py"))
+    paths = sorted(DATA_UTILS.rglob("*.py"))
     return ((f"data_utils/{path.name}", tree) for path in paths for tree in _shown(path.read_text("utf-8")))
 
 

@@ -177,10 +177,9 @@ def _question(question: Question) -> list[RenderableType]:
         Text(one_line(question.id), style="bold"), Text(given, style=style), Text(standing(question), style=style)
     )
     lines: list[RenderableType] = [head]
-    for note in (question.message, FOLLOWED if question.follow_through else ""):
     comment = question.comment if isinstance(question, MarkedQuestion) else ""
     followed = FOLLOWED if question.follow_through else ""
-    for note in (question.message, comment, question.definition, followed):
+    for note in (question.message, comment, followed):
         if note:
             lines.append(_indented("", one_line(note)))
     for diagnosis in question.diagnoses:
