@@ -10,7 +10,8 @@ import gc
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -84,7 +85,7 @@ def release(
     as_zip: Annotated[bool, typer.Option("--zip", help="Also make release/<name>.zip for an LMS.")] = False,
     course: CourseOption = None,
 ) -> None:
-    """Make what students get, after vetting the assignment."""
+    """Make what students get, once vetting holds for just what is there: it is remembered, and then takes seconds."""
     from autograder.authoring import release as released
     from autograder.authoring import vetting
     from autograder.course import find
@@ -93,8 +94,8 @@ def release(
     for name in names or here.assignments:
         here.assignment(name)
     for name in names or here.assignments:
-        with _console().status(f"vetting {name}"):
-            report = vetting.vet(here, name, with_release=False)
+        with _vetting(name) as tell:
+            report = vetting.vet(here, name, with_release=False, again=False, tell=tell)
         if not report.holds:
             _print(vetting.table(report))
             raise CannotGrade(
@@ -190,8 +191,8 @@ def vet(
         here.assignment(name)
     reports = []
     for name in names or here.assignments:
-        with _console().status(f"vetting {name}"):
-            reports.append(vetting.vet(here, name))
+        with _vetting(name) as tell:
+            reports.append(vetting.vet(here, name, tell=tell))
         if not as_json:
             _print(vetting.table(reports[-1]))
         if pictures is not None:
@@ -298,6 +299,26 @@ def _graded(batch: Batch) -> Iterator[Graded]:
         for graded in batch:
             bar.advance(task)
             yield graded
+
+
+@contextmanager
+def _vetting(name: str) -> Iterator[Callable[[str, float, float], None]]:
+    """Show on stderr what vetting is at, and the time left: as a bar, or as a line for each kind of trial."""
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    seen: set[str] = set()
+    columns = (TextColumn("vetting {task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
+    with Progress(*columns, console=_console(), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(name, total=1.0, left="")
+
+        def tell(what: str, share: float, seconds: float) -> None:
+            left = f"about {int(seconds) // 60}:{int(seconds) % 60:02} left"
+            bar.update(task, description=f"{name}: {what}", completed=share, left=left)
+            if bar.disable and what not in seen:
+                _say(f"vetting {name}: {what}, {left}")
+            seen.add(what)
+
+        yield tell
 
 
 def _cores() -> int:
