@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import autograder
-from autograder.authoring import progress, vetted
+from autograder.authoring import parcel, progress, vetted
 from autograder.authoring import vetting as vet
 from autograder.authoring.vetting import Finding
 from autograder.course import CONFIG, Course
@@ -58,7 +58,7 @@ def edited(path: Path) -> None:
 CHANGES: dict[str, Callable[[Course, pytest.MonkeyPatch], object]] = {
     "its source": lambda own, _: edited(own.root / "source" / "mlp" / "mlp.ipynb"),
     "its hidden tests": lambda own, patch: patch.setattr("autograder.course.assignment.files", lambda _: []),
-    "data_utils": lambda own, patch: patch.setattr(vetted, "files_of", lambda _: [own.root / CONFIG]),
+    "data_utils": lambda own, patch: patch.setattr(parcel, "files_of", lambda _: {"a": own.root / CONFIG}),
     "the kit's code": lambda own, patch: patch.setattr(vetted, "_kit", list),
     "the kit's version": lambda own, patch: patch.setattr(autograder, "__version__", "0"),
     "torch": lambda own, patch: patch.setattr(vetted.torch, "__version__", "0"),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.authoring import release
+from autograder.authoring import release, start
 from autograder.course import CONFIG, Assignment, Course
 from autograder.errors import UsageError
 from autograder.judge import Misconception, bank, edited, source_of
@@ -64,6 +64,7 @@ def scratch(course: Course, folder: Path, names: tuple[str, ...]) -> Course:
     for name in names:
         shutil.copytree(course.assignment(name).path.parent, folder / "source" / name)
     made = Course(folder.resolve())
+    start.carry(course, made)
     for name in names:
         release.generate(made, name)
     return made

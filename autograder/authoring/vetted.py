@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 import autograder
 from autograder import private
+from autograder.authoring import parcel
 from autograder.course import HOME, Course
 from autograder.judge import digest
 
@@ -54,7 +54,7 @@ def held_for(course: Course, name: str) -> str:
     found = hashlib.sha256()
     for part in (
         course.assignment(name).digest,
-        *(hashlib.sha256(path.read_bytes()).hexdigest() for path in (*_kit(), *files_of("data_utils"))),
+        *(hashlib.sha256(path.read_bytes()).hexdigest() for path in (*_kit(), *parcel.files_of(parcel.DATA).values())),
         autograder.__version__,
         torch.__version__,
         sys.version,
@@ -65,19 +65,10 @@ def held_for(course: Course, name: str) -> str:
     return found.hexdigest()
 
 
-def files_of(package: str) -> list[Path]:
-    """The files of an installed package, sorted, without what Python and editors leave among them."""
-    spec = find_spec(package)
-    assert spec is not None
-    assert spec.origin is not None
-    folder = Path(spec.origin).parent
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(p for p in found if not any(x == "__pycache__" or x[0] == "." for x in p.relative_to(folder).parts))
-
-
 def _kit() -> list[Path]:
     """The kit's own code: between two versions it changes, too, where somebody works on it."""
-    return [path for path in files_of("autograder") if path.suffix == ".py" and not path.is_relative_to(HOME)]
+    files = parcel.files_of("autograder").values()
+    return [path for path in files if path.suffix in {".py", ".txt"} and not path.is_relative_to(HOME)]
 
 
 def _place(course: Course, name: str) -> Path:

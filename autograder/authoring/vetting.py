@@ -374,13 +374,15 @@ def _release(course: Course, assignment: Assignment, seed: str, with_release: bo
     name = assignment.name
     mend = f"autograder release {name}"
     try:
-        made = release.fresh(course, name)
+        files = release.made(course, name)
     except KitError as error:
         yield Finding("the release can be made", False, str(error), str(assignment.path))
         return
-    kept = course.root / "release" / name / f"{name}.ipynb"
+    folder = course.root / "release" / name
     if with_release:
-        yield Finding("release/ is what source/ makes", _bytes(kept) == made, str(kept), mend)
+        stale = ", ".join(str(folder / place) for place, content in files.items() if _bytes(folder / place) != content)
+        yield Finding("release/ is what source/ makes", not stale, stale, mend)
+    made = files[f"{name}.ipynb"]
     text = made.decode("utf-8")
     marks = [mark for mark in ("BEGIN SOLUTION", "HIDDEN TESTS", "autograder.kernel") if mark in text]
     yield Finding("the release holds no solution and no hidden test", not marks, ", ".join(marks), str(assignment.path))
