@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autograder.errors import CannotGrade, KitError
+from autograder.errors import CannotGrade, KitError, UsageError
 from autograder.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from autograder.course import Course
     from autograder.run import Batch, Graded
 
 _BEFORE_COLLECTING = 50_000
@@ -82,7 +83,17 @@ def demo(
 @app.command()
 def release(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Assignments [default: all].")] = None,
-    as_zip: Annotated[bool, typer.Option("--zip", help="Also make release/<name>.zip for an LMS.")] = False,
+    as_zip: Annotated[bool, typer.Option("--zip", help="Also make a zip of the folder, for an LMS.")] = False,
+    solutions: Annotated[
+        int,
+        typer.Option(
+            "--solutions",
+            count=True,
+            show_default=False,
+            metavar="",
+            help="Make the solved lessons instead, in solutions/, for after the deadline; before it, say it twice.",
+        ),
+    ] = 0,
     course: CourseOption = None,
 ) -> None:
     """Make what students get, once vetting holds for just what is there: it is remembered, and then takes seconds."""
@@ -93,6 +104,9 @@ def release(
     here = find(course)
     for name in names or here.assignments:
         here.assignment(name)
+    if solutions:
+        _solve(here, names or list(here.assignments), as_zip, told_twice=solutions > 1)
+        return
     for name in names or here.assignments:
         with _vetting(name) as tell:
             report = vetting.vet(here, name, with_release=False, again=False, tell=tell)
@@ -105,6 +119,8 @@ def release(
         print(f"released {name}: {folder}")
         if as_zip:
             print(f"zipped {name}: {released.archive(folder)}")
+    if address := here.settings.data_utils_url:
+        print(f"to be put at {address}: {released.fetched(here)}")
 
 
 @app.command()
@@ -299,6 +315,23 @@ def _graded(batch: Batch) -> Iterator[Graded]:
         for graded in batch:
             bar.advance(task)
             yield graded
+
+
+def _solve(course: Course, names: list[str], as_zip: bool, told_twice: bool) -> None:
+    """Make the solved lessons, unless somebody's time isn't over and nobody has said so twice."""
+    from autograder.authoring import release as released
+    from autograder.authoring import solved
+    from autograder.run import due
+
+    if not told_twice and (early := solved.early(course, names)):
+        raise UsageError(f"{early} If you mean it, say it twice: autograder release --solutions --solutions ...")
+    for name in names:
+        if due(course, name) is None:
+            _say(f"nbgrader knows no due date of {name}, so nobody has looked whether the time for it is over.")
+        folder = solved.generate(course, name)
+        print(f"solved {name}: {folder}")
+        if as_zip:
+            print(f"zipped {name}: {released.archive(folder)}")
 
 
 @contextmanager
