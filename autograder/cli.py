@@ -12,13 +12,14 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autograder.errors import CannotGrade, KitError
+from autograder.errors import CannotGrade, KitError, UsageError
 from autograder.visible import visible
 
 if TYPE_CHECKING:
@@ -89,18 +90,32 @@ def demo(
 @app.command()
 def release(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Assignments [default: all].")] = None,
-    as_zip: Annotated[bool, typer.Option("--zip", help="Also make release/<name>.zip for an LMS.")] = False,
+    as_zip: Annotated[bool, typer.Option("--zip", help="Also make a zip of the folder, for an LMS.")] = False,
+    solutions: Annotated[
+        int,
+        typer.Option(
+            "--solutions",
+            count=True,
+            show_default=False,
+            metavar="",
+            help="Make the solved lessons instead, in solutions/, for after the deadline; before it, say it twice.",
+        ),
+    ] = 0,
     course: CourseOption = None,
 ) -> None:
-    """Make what students get, after vetting the assignment."""
+    """Make what students get, once vetting holds for just what is there: it is remembered, and then takes seconds."""
     from autograder.authoring import release as released
     from autograder.authoring import vetting
     from autograder.course import find
 
     here = find(course)
-    for name in _named(here, names):
-        with _console().status(f"vetting {name}"):
-            report = vetting.vet(here, name, with_release=False)
+    named = _named(here, names)
+    if solutions:
+        _solve(here, named, as_zip, told_twice=solutions > 1)
+        return
+    for name in named:
+        with _vetting(name) as tell:
+            report = vetting.vet(here, name, with_release=False, again=False, tell=tell)
         if not report.holds:
             _print(vetting.table(report))
             raise CannotGrade(
@@ -111,6 +126,8 @@ def release(
         print("  made from {}, judged with {}".format(*here.assignment(name).places))
         if as_zip:
             print(f"zipped {name}: {released.archive(folder)}")
+    if address := here.settings.data_utils_url:
+        print(f"to be put at {address}: {released.fetched(here)}")
 
 
 @app.command()
@@ -196,8 +213,8 @@ def vet(
     here = find(course)
     reports = []
     for name in _named(here, names):
-        with _console().status(f"vetting {name}"):
-            reports.append(vetting.vet(here, name))
+        with _vetting(name) as tell:
+            reports.append(vetting.vet(here, name, tell=tell))
         if not as_json:
             _print(vetting.table(reports[-1]))
         if pictures is not None:
@@ -381,6 +398,43 @@ def _named(here: Course, names: list[str] | None) -> tuple[str, ...]:
             "kit's."
         )
     return tuple(names or here.assignments)
+
+
+def _solve(course: Course, names: Sequence[str], as_zip: bool, told_twice: bool) -> None:
+    """Make the solved lessons, unless somebody's time isn't over and nobody has said so twice."""
+    from autograder.authoring import release as released
+    from autograder.authoring import solved
+    from autograder.run import due
+
+    if not told_twice and (early := solved.early(course, names)):
+        raise UsageError(f"{early} If you mean it, say it twice: autograder release --solutions --solutions ...")
+    for name in names:
+        if due(course, name) is None:
+            _say(f"nbgrader knows no due date of {name}, so nobody has looked whether the time for it is over.")
+        folder = solved.generate(course, name)
+        print(f"solved {name}: {folder}")
+        if as_zip:
+            print(f"zipped {name}: {released.archive(folder)}")
+
+
+@contextmanager
+def _vetting(name: str) -> Iterator[Callable[[str, float, float], None]]:
+    """Show on stderr what vetting is at, and the time left: as a bar, or as a line for each kind of trial."""
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    seen: set[str] = set()
+    columns = (TextColumn("vetting {task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
+    with Progress(*columns, console=_console(), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(name, total=1.0, left="")
+
+        def tell(what: str, share: float, seconds: float) -> None:
+            left = f"about {int(seconds) // 60}:{int(seconds) % 60:02} left"
+            bar.update(task, description=f"{name}: {what}", completed=share, left=left)
+            if bar.disable and what not in seen:
+                _say(f"vetting {name}: {what}, {left}")
+            seen.add(what)
+
+        yield tell
 
 
 def _cores() -> int:

@@ -334,7 +334,7 @@ def test_a_leak_does_not_vet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     content = json.loads(path.read_text(encoding="utf-8"))
     content["cells"].append({**CELL, "source": "slope = 1 - sigma(torch.ones(3)) ** 2"})
     path.write_text(json.dumps(content), encoding="utf-8")
-    shown = Notebook(json.loads(release.fresh(course, "mlp")))
+    shown = Notebook(json.loads(release.made(course, "mlp")["mlp.ipynb"]))
     leak, idle = vet._given_away(course, course.assignment("mlp"), shown)
 
     assert (leak.holds, idle.holds) == (False, True)

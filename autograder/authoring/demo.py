@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.authoring import founding, release
+from autograder.authoring import founding, release, start
 from autograder.course import CONFIG, SOURCES, Assignment, Course, lessons
 from autograder.errors import UsageError
 from autograder.judge import Misconception, bank, edited, source_of
@@ -86,6 +86,8 @@ def scratch(course: Course | None, folder: Path) -> Course:
             tests = made.root / made.settings.hidden_tests / assignment.name
             if tests != assignment.tests.folder:
                 shutil.copytree(assignment.tests.folder, tests, ignore=shutil.ignore_patterns("__pycache__"))
+    if course is not None:
+        start.carry(course, made)
     for name in made.assignments:
         release.generate(made, name)
     return made

@@ -16,8 +16,9 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from autograder.authoring import impostors, leaks, release
+from autograder.authoring import impostors, leaks, release, vetted
 from autograder.authoring.mutants import Mutant, mutants, within
+from autograder.authoring.progress import UNTOLD, Progress, Tell, untold
 from autograder.course import Assignment, Course, Question
 from autograder.errors import CannotGrade, KitError
 from autograder.jail import StudentError
@@ -38,6 +39,9 @@ from autograder.judge import (
 )
 from autograder.notebook import Notebook, parse
 from autograder.result import Question as Verdict
+
+IDLE = {"pass": "pass", "the first argument back": "return {first}", "zeros": "return {first} * 0"}
+"""Bodies that do nothing, by what they are called."""
 
 ROOM = 0.5
 """How far from the right values a right variant may be, the tolerance being 1."""
@@ -122,35 +126,73 @@ class Report:
         }
 
 
-def vet(course: Course, name: str, with_release: bool = True, with_mutants: bool = True) -> Report:
-    """Vet one assignment of a course.
+def vet(
+    course: Course,
+    name: str,
+    with_release: bool = True,
+    with_mutants: bool = True,
+    again: bool = True,
+    tell: Tell = untold,
+) -> Report:
+    """Vet one assignment of a course; where all of it holds, that is remembered.
 
     Shapes:
         with_release  ask that `release/` is what `source/` makes, too
         with_mutants  try the reference with every small change that the rules of `mutate` make
+        again         try the tests although they are known to hold for just what is there; the release is always made
+        tell          told what this is at, the share that is done, and the seconds left
     """
     assignment = course.assignment(name)
     report = Report(name, places=assignment.places)
     try:
-        questions = [question for question in assignment.questions if not question.manual]
+        assignment.questions  # noqa: B018 - reading them finds what is not in order
     except KitError as error:
         report.findings.append(Finding("the source notebook is in order", False, str(error), str(assignment.path)))
         return report
-    report.tests = tuple(f"{q.id}.{check.id}" for q in questions for check in checks(assignment.tests, q.id))
     seed = draws.seed(course, name)
-    with seeded(seed):
-        report.findings += _ids(assignment, questions)
-        report.findings += _draw(assignment, seed)
-        report.findings += _reference(assignment)
-        report.findings += _idle(assignment, questions)
-        report.kills = [_kill(assignment, questions, card.id) for card in bank(assignment.tests).misconception]
-        report.findings += _mistakes(assignment, report)
-        report.findings += _impostors(assignment, questions)
-        report.findings += _variants(assignment, report)
-        if with_mutants:
-            report.findings += _mutants(assignment, questions, report)
+    if not again and vetted.holds(course, name):
+        report.findings.append(Finding("the hidden tests test: they held for just what is there", True))
+    else:
+        held_for = vetted.held_for(course, name)
+        with seeded(seed):
+            _tests(report, assignment, seed, with_mutants, tell)
+        if not report.holds:
+            vetted.forget(course, name)
+        elif with_mutants:
+            vetted.keep(course, name, held_for)
     report.findings += _release(course, assignment, seed, with_release)
     return report
+
+
+def _tests(report: Report, assignment: Assignment, seed: str, with_mutants: bool, tell: Tell) -> None:
+    """Try the hidden tests with everything that they must pass and fail."""
+    questions = [question for question in assignment.questions if not question.manual]
+    report.tests = tuple(f"{q.id}.{check.id}" for q in questions for check in checks(assignment.tests, q.id))
+    progress = Progress(_planned(assignment, questions, with_mutants), tell)
+    report.findings += _ids(assignment, questions)
+    report.findings += _draw(assignment, seed)
+    report.findings += _reference(assignment)
+    report.findings += _idle(assignment, questions, progress)
+    cards = progress.through("known mistakes", bank(assignment.tests).misconception)
+    report.kills = [_kill(assignment, questions, card.id) for card in cards]
+    report.findings += _mistakes(assignment, report)
+    report.findings += _impostors(assignment, questions)
+    report.findings += _variants(assignment, report, progress)
+    if with_mutants:
+        report.findings += _mutants(assignment, questions, report, progress)
+
+
+def _planned(assignment: Assignment, questions: list[Question], with_mutants: bool) -> dict[str, int]:
+    """How many trials of each kind there will be."""
+    names = [name for question in questions for name in question.names]
+    changes = sum(len(mutants(name, source_of(assignment, name))) for name in names) if with_mutants else 0
+    cards = bank(assignment.tests)
+    return {
+        "idle answers": len(IDLE) * len(names),
+        "known mistakes": len(cards.misconception),
+        "right variants": len(cards.variant),
+        "small changes": changes,
+    }
 
 
 def picture(report: Report, path: Path) -> Path:
@@ -170,6 +212,8 @@ def table(report: Report) -> RenderableType:
     for finding in report.findings:
         text = "" if finding.holds else f"{escape(finding.detail)}\n-> {escape(finding.mend)}"
         found.add_row("ok" if finding.holds else "no", escape(finding.what), text)
+    if not report.tests:  # they weren't tried
+        return Group(found)
     kills = Table(title="what each hidden test catches", title_justify="left", box=box.SIMPLE)
     kills.add_column("hidden test")
     kills.add_column("mistakes caught", justify="right")
@@ -229,17 +273,16 @@ def _reference(assignment: Assignment) -> Iterator[Finding]:
         yield Finding(f"the reference scores full marks in {kind}", not lost, ", ".join(lost), str(assignment.path))
 
 
-def _idle(assignment: Assignment, questions: list[Question]) -> Iterator[Finding]:
-    """Answers that do nothing earn nothing: `pass`, the first argument back, zeros."""
-    bodies = {"pass": "pass", "the first argument back": "return {first}", "zeros": "return {first} * 0"}
-    for kind, body in bodies.items():
+def _idle(assignment: Assignment, questions: list[Question], progress: Progress = UNTOLD) -> Iterator[Finding]:
+    """Answers that do nothing earn nothing: see :data:`IDLE`."""
+    for kind, body in IDLE.items():
         earned = []
-        for question in questions:
-            for name in question.names:
-                source = _idle_source(source_of(assignment, name), body)
-                verdict = judge(assignment, question, replaced(assignment, name, source))
-                if verdict.points:
-                    earned.append(f"{name} earns {verdict.points:g}")
+        named = [(question, name) for question in questions for name in question.names]
+        for question, name in progress.through("idle answers", named):
+            source = _idle_source(source_of(assignment, name), body)
+            verdict = judge(assignment, question, replaced(assignment, name, source))
+            if verdict.points:
+                earned.append(f"{name} earns {verdict.points:g}")
         yield Finding(f"an idle answer ({kind}) scores 0", not earned, ", ".join(earned), assignment.where())
 
 
@@ -284,7 +327,7 @@ def _mistakes(assignment: Assignment, report: Report) -> Iterator[Finding]:
 
 
 def _impostors(assignment: Assignment, questions: list[Question]) -> Iterator[Finding]:
-    where = f"autograder/assignments/{assignment.name}/bank.toml"
+    where = assignment.where("bank.toml")
     alone = ", ".join(impostors.alone(assignment))
     yield Finding("every card that speaks of how has an impostor", not alone, alone, where)
     told = "; ".join(impostors.untrue(assignment, questions))
@@ -295,10 +338,10 @@ def _named(kill: Kill, same: dict[str, str]) -> bool:
     return bool(kill.diagnosed) and same[kill.diagnosed] == same[kill.mistake]
 
 
-def _variants(assignment: Assignment, report: Report) -> Iterator[Finding]:
+def _variants(assignment: Assignment, report: Report, progress: Progress = UNTOLD) -> Iterator[Finding]:
     lost = []
     with measured() as shares:
-        for variant in bank(assignment.tests).variant:
+        for variant in progress.through("right variants", bank(assignment.tests).variant):
             student = replaced(assignment, variant.function, variant.source)
             for verdict in judge_all(assignment, student):
                 if not _full(verdict):
@@ -309,14 +352,17 @@ def _variants(assignment: Assignment, report: Report) -> Iterator[Finding]:
     yield Finding(what, report.spread <= ROOM, f"{report.spread:.2f} of the edge", "autograder/compare.py")
 
 
-def _mutants(assignment: Assignment, questions: list[Question], report: Report) -> Iterator[Finding]:
+def _mutants(
+    assignment: Assignment, questions: list[Question], report: Report, progress: Progress = UNTOLD
+) -> Iterator[Finding]:
     """Mistakes that nobody wrote down are caught, or known to be none."""
     survivors = []
     for question in questions:
         for name in question.names:
             made = mutants(name, source_of(assignment, name))
             report.mutants += len(made)
-            survivors += [mutant for mutant in made if not _caught(assignment, question, mutant)]
+            tried = progress.through("small changes", made)
+            survivors += [mutant for mutant in tried if not _caught(assignment, question, mutant)]
     known = bank(assignment.tests).harmless
     why = {m: next((one.why for one in known if one.covers(m.function, m.before, m.after)), "") for m in survivors}
     report.survivors = tuple(Survivor(m.function, m.before, m.after, told) for m, told in why.items())
@@ -347,13 +393,15 @@ def _release(course: Course, assignment: Assignment, seed: str, with_release: bo
     name = assignment.name
     mend = f"autograder release {name}"
     try:
-        made = release.fresh(course, name)
+        files = release.made(course, name)
     except KitError as error:
         yield Finding("the release can be made", False, str(error), str(assignment.path))
         return
-    kept = course.root / "release" / name / f"{name}.ipynb"
+    folder = course.root / "release" / name
     if with_release:
-        yield Finding("release/ is what source/ makes", _bytes(kept) == made, str(kept), mend)
+        stale = ", ".join(str(folder / place) for place, content in files.items() if _bytes(folder / place) != content)
+        yield Finding("release/ is what source/ makes", not stale, stale, mend)
+    made = files[f"{name}.ipynb"]
     text = made.decode("utf-8")
     marks = [mark for mark in ("BEGIN SOLUTION", "HIDDEN TESTS", "autograder.kernel") if mark in text]
     yield Finding("the release holds no solution and no hidden test", not marks, ", ".join(marks), str(assignment.path))

@@ -20,7 +20,7 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor, SaveAutoGrades
 
 from autograder import course
-from autograder.authoring import release
+from autograder.authoring import release, start
 from autograder.errors import KitError
 from autograder.judge import draws
 from autograder.run import Book, Job, Page, Worker, barred, noted, notes, remember
@@ -33,7 +33,17 @@ _DEFINED = re.compile(r"^(?:def|class) (\w+)", re.MULTILINE)
 
 
 class NamedStubs(ClearSolutions):  # type: ignore[misc]  # nbgrader has no types
-    """Clear solutions; where code was, NotImplementedError says which task is open."""
+    """Clear solutions; where code was, NotImplementedError says which task is open. The lesson starts anywhere."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        """Put the first cells in front, and clear the solutions."""
+        try:
+            start.begin(nb, course.find(Path()), resources["nbgrader"]["assignment"])
+        except KitError as error:
+            self.log.error("%s", error)  # noqa: TRY400 - a sentence for a person, and no traceback
+            raise NbGraderException(str(error)) from None
+        cleared: tuple[NotebookNode, dict[str, Any]] = super().preprocess(nb, resources)
+        return cleared
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: dict[str, Any], cell_index: int
@@ -154,8 +164,8 @@ class SaveGrades(SaveAutoGrades):  # type: ignore[misc]  # nbgrader has no types
 
 
 def pack(assignment: str, student: str, notebooks: list[str]) -> None:
-    """Put data_utils beside a released notebook; nbgrader's `post_convert_hook`, called in the course's folder."""
-    release.pack(Path("release") / assignment)
+    """Put beside a release what goes with it; nbgrader's `post_convert_hook`, called in the course's folder."""
+    release.furnish(course.find(Path()), assignment)
 
 
 def save_unreadable(assignment: str, student: str, notebooks: list[str]) -> None:

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from autograder.report.words import count, kind, listed, points, waits
-from autograder.result import Diagnosis, Question, Result
+from autograder.report.words import count, kind, listed, waits
+from autograder.result import Diagnosis, Question, Result, points
 from autograder.visible import one_line
 
 

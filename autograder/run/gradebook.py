@@ -351,8 +351,29 @@ class Book:
         return None if penalty is None else min(max(penalty, 0), score)
 
 
+def due(course: Course, name: str) -> datetime | None:
+    """When the last student's time for an assignment is over, in UTC: nbgrader's due date, and the longest extension.
+
+    None if nbgrader knows of no such date.
+    """
+    from nbgrader.api import MissingEntry
+
+    with contextlib.closing(_opened(course)) as book:
+        try:
+            assignment = book.find_assignment(name)
+        except MissingEntry:
+            return None
+        last: datetime | None = assignment.duedate
+        extensions = (one.extension or timedelta() for one in assignment.submissions)
+        return None if last is None else last + max(extensions, default=timedelta())
+
+
 def create(course: Course) -> None:
     """Make the gradebook of a course, if there is none, so that its owner alone reads it."""
+    _opened(course).close()
+
+
+def _opened(course: Course) -> Any:
     from nbgrader.api import Gradebook
     from nbgrader.coursedir import CourseDirectory
 
@@ -360,7 +381,7 @@ def create(course: Course) -> None:
     config.CourseDirectory.root = str(course.root)
     folder = CourseDirectory(config=config)
     with tools_on_path(), private.making(course.root):
-        Gradebook(folder.db_url, folder.course_id).close()
+        return Gradebook(folder.db_url, folder.course_id)
 
 
 def _text(path: Path) -> str:
