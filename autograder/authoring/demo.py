@@ -20,6 +20,7 @@ from autograder.course import CONFIG, Assignment, Course
 from autograder.errors import UsageError
 from autograder.judge import Misconception, bank, edited, source_of
 from autograder.run import Book
+from autograder.watch import Watch, unwatched
 
 MARK = ".made-by-autograder-demo"
 """Lies in a demo's folder: only such a folder is ever replaced."""
@@ -60,7 +61,7 @@ class MadeUp:
     """A notebook's content, or the text of a file that is none."""
 
 
-def scratch(course: Course, folder: Path, names: tuple[str, ...]) -> Course:
+def scratch(course: Course, folder: Path, names: tuple[str, ...], watch: Watch = unwatched) -> Course:
     """Make a fresh course folder with some of a course's assignments, released.
 
     Raises:
@@ -76,7 +77,7 @@ def scratch(course: Course, folder: Path, names: tuple[str, ...]) -> Course:
     for name in names:
         shutil.copytree(course.assignment(name).path.parent, folder / "source" / name)
     made = Course(folder.resolve())
-    for name in names:
+    for name in watch(names, "releasing"):
         release.generate(made, name)
     return made
 

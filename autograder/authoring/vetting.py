@@ -37,6 +37,7 @@ from autograder.judge import (
 )
 from autograder.notebook import Notebook, parse
 from autograder.result import Question as Verdict
+from autograder.watch import Watch, unwatched
 
 ROOM = 0.5
 """How far from the right values a right variant may be, the tolerance being 1."""
@@ -113,7 +114,9 @@ class Report:
         }
 
 
-def vet(course: Course, name: str, with_release: bool = True, with_mutants: bool = True) -> Report:
+def vet(
+    course: Course, name: str, with_release: bool = True, with_mutants: bool = True, watch: Watch = unwatched
+) -> Report:
     """Vet one assignment of a course.
 
     Shapes:
@@ -134,11 +137,12 @@ def vet(course: Course, name: str, with_release: bool = True, with_mutants: bool
         report.findings += _draw(assignment, seed)
         report.findings += _reference(assignment)
         report.findings += _idle(assignment, questions)
-        report.kills = [_kill(assignment, questions, card.id) for card in bank(name).misconception]
+        cards = watch(bank(name).misconception, "known mistakes")
+        report.kills = [_kill(assignment, questions, card.id) for card in cards]
         report.findings += _mistakes(report)
         report.findings += _variants(assignment, report)
         if with_mutants:
-            report.findings += _mutants(assignment, questions, report)
+            report.findings += _mutants(assignment, questions, report, watch)
     report.findings += _release(course, assignment, seed, with_release)
     return report
 
@@ -289,14 +293,15 @@ def _variants(assignment: Assignment, report: Report) -> Iterator[Finding]:
     yield Finding(what, report.spread <= ROOM, f"{report.spread:.2f} of the edge", "autograder/compare.py")
 
 
-def _mutants(assignment: Assignment, questions: list[Question], report: Report) -> Iterator[Finding]:
+def _mutants(assignment: Assignment, questions: list[Question], report: Report, watch: Watch) -> Iterator[Finding]:
     """Mistakes that nobody wrote down are caught, or known to be none."""
     survivors = []
     for question in questions:
         for name in question.names:
             made = mutants(name, source_of(assignment, name))
             report.mutants += len(made)
-            survivors += [mutant for mutant in made if not _caught(assignment, question, mutant)]
+            tried = watch(made, f"small changes of {name}")
+            survivors += [mutant for mutant in tried if not _caught(assignment, question, mutant)]
     known = bank(assignment.name).harmless
     why = {m: next((one.why for one in known if one.covers(m.function, m.before, m.after)), "") for m in survivors}
     report.survivors = tuple(Survivor(m.function, m.before, m.after, told) for m, told in why.items())

@@ -16,10 +16,13 @@ from autograder.course.assignment import Assignment
 from autograder.course.folder import meant, same_name
 from autograder.course.secret import make_secret, read_secret
 from autograder.course.settings import BackpropKit
-from autograder.errors import CannotGrade, UsageError
+from autograder.errors import CannotGrade, UsageError, nearest
 
 CONFIG = "nbgrader_config.py"
 """The file that makes a folder a course."""
+
+NAMED = 20
+"""Students who are named to whoever asks for one who is not there."""
 
 LONGEST_NAME = 250
 """Bytes of a student's name, which is its folder's: `.json` is put after it, and a file's name ends at 255."""
@@ -67,7 +70,8 @@ class Course:
         path = self.root / "source" / name / f"{name}.ipynb"
         if name not in self.assignments:
             known = ", ".join(self.assignments) or "none yet"
-            raise UsageError(f"There is no assignment {name} in {self.root / 'source'}. Known assignments: {known}.")
+            told = f"There is no assignment {name} in {self.root / 'source'}. Known assignments: {known}."
+            raise UsageError(told + nearest(name, self.assignments))
         return Assignment(name, path)
 
     def submissions(self, assignment: str, student: str | None = None) -> dict[str, Path]:
@@ -83,7 +87,10 @@ class Course:
         found = {path.parent.name: path for path in self._handed_in(assignment)}
         if student is not None:
             if student not in found:
-                raise UsageError(f"There is no folder {folder / student / assignment}. Check the student's id.")
+                there = f" There {'is' if len(found) == 1 else 'are'} {', '.join([*found][:NAMED])}" if found else ""
+                there += f" and {len(found) - NAMED} more." if len(found) > NAMED else "." if found else ""
+                told = (there or " Check the student's id.") + nearest(student, found)
+                raise UsageError(f"There is no folder {folder / student / assignment}.{told}")
             found = {student: found[student]}
         named = {name: path for name, path in found.items() if not _misnamed(name)}
         if found and not named:
