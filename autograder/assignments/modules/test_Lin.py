@@ -7,6 +7,7 @@ from autograder.assignments.modules.cases import (
     LAYER,
     LONE_LAYER,
     NARROW_LAYER,
+    OTHER_LAYER,
     SQUARE_LAYER,
     layer_gradients,
     linear,
@@ -75,7 +76,7 @@ def test_layer_of_equal_widths(student: Student) -> None:
 @weight(1)
 def test_two_lins(student: Student) -> None:
     """Two Lin layers keep each their own parameters and their own call."""
-    first, second = draw(LAYER), draw(SQUARE_LAYER)
+    first, second = draw(LAYER), draw(OTHER_LAYER)
     other = {f"other_{name}": tensor for name, tensor in second.items()}
     theirs = {f"other {name}": gradient for name, gradient in layer_gradients(second).pick("w.g", "b.g").items()}
     compare(student.run(flows.two_lins, **first, **other), {**layer_gradients(first), **theirs})

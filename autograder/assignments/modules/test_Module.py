@@ -75,6 +75,7 @@ def test_runs_forward_and_bwd_once(student: Student) -> None:
         "number of runs of bwd in a backward": 1.0,
         "number of runs of bwd in two": 2.0,
         "number of runs of forward altogether": 1.0,
+        "number of runs of forward in two calls": 2.0,
         "number of things that forward is given": 3.0,
         "number of things that bwd is given": 4.0,
     }
