@@ -13,7 +13,7 @@ STRANGERS = ("x", "w", "b", "xb", "inp", "out", "output", "targ", "target", "dif
 def lin(nb, inp, w, b):
     """Call lin, and keep its arguments to see whether they were changed."""
     _poison(nb)
-    nb.lin(-inp, w + 1, b - 1)
+    nb.lin(0.3 * inp + 0.7, w + 1, b - 1)
     answer = nb.lin(inp, w, b)
     axes = torch.tensor(float(answer.dim())) if torch.is_tensor(answer) else None
     return {"answer": answer, "number of axes": axes, "given x": inp, "given w": w, "given b": b}
@@ -22,7 +22,7 @@ def lin(nb, inp, w, b):
 def relu(nb, x):
     """Call relu, and keep its argument."""
     _poison(nb)
-    nb.relu(-x)
+    nb.relu(0.3 * x + 0.7)
     return {"answer": nb.relu(x), "given x": x}
 
 
@@ -30,7 +30,7 @@ def model(nb, inp, w1, b1, w2, b2):
     """Call model with these parameters as the notebook's globals."""
     _poison(nb)
     nb.w1, nb.b1, nb.w2, nb.b2 = w1 - 1, b1 + 1, w2 + 1, b2 - 1
-    nb.model(-inp)
+    nb.model(0.3 * inp + 0.7)
     nb.w1, nb.b1, nb.w2, nb.b2 = w1, b1, w2, b2
     return {"answer": nb.model(inp), **_kept(nb, inp)}
 
@@ -38,7 +38,7 @@ def model(nb, inp, w1, b1, w2, b2):
 def mse(nb, output, targ):
     """Call mse, and keep its arguments."""
     _poison(nb)
-    nb.mse(-output, targ + 1)
+    nb.mse(0.3 * output + 0.7, targ + 1)
     return {"answer": nb.mse(output, targ), "given output": output, "given targ": targ}
 
 
@@ -82,7 +82,7 @@ def _long_ago(calls, *tensors):
 
 
 def _keeper(*tensors):
-    """Make a function that gives tensors back the numbers that they have now: a second call finds what the first did."""
+    """Make a function that gives tensors back the numbers they have now: a second call finds what the first did."""
     kept = [tensor.clone() for tensor in tensors]
 
     def put_back():

@@ -9,25 +9,25 @@ import torch
 
 def sigma(nb, x):
     """Call sigma, and keep its argument to see whether it was changed."""
-    nb.sigma(-x)
+    nb.sigma(0.3 * x + 0.7)
     return {"answer": nb.sigma(x), "x": x}
 
 
 def dsigma(nb, x):
     """Call dsigma, and keep its argument."""
-    nb.dsigma(x + 1)
+    nb.dsigma(0.3 * x + 0.7)
     return {"answer": nb.dsigma(x), "x": x}
 
 
 def loss(nb, v, t):
     """Call loss, and keep its arguments."""
-    nb.loss(-v, t + 1)
+    nb.loss(0.3 * v + 0.7, t + 1)
     return {"answer": nb.loss(v, t), "v": v, "t": t}
 
 
 def dloss(nb, v, t):
     """Call dloss, and keep its arguments."""
-    nb.dloss(-v, t + 1)
+    nb.dloss(0.3 * v + 0.7, t + 1)
     return {"answer": nb.dloss(v, t), "v": v, "t": t}
 
 
