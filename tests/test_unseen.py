@@ -40,13 +40,14 @@ class Answer:
         return f"{self.lesson} {self.name}: {self.says}"[:90]
 
 
-def _read(path: Path) -> Iterator[Answer]:
+def read(path: Path) -> Iterator[Answer]:
+    """Take the answers of a lesson's file apart."""
     shape = re.compile(r"^# %% (right|wrong) (\w+): (.+)\n((?:(?!# %%).*\n?)*)", re.MULTILINE)
     for verdict, name, says, source in shape.findall(path.read_text("utf-8")):
         yield Answer(path.stem, verdict == "right", name, says, source)
 
 
-ANSWERS = [answer for path in sorted(Path(__file__).with_name("unseen").glob("*.txt")) for answer in _read(path)]
+ANSWERS = [answer for path in sorted(Path(__file__).with_name("unseen").glob("*.txt")) for answer in read(path)]
 
 KEPT = {
     # An axis of length 1 doesn't matter in a result.
