@@ -5,7 +5,7 @@ import torch
 from autograder.assignments.cached import flows
 from autograder.assignments.cached.cases import COLUMN, LONE_PAIR, PAIR, STALE_PAIR, error
 from autograder.jail import Flow, Student
-from autograder.judge import Tensors, beside, compare, draw, unchanged, weight
+from autograder.judge import Mismatch, Tensors, beside, compare, draw, same_values, unchanged, weight
 
 
 def _compared(student: Student, flow: Flow, name: str) -> None:
@@ -28,6 +28,7 @@ def test_is_the_mean_squared_difference(student: Student) -> None:
 @weight(3)
 def test_gradient_of_the_predictions(student: Student) -> None:
     """pred.g is autograd's, for a row of predictions, a column of them, and a single one."""
+    student.run(flows.mse_once_more, **draw(PAIR), **draw(STALE_PAIR))  # tells adding from not finding, if it ends
     _compared(student, flows.mse, "pred.g")
 
 
@@ -36,8 +37,10 @@ def test_gradient_of_the_predictions(student: Student) -> None:
 def test_gradient_has_the_shape_of_pred(student: Student) -> None:
     """pred.g is a column where pred is one."""
     pair = draw(COLUMN)
-    wanted = {**error(pair).pick("pred.g"), "number of axes of pred.g": torch.tensor(2.0)}
-    compare(student.run(flows.mse, **pair), wanted)
+    answer = student.run(flows.mse, **pair)
+    compare(answer, error(pair).pick("pred.g"))
+    if not same_values(answer.get("axes of pred.g"), torch.tensor(2.0).double()):
+        raise Mismatch("pred.g has the shape (N,) where pred has the shape (N, 1)")
 
 
 @weight(1)
