@@ -62,7 +62,9 @@ def _told(assignment: Assignment, question: Question, card: Misconception, stude
     for diagnosis in judge(assignment, question, student).diagnoses:
         if diagnosis.id != card.id:
             continue
-        if card.shows != "." and (card.shows or needs(assignment, question, card) == "error and source"):
+        if card.shows is None and needs(assignment, question, card) == "error and source":
+            return diagnosis.says
+        if card.shows not in (None, "."):
             return diagnosis.says
         own = judge(assignment, question, mistaken(assignment, card.function, card.changes)).diagnoses
         if card.how and any(diagnosis.says == other.says for other in own):
