@@ -209,7 +209,7 @@ def relu_anew(nb, inp, out_g, other_inp):
     """Call one ReLU on one input, and go forward and back on another."""
     _poison(nb)
     layer = nb.ReLU()
-    layer(other_inp).g = out_g
+    layer(other_inp).g = out_g.clone()
     layer.backward()
     layer(inp).g = out_g
     layer.backward()
