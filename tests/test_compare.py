@@ -127,8 +127,8 @@ def test_a_number_of_axes_is_a_matter_of_what_is_asked_for() -> None:
         (["answer", "w.g", "b.g"], "the result, w.g and b.g"),
         (["w.g of the first Lin", "b.g of the first Lin"], "w.g and b.g of the first Lin"),
         (["x.g of the first Relu", "x.g of the second Relu"], "x.g of the first Relu and of the second Relu"),
-        (["w1 at the end", "losses", "b1 at the end"], "w1 and b1 at the end and losses"),
-        (["loss", "loss of the other MSE"], "loss and loss of the other MSE"),
+        (["w1 at the end", "losses", "b1 at the end"], "w1 and b1 at the end, and losses"),
+        (["loss", "loss of the other MSE"], "loss, and loss of the other MSE"),
         (
             [f"out of the {place} MLP" for place in ("1st", "2nd", "3rd")],
             "out of the 1st MLP, of the 2nd MLP and of the 3rd MLP",

@@ -75,7 +75,7 @@ def together(names: Sequence[str]) -> str:
     phrases: dict[tuple[str, bool], list[str]] = {}
     for phrase, several in heads.items():
         phrases.setdefault((listed(several), bool(phrase)), []).append(phrase)
-    return listed([f"{text} {listed(of)}".rstrip() for (text, _), of in phrases.items()])
+    return ", and ".join(f"{text} {listed(of)}".rstrip() for (text, _), of in phrases.items())
 
 
 def listed(names: Sequence[str]) -> str:

@@ -52,8 +52,8 @@ def kept(nb, a, b, c, out_g):
     if torch.is_tensor(out):
         _leave(out, out_g)
     held = list(args) if isinstance(args, (tuple, list)) else []
-    found = {f"args[{place}]": held[place] if place < len(held) else None for place in range(3)}
-    own = {"gradient of args[0]": _gradient(found["args[0]"]), "gradient of out": _gradient(returned)}
+    found = {f"args[{place}]": thing for place, thing in enumerate(held[:3])}
+    own = {"gradient of args[0]": _gradient(found.get("args[0]")), "gradient of out": _gradient(returned)}
     return {**found, **own, "length of args": torch.tensor(float(len(held))), "out": out}
 
 
