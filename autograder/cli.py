@@ -12,10 +12,10 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
     from autograder.course import Course
     from autograder.run import Batch, Graded
+
+Item = TypeVar("Item")
+
+FEW = 8
+"""Students who are named in a line; of more, their number is told."""
 
 _BEFORE_COLLECTING = 50_000
 """Objects made before Python looks for garbage: with its own 700, imports are looked through again and again."""
@@ -43,7 +48,7 @@ app = typer.Typer(
 CourseOption = Annotated[
     Path | None,
     typer.Option(
-        "--course", metavar="DIR", help="The course's folder [default: the one above with nbgrader_config.py]."
+        "--course", metavar="DIR", help=r"The course's folder \[default: the one above with nbgrader_config.py]."
     ),
 ]
 TrustOption = Annotated[
@@ -70,8 +75,7 @@ def demo(
     from autograder.run import Batch, holds, totals
 
     here = find(course) if course or near() else None
-    with _console().status("releasing the assignments"):
-        scratch = made_up.scratch(here, into)
+    scratch = made_up.scratch(here, into, _watched)
     jailed = holds()
     if not jailed:
         _say("This machine can't hold a jail, so nobody in this class is hostile. `autograder doctor` says why.")
@@ -81,7 +85,7 @@ def demo(
         graded = [one.result for one in _graded(Batch(scratch, name, workers=_cores(), trust=True))]
         made_up.mark(scratch, name)
         results = totals(scratch, name, graded)
-        page = report.write(results, scratch.root / "report" / name)
+        page = report.write(results, scratch.root / "report" / name, watch=_watched)
         print(f"{name}, handed in by {len(students)} made-up students\n")
         _print(report.class_table(results))
         print(f"\nThe class report, to open in a browser: {_near(page)}\n")
@@ -89,7 +93,7 @@ def demo(
 
 @app.command()
 def release(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Assignments [default: all].")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help=r"Assignments \[default: all].")] = None,
     as_zip: Annotated[bool, typer.Option("--zip", help="Also make a zip of the folder, for an LMS.")] = False,
     solutions: Annotated[
         int,
@@ -135,11 +139,16 @@ def grade(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The assignment to grade.")],
     student: Annotated[str | None, typer.Option("--student", metavar="S", help="Only this student.")] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", metavar="N", min=1, help="Grade N at once [default: one a core].")
+        int | None, typer.Option("--workers", metavar="N", min=1, help=r"Grade N at once \[default: one a core].")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Grade again what has not changed, too.")] = False,
     preview: Annotated[
-        bool, typer.Option("--preview", help="Grade again, say who would change, and write nothing.")
+        bool,
+        typer.Option(
+            "--preview",
+            help="Grade again, say who would change, and write nothing. Exits with 1 if something can't be graded, "
+            "whatever would change.",
+        ),
     ] = False,
     as_json: JsonOption = False,
     trust: TrustOption = False,
@@ -148,16 +157,25 @@ def grade(
     """Grade submitted/*/NAME/ into nbgrader's gradebook."""
     from autograder import report
     from autograder.course import find
+    from autograder.report import called
     from autograder.run import Batch, previewed, totals
 
     here = find(course)
     batch = Batch(here, name, student, force or preview, workers or _cores(), trust, preview)
     graded = sorted(_graded(batch), key=lambda one: one.student)
-    results = totals(here, name, (one.result for one in graded))
+    if preview:
+        pairs = previewed(here, name, ((one.before, one.result) for one in graded))
+        results = [after for _, after in pairs]
+    else:
+        results = totals(here, name, (one.result for one in graded))
     if as_json:
-        print(json.dumps([one.result.model_dump(mode="json") for one in graded], indent=1))
+        records = [
+            one.result.model_copy(update={"total": total.score, "max_total": total.max_score})
+            for one, total in zip(graded, results, strict=True)
+        ]
+        print(json.dumps([record.model_dump(mode="json") for record in records], indent=1))
     elif preview:
-        _print(report.changes(previewed(here, name, ((one.before, one.result) for one in graded))))
+        _print(report.changes(pairs))
     else:
         _print(report.class_table(results))
         unchanged = sum(not one.again for one in graded)
@@ -165,7 +183,13 @@ def grade(
             print(f"{unchanged} of {len(graded)} had not changed since they were graded; --force grades them again.")
     for sentence in dict.fromkeys((*(note for one in graded for note in one.notes), *batch.misnamed)):
         _say(sentence)
-    raise typer.Exit(bool(batch.misnamed) or any(result.status != "graded" for result in results))
+    stuck = [called(result.submission) for result in results if result.status != "graded"]
+    if stuck:
+        _say(
+            f"{len(stuck)} of {len(results)} can't be graded without a person, so this exits with 1: "
+            f"{', '.join(stuck[:FEW])}{f' and {len(stuck) - FEW} more' if len(stuck) > FEW else ''}."
+        )
+    raise typer.Exit(bool(batch.misnamed or stuck))
 
 
 @app.command()
@@ -186,7 +210,7 @@ def check(
     asked = here.assignment(assignment)
     readable(notebook)
     seed = draws.seed(here, assignment)
-    with held(here.settings, trust) as opener:
+    with _console().status(f"judging {visible(str(notebook))}"), held(here.settings, trust) as opener:
         result = Grader(asked, seed, opener, here.settings).grade_file(notebook).result
     if as_json:
         print(json.dumps(result.model_dump(mode="json"), indent=1))
@@ -199,7 +223,7 @@ def check(
 
 @app.command()
 def vet(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Assignments [default: all].")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help=r"Assignments \[default: all].")] = None,
     pictures: Annotated[
         Path | None, typer.Option("--pictures", metavar="DIR", help="Draw DIR/NAME.png, tests against mistakes.")
     ] = None,
@@ -321,7 +345,7 @@ def report(
     if student:
         _print(reporting.verdict(results[0]))
         return
-    print(reporting.write(results, here.root / "report" / name))
+    print(reporting.write(results, here.root / "report" / name, watch=_watched))
 
 
 def main() -> None:
@@ -374,16 +398,27 @@ def _stop(number: int, _frame: object) -> None:
 
 def _graded(batch: Batch) -> Iterator[Graded]:
     """Grade a batch, with a bar and the time left on stderr, after what should be known before."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     for warning in batch.warnings():
         _say(f"autograder: {warning}")
-    columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with batch, Progress(*columns, console=_console(), disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("", total=len(batch))
-        for graded in batch:
+    with batch:
+        yield from _counted(batch, len(batch), "grading")
+
+
+def _watched(items: Sequence[Item], what: str) -> Iterator[Item]:
+    """Go through them with a bar and the time left on stderr."""
+    return _counted(items, len(items), what)
+
+
+def _counted(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    quiet = not sys.stderr.isatty()
+    with Progress(*columns, console=_console(), disable=quiet, transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        for item in items:
+            yield item
             bar.advance(task)
-            yield graded
 
 
 def _named(here: Course, names: list[str] | None) -> tuple[str, ...]:

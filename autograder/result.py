@@ -174,6 +174,10 @@ class Result(Record):
     mended: tuple[Words, ...] = ()
     """What stood in the way of the answers, and was put right or stood in for before judging; costs nothing."""
     questions: tuple[Question, ...] = ()
+    total: float | None = None
+    """What it comes to with a person's marks and what being late costs, where a gradebook was asked."""
+    max_total: float | None = None
+    """Points that the assignment has, those of a person among them."""
 
     @model_validator(mode="after")
     def _adds_up(self) -> Result:

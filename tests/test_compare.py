@@ -127,8 +127,8 @@ def test_a_number_of_axes_is_a_matter_of_what_is_asked_for() -> None:
         (["answer", "w.g", "b.g"], "the result, w.g and b.g"),
         (["w.g of the first Lin", "b.g of the first Lin"], "w.g and b.g of the first Lin"),
         (["x.g of the first Relu", "x.g of the second Relu"], "x.g of the first Relu and of the second Relu"),
-        (["w1 at the end", "losses", "b1 at the end"], "w1 and b1 at the end and losses"),
-        (["loss", "loss of the other MSE"], "loss and loss of the other MSE"),
+        (["w1 at the end", "losses", "b1 at the end"], "w1 and b1 at the end, and losses"),
+        (["loss", "loss of the other MSE"], "loss, and loss of the other MSE"),
         (
             [f"out of the {place} MLP" for place in ("1st", "2nd", "3rd")],
             "out of the 1st MLP, of the 2nd MLP and of the 3rd MLP",
@@ -275,7 +275,7 @@ def test_what_python_says_is_said_again(text: str) -> None:
 )
 def test_an_exception_is_explained(fault: Fault, told: str) -> None:
     """A sentence ends where a sentence ends, whatever is left out of it."""
-    text = explain(fault, words={"x0", "g", "sigma", "sum"}, sizes={3, 5, 7})
+    text = explain(fault, {"x0", "g", "sigma", "sum"}, {3, 5, 7}, lambda _cell, _line: "")
     assert text.startswith(told)
     assert re.search(r"[\w)'…]\.$", text)
 
@@ -303,6 +303,32 @@ def test_an_exception_is_explained(fault: Fault, told: str) -> None:
 def test_text_that_the_student_chose_is_not_passed_on(fault: Fault) -> None:
     """An exception's text could carry hidden inputs, so none of it is repeated that isn't known without it."""
     assert "123" not in explain(fault, words={"a", "x0"}, sizes={3, 5, 7})
+
+
+def test_every_sentence_is_found_again() -> None:
+    """Each gap has a name, no sentence hides another, and each is said again as it stands."""
+    filled = {
+        "name": "a",
+        "names": "'a'",
+        "module": "torch",
+        "call": "a",
+        "kind": "list",
+        "dtype": "Float",
+        "sign": "+",
+    }
+    filled |= {
+        "sequence": "list",
+        "part": "self",
+        "letter": "i",
+        "axis": "1",
+        "count": "2",
+        "size": "7",
+        "sizes": "7, 7",
+    }
+    filled |= {"shape": "7,7"}
+    for sentence in SENTENCES.strip().split("\n"):
+        text = re.sub(r"<(\w+)>", lambda gap: filled[gap[1]], sentence).removesuffix("...")
+        assert repeated(text, {"a"}, {7}) == text.rstrip(" .")
 
 
 @given(st.data())

@@ -141,7 +141,7 @@ def test_a_notebook_alone_gets_what_it_needs(
 
 
 @pytest.mark.slow(3)
-@pytest.mark.sample(2, "name")
+@pytest.mark.sample(1, "name")
 @pytest.mark.parametrize("name", ASSIGNMENTS)
 def test_a_notebook_that_cannot_start_says_so_and_nothing_is_red(
     name: str, tmp_path: Path, students_machine: Path
@@ -159,8 +159,8 @@ def test_a_notebook_that_cannot_start_says_so_and_nothing_is_red(
             first, *below = ran(cells, tmp_path / case.replace(" ", "-"), students_machine)
 
             assert first[0].startswith("This notebook can't start here: "), case
-            assert first[0].count("\n") == 1
-            assert "restart the kernel and run all cells." in first[0]
+            assert not first[1]
+            assert first[0].endswith("restart the kernel and run all cells.\n")
             assert (address or "beside it the folder data_utils") in first[0]
             assert below == [("Not run: see the set-up cell above.\n", "", True)] * (len(cells) - 1)
             assert not (tmp_path / case.replace(" ", "-") / "data_utils").exists(), "nothing wrong is kept"
@@ -407,7 +407,7 @@ def _run(number: int) -> dict[str, Any]:
 
 
 @pytest.mark.slow(5)
-@pytest.mark.sample(2, "name")
+@pytest.mark.sample(1, "name")
 @pytest.mark.parametrize("name", ASSIGNMENTS)
 def test_what_has_been_somewhere_is_graded_as_at_home(name: str, tmp_path: Path) -> None:
     """Colab, VS Code and Kaggle drop metadata, give new ids and store outputs: every point stays, nothing is mended."""

@@ -20,6 +20,7 @@ from autograder.course import CONFIG, SOURCES, Assignment, Course, lessons
 from autograder.errors import UsageError
 from autograder.judge import Misconception, bank, edited, source_of
 from autograder.run import Book
+from autograder.watch import Watch, unwatched
 
 MARK = ".made-by-autograder-demo"
 """Lies in a demo's folder: only such a folder is ever replaced."""
@@ -60,7 +61,7 @@ class MadeUp:
     """A notebook's content, or the text of a file that is none."""
 
 
-def scratch(course: Course | None, folder: Path) -> Course:
+def scratch(course: Course | None, folder: Path, watch: Watch = unwatched) -> Course:
     """Make a fresh course folder with all of a course's assignments, released; without a course, with the kit's.
 
     Raises:
@@ -88,7 +89,7 @@ def scratch(course: Course | None, folder: Path) -> Course:
                 shutil.copytree(assignment.tests.folder, tests, ignore=shutil.ignore_patterns("__pycache__"))
     if course is not None:
         start.carry(course, made)
-    for name in made.assignments:
+    for name in watch(made.assignments, "releasing"):
         release.generate(made, name)
     return made
 

@@ -21,7 +21,7 @@ def needs(assignment: Assignment, question: Question, card: Misconception) -> Ne
     claims = checks(assignment.tests, question.id)
     if not tells(mistaken_answers(assignment, card, claims), reference_answers(assignment, claims)):
         return "error and source"
-    return "values and source" if card.how or card.shows is not None else "values"
+    return "values and source" if _speaks_of_how(card) else "values"
 
 
 def untrue(assignment: Assignment, questions: list[Question]) -> Iterator[str]:
@@ -49,7 +49,12 @@ def alone(assignment: Assignment) -> list[str]:
     """Cards that speak of how, and have no impostor."""
     against = {impostor.card for impostor in bank(assignment.tests).impostor}
     cards = bank(assignment.tests).misconception
-    return [card.id for card in cards if (card.how or card.shows is not None) and card.id not in against]
+    return [card.id for card in cards if _speaks_of_how(card) and card.id not in against]
+
+
+def _speaks_of_how(card: Misconception) -> bool:
+    """Whether a card says, or is given for, more than the answers prove; what any source shows is no more."""
+    return bool(card.how) or card.shows not in (None, ".")
 
 
 def _told(assignment: Assignment, question: Question, card: Misconception, student: LocalStudent) -> str:
@@ -57,7 +62,9 @@ def _told(assignment: Assignment, question: Question, card: Misconception, stude
     for diagnosis in judge(assignment, question, student).diagnoses:
         if diagnosis.id != card.id:
             continue
-        if card.shows is not None or needs(assignment, question, card) == "error and source":
+        if card.shows is None and needs(assignment, question, card) == "error and source":
+            return diagnosis.says
+        if card.shows not in (None, "."):
             return diagnosis.says
         own = judge(assignment, question, mistaken(assignment, card.function, card.changes)).diagnoses
         if card.how and any(diagnosis.says == other.says for other in own):

@@ -18,10 +18,13 @@ from autograder.course.folder import meant, same_name
 from autograder.course.hidden_tests import hidden_tests
 from autograder.course.secret import make_secret, read_secret
 from autograder.course.settings import BackpropKit
-from autograder.errors import CannotGrade, UsageError
+from autograder.errors import CannotGrade, UsageError, nearest
 
 CONFIG = "nbgrader_config.py"
 """The file that makes a folder a course."""
+
+NAMED = 20
+"""Students who are named to whoever asks for one who is not there."""
 
 LONGEST_NAME = 250
 """Bytes of a student's name, which is its folder's: `.json` is put after it, and a file's name ends at 255."""
@@ -70,7 +73,7 @@ class Course:
             known = ", ".join(self.assignments) or "none yet"
             raise UsageError(
                 f"There is no assignment {name} in {self.root / 'source'}. Known assignments: {known}. "
-                f"Those of the kit: {', '.join(kit.lessons())}."
+                f"Those of the kit: {', '.join(kit.lessons())}." + nearest(name, {*self.assignments, *kit.lessons()})
             )
         source = self.root / "source" if name in self.assignments else kit.SOURCES
         own = self.root / self.settings.hidden_tests / name
@@ -90,7 +93,10 @@ class Course:
         found = {path.parent.name: path for path in self._handed_in(assignment)}
         if student is not None:
             if student not in found:
-                raise UsageError(f"There is no folder {folder / student / assignment}. Check the student's id.")
+                there = f" There {'is' if len(found) == 1 else 'are'} {', '.join([*found][:NAMED])}" if found else ""
+                there += f" and {len(found) - NAMED} more." if len(found) > NAMED else "." if found else ""
+                told = (there or " Check the student's id.") + nearest(student, found)
+                raise UsageError(f"There is no folder {folder / student / assignment}.{told}")
             found = {student: found[student]}
         named = {name: path for name, path in found.items() if not _misnamed(name)}
         if found and not named:

@@ -7,7 +7,7 @@ from autograder.judge import oracle
 from autograder.judge.answers import Answers, Recorder, answers, reference_answers, same_answers
 from autograder.judge.bank import Bank, Harmless, Impostor, Misconception, Variant, bank
 from autograder.judge.check import Check, Claim, beside, checks, weight
-from autograder.judge.comparison import Mismatch, compare, counted, measured, unchanged
+from autograder.judge.comparison import Mismatch, a_tensor, compare, counted, measured, unchanged
 from autograder.judge.diagnosis import diagnose
 from autograder.judge.grader import Grader, Grading
 from autograder.judge.inputs import Normal, Spec, Tensors, digest, draw, once, seeded
@@ -36,6 +36,7 @@ __all__ = [
     "Tensors",
     "Trial",
     "Variant",
+    "a_tensor",
     "answers",
     "bank",
     "beside",

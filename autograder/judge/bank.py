@@ -31,6 +31,11 @@ class Misconception(BaseModel):
     """
     shows: str | None = None
     """What the source has to show for the card to be given at all, where answers like these have other reasons, too."""
+    number: str | None = None
+    """A number in the edit in whose place another would be the same mistake; `says` may hold it as {number}.
+
+    Those that stand in the student's source are tried, too.
+    """
     equals: str | None = None
     """Another card whose values are the same: either name is right."""
 
@@ -39,6 +44,12 @@ class Misconception(BaseModel):
         if (self.edit is None) == (not self.edits):
             raise ValueError("give either edit = [old, new] or edits = [[old, new], ...]")
         return self
+
+    def with_number(self, number: str) -> Misconception:
+        """The same mistake with another number."""
+        old = re.compile(rf"(?<![\w.]){re.escape(self.number or '')}(?![\w.])")
+        edits = tuple((before, old.sub(number, after)) for before, after in self.changes)
+        return self.model_copy(update={"edit": None, "edits": edits, "number": number})
 
     @property
     def changes(self) -> tuple[tuple[str, str], ...]:

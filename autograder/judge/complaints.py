@@ -73,7 +73,26 @@ unhashable type: '<kind>'
 <call>(): argument '<name>' (position <count>) must be <kind>, not <kind>
 <call>() received an invalid combination of arguments...
 __init__() should return None, not '<kind>'
+<call>() missing <count> required positional arguments: "<name>"
+<call>() takes exactly one argument (the instance to initialize)
+<call>() argument after * must be an iterable, not <kind>
+<call>() argument after ** must be a mapping, not <kind>
+<call>(): argument '<name>' must be <kind>, not <kind>
+<call>(): argument '<name>' failed to unpack the object at pos <count>...
+<call>(): argument '<name>' (position <count>) failed to unpack the object at pos <count>...
+unsupported format string passed to <call>
+property '<name>' of '<kind>' object has no setter
 super(): no arguments
+super(type, obj): obj must be an instance or subtype of type
+slice indices must be integers or None or have an __index__ method
+list.remove(x): x not in list
+<sequence>.index(x): x not in <sequence>
+zip() argument <axis> is shorter than argument <axis>
+zip() argument <axis> is longer than argument <axis>
+invalid literal for int() with base 10...
+could not convert string to float...
+sequence item <axis>: expected str instance, <kind> found
+expected string or bytes-like object, got '<kind>'
 must be real number, not <kind>
 a bytes-like object is required, not '<kind>'
 math domain error
@@ -113,11 +132,20 @@ Sizes of tensors must match except in dimension <axis>. Expected size <size> but
 <axis> in the list.
 Tensors must have same number of dimensions: got <axis> and <axis>
 zero-dimensional tensor (at position <axis>) cannot be concatenated
+expected Tensor as element <axis> in argument <axis>, but got <kind>
+slice() cannot be applied to a 0-dim tensor
+select() cannot be applied to a 0-dim tensor
+tensors used as indices must be long, int, byte or bool tensors
+only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got <kind>)
+permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering of \
+dimensions i.e. input.dim() = <axis> is not equal to len(dims) = <axis>
 diag(): Supports 1D or 2D tensors. Got <axis>D
 einsum(): the number of subscripts in the equation (<axis>) does not match the number of dimensions (<axis>) for \
 operand <axis> and no ellipsis was given
 einsum(): subscript <letter> has size <size> for operand <axis> which does not broadcast with previously seen size \
 <size>
+einsum(): operands do not broadcast with remapped shapes...
+einsum(): output subscript <letter> does not appear in the equation for any input operand
 einsum(): more operands were provided than specified in the equation
 einsum(): fewer operands were provided than specified in the equation
 only integer tensors of a single element can be converted to an index
@@ -133,6 +161,8 @@ expected np.ndarray (got <kind>)
 where expected condition to be a boolean tensor, but got a tensor with dtype <dtype>
 expected m1 and m2 to have the same dtype, but got: <dtype> != <dtype>
 self and mat2 must have the same dtype, but got <dtype> and <dtype>
+mat1 and mat2 must have the same dtype, but got <dtype> and <dtype>
+Found dtype <dtype> but expected <dtype>
 addmv input tensors must have the same dtype, but got <dtype>, <dtype>, and <dtype>
 dot : expected both vectors to have same dtype, but found <dtype> and <dtype>
 expected scalar type <dtype> but found <dtype>
@@ -151,6 +181,12 @@ grad can be implicitly created only for scalar outputs
 Trying to backward through the graph a second time...
 One of the differentiated Tensors does not require grad
 One of the differentiated Tensors appears to not have been used in the graph...
+Mismatch in shape: grad_output[<axis>] has a shape of torch.Size([<sizes>]) and output[<axis>] has a shape \
+of torch.Size([<sizes>]).
+assigned grad has data of a different size
+leaf variable has been moved into the graph interior
+Output <axis> of <name> is a view and is being modified inplace...
+cannot register a hook on a tensor that doesn't require gradient
 a leaf Variable that requires grad is being used in an in-place operation.
 a view of a leaf Variable that requires grad is being used in an in-place operation.
 one of the variables needed for gradient computation has been modified by an inplace operation...
@@ -163,10 +199,18 @@ Module [<kind>] is missing the required "forward" function
 cannot assign module before Module.__init__() call
 cannot assign parameters before Module.__init__() call
 cannot assign 'torch.FloatTensor' as parameter '<name>' (torch.nn.Parameter or None expected)
+cannot assign '<kind>' as child module '<name>' (torch.nn.Module or None expected)
 <kind> is not a Module subclass
 optimizer got an empty parameter list
 operands could not be broadcast together with shapes (<shape>) (<shape>)
 shapes (<shape>) and (<shape>) not aligned: <size> (dim <axis>) != <size> (dim <axis>)
+only length-1 arrays can be converted to Python scalars
+only size-1 arrays can be converted to Python scalars
+setting an array element with a sequence...
+The truth value of an array with more than one element is ambiguous. Use a.any() or a.all()
+too many indices for array: array is <axis>-dimensional, but <axis> were indexed
+index <size> is out of bounds for axis <axis> with size <size>
+loop of ufunc does not support argument <axis> of type <kind> which has no callable <name> method
 matmul: Input operand <axis> has a mismatch in its core dimension <axis>...
 """
 """Sentences that may be said again: a line each, gaps in angles; what follows where one ends in `...` is left out."""
@@ -175,7 +219,15 @@ _KINDS = frozenset(
     {name for name, thing in vars(builtins).items() if isinstance(thing, type)}
     | {"NoneType", "function", "method", "generator", "module", "builtin_function_or_method", "method_descriptor"}
     | {"Tensor", "Parameter", "Size", "torch.Size", "torch.dtype", "dtype", "ndarray", "numpy.ndarray", "Number"}
-    | {"dict_values", "dict_keys", "dict_items", "tuple of ints", "ellipsis", "torch.return_types.max"}
+    | {
+        "dict_values",
+        "dict_keys",
+        "dict_items",
+        "tuple of ints",
+        "tuple of Tensors",
+        "ellipsis",
+        "torch.return_types.max",
+    }
     | {"numpy.float64", "numpy.float32", "_TensorMeta", "torch._C._TensorMeta", "ModuleList", "builtin_method"}
 )
 """Kinds of things that have one name everywhere."""
@@ -249,7 +301,7 @@ _GAPS: dict[str, tuple[str, Callable[[Known, str], str]]] = {
     "names": (r"'\w+'(?:,? (?:and )?'\w+')*", Known.names),
     "module": (r"[\w.]+", Known.module),
     "call": (r"[\w.<>]+", Known.call),
-    "kind": (r"[\w.]+|tuple of ints", Known.kind),
+    "kind": (r"[\w.]+|tuple of \w+", Known.kind),
     "dtype": (r"[\w: ]+", _one_of(_DTYPES)),
     "sign": (r"[^\w\s']{1,3}", lambda _, text: text if text.removesuffix("=") in _SIGNS or text in _SIGNS else OPEN),
     "sequence": (r"list|tuple|string|range object", _as_it_is),

@@ -50,7 +50,8 @@ def diagnose(
     Equal answers prove what a card `says`. How it came about is said only where the source shows it; where nothing but
     exceptions is equal, the whole card waits for that, because unlike mistakes can end in one exception.
     A mistake that was found in a function on its own question is tried first: one mistake is named once.
-    Then those of the graded function itself; then those of functions that have no question of their own before.
+    Then those of the graded function itself; then those of functions that have no question of their own before; then
+    those of the graded function with the numbers that the student's source holds in place of their own.
 
     Shapes:
         elsewhere  function -> card that its own question was diagnosed with, "" for none
@@ -62,7 +63,8 @@ def diagnose(
     traced = [card for card in cards if elsewhere.get(card.function) == card.id]
     own = [card for card in cards if card.function in names]
     unjudged = [card for card in cards if card.function not in names and card.function not in elsewhere]
-    for card in traced + own + unjudged:
+    of_own_numbers = [card.with_number(n) for card in own if card.number for n in evidence.numbers(card)]
+    for card in traced + own + unjudged + of_own_numbers:
         known = mistaken_answers(assignment, card, checks)
         if alike(found, known, right) and _is_shown(card, known, right, evidence):
             return [_named(card, evidence)]
@@ -77,7 +79,8 @@ def _is_shown(card: Misconception, known: Answers, right: Answers, evidence: Evi
 
 def _named(card: Misconception, evidence: Evidence) -> Diagnosis:
     how = next((says for shown, says in card.how if evidence.shows(card, shown)), "")
-    return Diagnosis(id=card.id, says=f"{card.says} {how}".rstrip(), hint=card.hint)
+    says = f"{card.says} {how}".rstrip().replace("{number}", card.number or "")
+    return Diagnosis(id=card.id, says=says, hint=card.hint)
 
 
 def _two(

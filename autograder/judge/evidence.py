@@ -22,6 +22,9 @@ from autograder.judge.reference import edited, source_of
 LONGEST = 20_000
 """Characters of source that are looked through; a longer answer shows nothing."""
 
+NUMBERS = 6
+"""Different numbers of a source that are tried in a mistake's place of its own."""
+
 Scope = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -43,6 +46,12 @@ class Evidence:
         if what:
             return re.search(what, text, re.MULTILINE) is not None
         return _has_lines(text, *_lines(self.assignment, card))
+
+    def numbers(self, card: Misconception) -> list[str]:
+        """The first few numbers that the source holds, without their signs, but for the one that the card has."""
+        constants = (node.value for node in ast.walk(self._own(card.function)) if isinstance(node, ast.Constant))
+        found = dict.fromkeys(repr(value) for value in constants if type(value) in {int, float})
+        return [number for number in found if number != card.number][:NUMBERS]
 
     def _own(self, function: str) -> ast.Module:
         """The statements but those of other answers, with parameters called as the lesson calls them."""

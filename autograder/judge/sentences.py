@@ -75,7 +75,7 @@ def together(names: Sequence[str]) -> str:
     phrases: dict[tuple[str, bool], list[str]] = {}
     for phrase, several in heads.items():
         phrases.setdefault((listed(several), bool(phrase)), []).append(phrase)
-    return listed([f"{text} {listed(of)}".rstrip() for (text, _), of in phrases.items()])
+    return ", and ".join(f"{text} {listed(of)}".rstrip() for (text, _), of in phrases.items())
 
 
 def listed(names: Sequence[str]) -> str:
@@ -286,27 +286,27 @@ def explain(
     fault: Fault,
     words: Collection[str] = (),
     sizes: Collection[int] = (),
-    place: Callable[[int, int], str] = lambda _cell, _line: "",
+    place: Callable[[int, int], str] | None = None,
 ) -> str:
     """Say what a student's code raised, in words that hold nothing of a hidden input.
 
     Shapes:
         words  identifiers in the student's own source, and those that are graded: only these are repeated
         sizes  axes of the inputs: only these numbers are repeated
-        place  (cell, line) -> where that is, in words
+        place  (cell, line) -> where that is, in words; None of code that was run by itself, for no question
     """
     if fault.type_name in _STOPPED:
         return _STOPPED[fault.type_name]
     if fault.missing is not None:
         return f"There is no {fault.missing} in the notebook." if fault.missing in words else "A name is missing."
-    where = place(*fault.frames[-1][:2]) if fault.frames else ""
+    where = place(*fault.frames[-1][:2]) if fault.frames and place else ""
     stopped = f"Your code stopped {where}".rstrip(" ,")
     if fault.type_name in _LEAVES:
         return f"{stopped}, because {_LEAVES[fault.type_name]}."
     known = getattr(builtins, fault.type_name, None)
     kind = fault.type_name if isinstance(known, type) and issubclass(known, BaseException) else "an error of its own"
     text = f"{kind}: {said}" if (said := _said(fault, words, sizes)) else kind
-    if not fault.frames:
+    if not fault.frames and place:
         return f"Using your code as the question asks ends in {text}."
     return f"{stopped}{',' * bool(where)} with {text}."
 

@@ -60,7 +60,7 @@ def told(
     """
     fault, asked = error.fault, _vocabulary(*of)
     if found is None:
-        return explain_again(fault, asked) if again else explain(fault, asked, recorder.sizes)
+        return explain_again(fault, asked) if again else explain(fault, asked, recorder.sizes, lambda _cell, _line: "")
     definition = _written(fault.missing, found) if fault.missing in asked else None
     if definition is not None:
         why = [

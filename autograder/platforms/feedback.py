@@ -86,7 +86,7 @@ class _Text(IPythonRenderer):  # type: ignore[misc]  # nbconvert has no types
 
     def block_html(self, html: str) -> str:
         """Pass on the lesson's own markup; formulas between its tags are rendered, too."""
-        parts = re.split(r"(<[^>]*>)", super().block_html(html))
+        parts = re.split(r"(<[^<>]*>)", super().block_html(html))
         parts[::2] = (re.sub(r"\$([^$\n]+)\$", lambda found: formula(unescape(found[1])), text) for text in parts[::2])
         return "".join(parts)
 

@@ -6,6 +6,7 @@ from autograder.report.page import Handed, class_page, feedback_page, student_pa
 from autograder.report.plots import Picture, mistakes, questions, scores
 from autograder.report.table import changes, class_table, verdict
 from autograder.report.tally import ClassTally, MistakeTally, QuestionTally, tally
+from autograder.report.words import called
 
 __all__ = [
     "ClassTally",
@@ -13,6 +14,7 @@ __all__ = [
     "MistakeTally",
     "Picture",
     "QuestionTally",
+    "called",
     "changes",
     "class_page",
     "class_table",

@@ -35,6 +35,7 @@ from autograder.report.words import (
 from autograder.result import FOLLOWED, Question, Result, number, points
 from autograder.total import MarkedQuestion, Total
 from autograder.visible import one_line, visible
+from autograder.watch import Watch, unwatched
 
 SIGNS = {"no_answer": "\N{EN DASH}", "manual": "✎", "ungraded": "?"}
 """What stands in the table where there are no points."""
@@ -120,7 +121,7 @@ def feedback_page(result: Result, cells: Sequence[Handed], code_style: str, assi
     )
 
 
-def write(results: Sequence[Result], folder: Path, assignment_title: str = "") -> Path:
+def write(results: Sequence[Result], folder: Path, assignment_title: str = "", watch: Watch = unwatched) -> Path:
     """Write `index.html` and a page for each student, and return the path of the first.
 
     Each file is replaced in one step, the index last: whoever reads meanwhile sees the old page or the new one.
@@ -130,7 +131,7 @@ def write(results: Sequence[Result], folder: Path, assignment_title: str = "") -
     """
     title = assignment_title or (results[0].assignment if results else "No assignment")
     index = class_page(results, title)
-    for result in results:
+    for result in watch(results, "pages"):
         private.write(folder / "students" / page_name(result.submission), student_page(result, title))
     private.write(folder / "index.html", index)
     return folder / "index.html"

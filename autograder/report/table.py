@@ -31,7 +31,9 @@ _SIGNS = {
     "manual": ("✎", "to be read by a person"),
     "ungraded": ("?", "waits for a person"),
 }
-_PLAINER = str.maketrans({"\N{EN DASH}": "-", "·": "|", "…": ".", "✓": "+", "✗": "x", "→": ">", "✎": "*"})
+_PLAINER = str.maketrans(
+    {"\N{EN DASH}": "-", "·": "|", "…": ".", "✓": "+", "✗": "x", "→": ">", "✎": "*", "\N{NO-BREAK SPACE}": " "}
+)
 _OUTCOMES = {"passes": "green", "fails": "red", "not tried": "dim"}
 _GAP = 2
 """Blanks between two columns."""
@@ -82,7 +84,9 @@ class _ClassTable:
             heads = [str(place) for place in range(1, len(names) + 1)]
         yield self._table(student, [*zip(heads, means, columns, strict=True)])
         if numbered:
-            yield Text(" · ".join(f"{place} {name}" for place, name in enumerate(names, 1)), style="dim")
+            yield Text(
+                " · ".join(f"{place}\N{NO-BREAK SPACE}{name}" for place, name in enumerate(names, 1)), style="dim"
+            )
         if signs := self._signs():
             yield Text(signs, style="dim")
         if self.found.unread:

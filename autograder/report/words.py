@@ -106,7 +106,8 @@ def remark(result: Result) -> str:
         return one_line(result.message)
     waiting = [q for q in result.questions if waits(q)]
     diagnosed = [q for q in result.questions if q.diagnoses]
-    for question in waiting + diagnosed + [q for q in result.questions if kind(q) not in {"full", "manual"}]:
+    others = [q for q in result.questions if kind(q) not in {"full", "manual"}]
+    for question in waiting + diagnosed + sorted(others, key=lambda q: not q.tests):  # code before written answers
         if question.diagnoses:
             text = question.diagnoses[0].says
         elif isinstance(question, MarkedQuestion) and question.by_person:

@@ -32,7 +32,7 @@ def test_layers_of_equal_width(student: Student) -> None:
 @weight(1)
 @beside(test_five_gradients)
 def test_second_call(student: Student) -> None:
-    """A second call on the same tensors gives the same gradients, not twice as much."""
+    """A second call on the same tensors gives the same gradients, not twice as much, and other ones for others."""
     compare(_answered(student, NET, calls=2), gradients(network(NET)))
 
 

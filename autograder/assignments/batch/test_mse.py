@@ -1,7 +1,7 @@
 """Hidden tests of mse."""
 
 from autograder.jail import Student
-from autograder.judge import beside, compare, draw, unchanged, weight
+from autograder.judge import a_tensor, beside, compare, draw, unchanged, weight
 
 from . import flows
 from .cases import LONE_PAIR, PAIRS, error
@@ -13,6 +13,7 @@ def test_is_the_mean_squared_difference(student: Student) -> None:
     pairs = [draw(spec) for spec in PAIRS]
     answers = [student.run(flows.mse, **pair) for pair in pairs]
     for pair, answer in zip(pairs, answers, strict=True):
+        a_tensor(answer)
         compare(answer, error(pair), batch=len(pair["targ"]))
 
 

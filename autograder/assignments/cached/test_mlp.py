@@ -44,7 +44,7 @@ def test_goes_back_in_reverse(student: Student) -> None:
 @beside(test_goes_back_in_reverse)
 def test_goes_again(student: Student) -> None:
     """The same MLP goes forward and back once more, with other inputs."""
-    given = draw(STACK)
+    given = draw(SQUARE_STACK)
     compare(student.run(flows.mlp_twice, **given, **draw(OTHER_BATCH)), stacked(given))
 
 

@@ -48,6 +48,14 @@ def test_two_gates_at_once(student: Student) -> None:
 
 @weight(1)
 @beside(test_gradient_of_the_input)
+def test_speaks_of_the_last_call(student: Student) -> None:
+    """A ReLU that is called on another input of the same shape goes back to that."""
+    given = gate(MATRIX)
+    compare(student.run(flows.relu_anew, **given, other_inp=-given["inp"]), gated(given).pick("inp.g"))
+
+
+@weight(1)
+@beside(test_gradient_of_the_input)
 def test_assigns(student: Student) -> None:
     """A second backward leaves the same inp.g, not twice as much, whatever was there before."""
     given = gate(MATRIX)

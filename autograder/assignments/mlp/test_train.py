@@ -29,7 +29,7 @@ def test_one_step(student: Student) -> None:
 def test_several_steps(student: Student) -> None:
     """Each step starts with empty accumulators and from the weights of the step before; all steps are taken."""
     met = met_targets(draw(CLASS))
-    answers = _trained(student, 4), _trained(student, 3, aims=met)  # in the second run, not one sample is wrong
+    answers = _trained(student, 4), _trained(student, 3, aims=met)  # not one sample is wrong in the second
     compare(answers[0], trained(draw(CLASS), 4).pick(*WEIGHTS))
     compare(answers[1], trained(draw(CLASS), 3, met).pick(*WEIGHTS))
 

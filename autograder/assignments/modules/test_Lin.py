@@ -10,6 +10,7 @@ from .cases import (
     LAYER,
     LONE_LAYER,
     NARROW_LAYER,
+    OTHER_LAYER,
     SQUARE_LAYER,
     layer_gradients,
     linear,
@@ -76,7 +77,7 @@ def test_layer_of_equal_widths(student: Student) -> None:
 @weight(1)
 def test_two_lins(student: Student) -> None:
     """Two Lin layers keep each their own parameters and their own call."""
-    first, second = draw(LAYER), draw(SQUARE_LAYER)
+    first, second = draw(LAYER), draw(OTHER_LAYER)
     other = {f"other_{name}": tensor for name, tensor in second.items()}
     theirs = {
         f"{name} of the other Lin": gradient for name, gradient in layer_gradients(second).pick("w.g", "b.g").items()
