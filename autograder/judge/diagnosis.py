@@ -112,6 +112,8 @@ def _two(
     near = np.abs(rows - values) <= 1e-3 * (np.abs(values) + np.abs(values).max(initial=0.0))
     for place in np.flatnonzero(near.all(axis=1))[:TRIED]:
         one, other = pairs[place]
+        if any(card.shows is not None and not evidence.shows(card, card.shows) for card in (one, other)):
+            continue
         both = mistaken(assignment, one.function, one.changes + other.changes)
         if not same_answers(found, answers(both, checks)):
             continue
