@@ -128,6 +128,18 @@ def _numbers(value: Value) -> Iterator[torch.Tensor]:
             yield from _numbers(item)
 
 
+def size(answered: Answers) -> int:
+    """How many numbers some answers hold; nothing is computed with them."""
+    named = (outcome for outcomes in answered.values() for outcome in outcomes if isinstance(outcome, Mapping))
+    return sum(_size(value) for outcome in named for value in outcome.values())
+
+
+def _size(value: Value) -> int:
+    if isinstance(value, torch.Tensor):
+        return value.numel()
+    return sum(map(_size, value)) if isinstance(value, tuple) else 1
+
+
 def reference_answers(assignment: Assignment, checks: tuple[Check, ...]) -> Answers:
     """What the reference answers, kept for each seed."""
     return _reference_answers(assignment, checks, current_seed())

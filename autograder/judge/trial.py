@@ -12,7 +12,7 @@ from types import MappingProxyType
 from autograder.course import Assignment, BackpropKit, Question, driven
 from autograder.jail import LocalStudent, Reader, Step, Student, StudentError, StudentStopped
 from autograder.judge import oracle, retrial, shortcuts, stops
-from autograder.judge.answers import Answers, Recorder, otherwise, outline, reference_answers
+from autograder.judge.answers import Answers, Recorder, otherwise, outline, reference_answers, size
 from autograder.judge.check import checks
 from autograder.judge.comparison import Mismatch, Waits
 from autograder.judge.conventions import conventions
@@ -29,6 +29,9 @@ from autograder.result import Test as Claimed
 from autograder.visible import shortened
 
 log = logging.getLogger(__name__)
+
+BROADCAST = 16
+"""How many times as many numbers as are asked for come where a column met a vector, at the most."""
 
 _STOPPED = {
     "timeout": "was stopped because it took too long; it keeps the points of the claims that had passed",
@@ -244,9 +247,10 @@ class Trial:
         return again, found_again, Helped(given, own)
 
     def _misfits(self, found: Answers) -> bool:
-        """Whether something was raised, or is of another kind or shape than the right answers: more than values."""
+        """Whether something was raised, or is of another kind or shape than right, and not too large to be meant so."""
         right = reference_answers(self.assignment, checks(self.assignment.tests, self.question.id))
-        return outline(found) != outline({check: right[check] for check in found})
+        wanted = {check: right[check] for check in found}
+        return outline(found) != outline(wanted) and size(found) <= BROADCAST * size(wanted)
 
     def _odd(self, student: Student) -> Iterator[tuple[str, str]]:
         """Functions before this one that kept their points, and give another dtype or shape than others build on."""
