@@ -22,12 +22,11 @@ with contextlib.suppress(Exception):  # where autograd is off, or torch was tamp
 def autograd_gradients(nb, inp, targ, w1, b1, w2, b2, calls):
     """Call autograd_gradients as often as `calls` says; tell its answer, and what it left on its arguments.
 
-    Where it is called more than once, other numbers of the same shapes come first.
+    Other numbers of the same shapes come first: what was found for these is no answer.
     """
     _poison(nb)
     given = {"inp": inp, "w1": w1, "b1": b1, "w2": w2, "b2": b2}
-    if calls > 1:
-        nb.autograd_gradients(*[tensor + 1 for tensor in (inp, targ, w1, b1, w2, b2)])
+    nb.autograd_gradients(*[tensor + 1 for tensor in (inp, targ, w1, b1, w2, b2)])
     for _ in range(int(calls)):
         answer = nb.autograd_gradients(inp, targ, w1, b1, w2, b2)
     five = list(answer) if isinstance(answer, (tuple, list)) else None
