@@ -167,9 +167,17 @@ class Result(Record):
     seconds: float = 0.0
     flags: tuple[Words, ...] = ()
     """What a person should look at."""
+    source: str = ""
+    """Where the assignment's source notebook was found: below the course's folder, or in the kit."""
+    hidden_tests: str = ""
+    """Where its hidden tests were found."""
     mended: tuple[Words, ...] = ()
     """What stood in the way of the answers, and was put right or stood in for before judging; costs nothing."""
     questions: tuple[Question, ...] = ()
+    total: float | None = None
+    """What it comes to with a person's marks and what being late costs, where a gradebook was asked."""
+    max_total: float | None = None
+    """Points that the assignment has, those of a person among them."""
 
     @model_validator(mode="after")
     def _adds_up(self) -> Result:

@@ -678,14 +678,19 @@ def test_the_table_fits_and_says_everything(width: int) -> None:
     for name in CLAIMS:
         assert name in shown or all(half in shown for half in re.findall(r"[a-z]+_?", name))
     assert "Your sigma is the logistic" in shown
-    assert "1 flag" in shown
-    assert "Marked by hand, and not in these scores: derivation." in shown
+    words = " ".join(shown.split())
+    assert "To be read by a person, and not in these scores yet: derivation (2 points, 13 students)." in words
+    assert shown.count("hugo") == 2, "in the table, and beside the sentence"
+    for line in (LOGISTIC.says, "backward_pass leans on autograd: torch.autograd.grad is called in cell 12"):
+        assert words.count(line) == 1, "sentences stand there whole"
+    assert words.count(NO_TWO.says) == 1, "equal ones once"
+    assert {"bela, inga", "emeka, kiri"} <= {line[:11].strip() for line in shown.splitlines()}
 
 
 def test_the_table_numbers_its_questions_where_names_have_no_room() -> None:
-    """At 80 columns a legend says which number is which question."""
-    assert "1 sigma · 2 dsigma" in printed(class_table(example_class()), 80)
-    assert "1 sigma" not in printed(class_table(example_class()), 120)
+    """On a narrow terminal a legend says which number is which question."""
+    assert "1 sigma · 2 dsigma" in printed(class_table(example_class()), 50).replace("\N{NO-BREAK SPACE}", " ")
+    assert "1\N{NO-BREAK SPACE}sigma" not in printed(class_table(example_class()), 80)
 
 
 def test_the_table_has_colours_on_a_terminal_alone() -> None:
@@ -700,13 +705,13 @@ def test_the_table_prints_where_only_ascii_can_be_printed() -> None:
     shown = printed(class_table([*example_class(), result("Zoë")]), 80, encoding="ascii")
     assert "Zo?" in shown
     assert "- no answer" in shown
-    assert printed(verdict(result("Zoë")), encoding="ascii").startswith("8 of 8 points  Zo?")
+    assert printed(verdict(result("Zoë")), encoding="ascii").startswith("8 of 8; a person gives 2 more  Zo?")
 
 
 def test_a_verdict_says_what_fails_and_what_to_think_about() -> None:
     """One submission in full: score, failed claims with their message, the mistake and its hint, the flags."""
     shown = " ".join(printed(verdict(example_class()[1]), 200).split())
-    assert shown.startswith("5.62 of 8 points bela")
+    assert shown.startswith("5.62 of 8; a person gives 2 more bela")
     assert f"0.62 of 2.5 points partly right {NO_TWO.says} → {NO_TWO.hint} ✗ fails 0.62 of 2.5 points The" in shown
     assert "✓ passes 0.62 of 2.5 points The gradients of w2 and b2 are autograd's." in shown
     assert shown.count("backward_pass: the shape is right, but the values are not.") == 1

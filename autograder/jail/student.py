@@ -95,9 +95,12 @@ class LocalStudent:
         self.dtype = dtype
         self._budget = budget
         self.faults: list[CellFault] = []
+        self.steps: tuple[Step, ...] = ()
+        """The statements that it has read."""
 
     def read(self, steps: Sequence[Step]) -> None:
         """Run the notebook's statements; those that fail are kept in `faults`."""
+        self.steps += tuple(steps)
         for step in steps:
             self.faults.extend(self.session.execute([step]))
             self._budget.check()  # the student's code may have caught the clock's strike

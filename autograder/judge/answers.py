@@ -6,6 +6,7 @@ import functools
 import math
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -30,6 +31,9 @@ Answers = dict[str, list[Outcome]]
 """What a student answered: check id -> one outcome for each run of a flow."""
 
 
+Place = tuple[str, int, str]
+"""One value among some answers: its check, which run of a flow, its name."""
+
 LARGE = 1e100
 """Infinity, as pairs of mistakes are compared."""
 
@@ -45,6 +49,7 @@ class Recorder:
     answers: Answers = field(default_factory=dict)
     check: str = ""
     sizes: set[int] = field(default_factory=set)
+    _keeps: bool = True
     _asked: dict[Asked, tuple[tuple[torch.Tensor, ...], dict[str, Value] | StudentError]] = field(default_factory=dict)
 
     def run(self, flow: Flow, **tensors: torch.Tensor) -> dict[str, Value]:
@@ -59,12 +64,21 @@ class Recorder:
                 answer = error
             self._asked[asked] = (tuple(tensors.values()), answer)  # while they are held, their ids stay theirs
         answer = self._asked[asked][1]
-        kept = self.answers.setdefault(self.check, [])
+        kept = self.answers.setdefault(self.check, []) if self._keeps else []
         if isinstance(answer, StudentError):
             kept.append(("raised", answer.fault.type_name, _gist(answer.fault.message)))
             raise answer
         kept.append(answer)
         return dict(answer)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Keep nothing in the block: what another claim asks first would shift the runs of this one."""
+        kept, self._keeps = self._keeps, False
+        try:
+            yield
+        finally:
+            self._keeps = kept
 
 
 def _gist(message: str) -> str:
@@ -112,6 +126,18 @@ def _numbers(value: Value) -> Iterator[torch.Tensor]:
     elif isinstance(value, tuple):
         for item in value:
             yield from _numbers(item)
+
+
+def size(answered: Answers) -> int:
+    """How many numbers some answers hold; nothing is computed with them."""
+    named = (outcome for outcomes in answered.values() for outcome in outcomes if isinstance(outcome, Mapping))
+    return sum(_size(value) for outcome in named for value in outcome.values())
+
+
+def _size(value: Value) -> int:
+    if isinstance(value, torch.Tensor):
+        return value.numel()
+    return sum(map(_size, value)) if isinstance(value, tuple) else 1
 
 
 def reference_answers(assignment: Assignment, checks: tuple[Check, ...]) -> Answers:
@@ -165,7 +191,7 @@ def tried(student: Student, checks: tuple[Check, ...]) -> tuple[Answers, float]:
 
 def alike(found: Answers, known: Answers, right: Answers) -> bool:
     """Whether some wrong answers are those of a known mistake: equal in every run, and not in exceptions alone."""
-    return same_answers(found, known) and (_tells(found, right) or _same_words(found, known))
+    return same_answers(found, known) and (tells(found, right) or _same_words(found, known))
 
 
 def same_answers(left: Answers, right: Answers) -> bool:
@@ -183,12 +209,42 @@ def _same_outcome(left: Outcome, right: Outcome) -> bool:
     return not isinstance(left, Mapping) and not isinstance(right, Mapping) and left[1] == right[1]
 
 
-def _tells(found: Answers, right: Answers) -> bool:
+def tells(found: Answers, right: Answers) -> bool:
     """Whether a wrong answer is among the answers, and not only exceptions: any mistake can raise."""
     return any(
         isinstance(outcome, Mapping) and not _same_outcome(outcome, wanted)
         for check, outcomes in found.items()
         for outcome, wanted in zip(outcomes, right.get(check, ()), strict=False)
+    )
+
+
+def otherwise(found: Answers, right: Answers) -> Literal["", "dtype", "shape"]:
+    """What right answers have that isn't asked for: another dtype of real numbers, or axes of length 1."""
+    for check, outcomes in found.items():
+        for outcome, wanted in zip(outcomes, right.get(check, ()), strict=False):
+            if not isinstance(outcome, Mapping) or not isinstance(wanted, Mapping):
+                continue
+            for name, own in outcome.items():
+                asked = wanted.get(name)
+                if isinstance(own, torch.Tensor) and isinstance(asked, torch.Tensor):
+                    if own.dtype != asked.dtype and own.is_floating_point() and asked.is_floating_point():
+                        return "dtype"
+                    if own.shape != asked.shape:
+                        return "shape"
+    return ""
+
+
+def explained(found: Answers, known: Answers, right: Answers) -> frozenset[Place]:
+    """The wrong values among some answers that a known mistake has, too."""
+    return frozenset(
+        (check, run, name)
+        for check, outcomes in found.items()
+        for run, (own, other, wanted) in enumerate(
+            zip(outcomes, known.get(check, ()), right.get(check, ()), strict=False)
+        )
+        if isinstance(own, Mapping) and isinstance(other, Mapping) and isinstance(wanted, Mapping)
+        for name in own.keys() & other.keys() & wanted.keys()
+        if same_values(own[name], other[name]) and not same_values(own[name], wanted[name])
     )
 
 

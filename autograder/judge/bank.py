@@ -1,4 +1,4 @@
-"""The bank of an assignment: known mistakes, right variants and harmless changes, as data."""
+"""The bank of an assignment: known mistakes and their impostors, right variants and harmless changes, as data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tomllib
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from autograder.course import HOME
+from autograder.course import HiddenTests, tests_of
 from autograder.errors import CannotGrade
 
 
@@ -22,7 +22,20 @@ class Misconception(BaseModel):
     edit: tuple[str, str] | None = None
     edits: tuple[tuple[str, str], ...] = ()
     says: str
+    """What the answers prove by themselves, whoever gives them."""
     hint: str
+    how: tuple[tuple[str, str], ...] = ()
+    """What the student's source has to show, and what is said then beside `says`: see :mod:`autograder.judge.evidence`.
+
+    The first that is shown is said; where none is, `says` stands alone.
+    """
+    shows: str | None = None
+    """What the source has to show for the card to be given at all, where answers like these have other reasons, too."""
+    number: str | None = None
+    """A number in the edit in whose place another would be the same mistake; `says` may hold it as {number}.
+
+    Those that stand in the student's source are tried, too.
+    """
     equals: str | None = None
     """Another card whose values are the same: either name is right."""
 
@@ -32,10 +45,26 @@ class Misconception(BaseModel):
             raise ValueError("give either edit = [old, new] or edits = [[old, new], ...]")
         return self
 
+    def with_number(self, number: str) -> Misconception:
+        """The same mistake with another number."""
+        old = re.compile(rf"(?<![\w.]){re.escape(self.number or '')}(?![\w.])")
+        edits = tuple((before, old.sub(number, after)) for before, after in self.changes)
+        return self.model_copy(update={"edit": None, "edits": edits, "number": number})
+
     @property
     def changes(self) -> tuple[tuple[str, str], ...]:
         """The edits, however many."""
         return (self.edit,) if self.edit else self.edits
+
+
+class Impostor(BaseModel):
+    """An answer with the values of a known mistake for another reason: it may not be told how that one was made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    card: str
+    source: str
+    """The function's or class's own definition, and what it needs beside it."""
 
 
 class Variant(BaseModel):
@@ -74,18 +103,22 @@ class Bank(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     misconception: tuple[Misconception, ...] = ()
+    impostor: tuple[Impostor, ...] = ()
     variant: tuple[Variant, ...] = ()
     harmless: tuple[Harmless, ...] = ()
 
 
 @functools.cache
-def bank(assignment: str) -> Bank:
-    """Load an assignment's bank; an assignment without one has an empty bank.
+def bank(lesson: HiddenTests | str) -> Bank:
+    """Load the bank beside an assignment's hidden tests; an assignment without one has an empty bank.
+
+    Shapes:
+        lesson  the hidden tests of the assignment, or the name of one of the kit's own
 
     Raises:
         CannotGrade: if the file is not valid; the sentence names every field that is wrong.
     """
-    path = HOME / assignment / "bank.toml"
+    path = tests_of(lesson).folder / "bank.toml"
     if not path.is_file():
         return Bank()
     try:

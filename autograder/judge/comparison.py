@@ -102,6 +102,17 @@ def counted(got: Mapping[str, Value], name: str, wanted: float, sentence: str) -
         raise Mismatch(sentence)
 
 
+def a_tensor(got: Mapping[str, Value]) -> None:
+    """Check that an answer is no plain number: a tensor that holds one is asked for.
+
+    Raises:
+        Mismatch: if it is one.
+    """
+    __tracebackhide__ = True
+    if isinstance(got.get("answer"), float):
+        raise Mismatch("The result is a plain number; a tensor that holds one number is asked for")
+
+
 def unchanged(after: Mapping[str, Value], before: Mapping[str, torch.Tensor]) -> None:
     """Check that the tensors a function was given still hold what they held.
 

@@ -15,16 +15,20 @@ from autograder.jail import Step
 from autograder.judge.answers import (
     Answers,
     Numbers,
+    Place,
     alike,
     answers,
+    explained,
     mistaken_answers,
     numbers,
     outline,
     reference_answers,
     same_answers,
+    tells,
 )
 from autograder.judge.bank import Misconception, bank
 from autograder.judge.check import Check
+from autograder.judge.evidence import Evidence
 from autograder.judge.inputs import current_seed
 from autograder.judge.reference import edited, mistaken, reference
 from autograder.result import Diagnosis
@@ -39,11 +43,15 @@ def diagnose(
     checks: tuple[Check, ...],
     found: Answers,
     elsewhere: Mapping[str, str],
+    evidence: Evidence,
 ) -> list[Diagnosis]:
     """Name the known mistake whose answers equal the student's in every run, and differ from the right ones.
 
+    Equal answers prove what a card `says`. How it came about is said only where the source shows it; where nothing but
+    exceptions is equal, the whole card waits for that, because unlike mistakes can end in one exception.
     A mistake that was found in a function on its own question is tried first: one mistake is named once.
-    Then those of the graded function itself; then those of functions that have no question of their own before.
+    Then those of the graded function itself; then those of functions that have no question of their own before; then
+    those of the graded function with the numbers that the student's source holds in place of their own.
 
     Shapes:
         elsewhere  function -> card that its own question was diagnosed with, "" for none
@@ -51,27 +59,49 @@ def diagnose(
     right = reference_answers(assignment, checks)
     if same_answers(found, right):
         return []
-    cards = [card for card in bank(assignment.name).misconception if card.function in assignment.names]
+    cards = [card for card in bank(assignment.tests).misconception if card.function in assignment.names]
     traced = [card for card in cards if elsewhere.get(card.function) == card.id]
     own = [card for card in cards if card.function in names]
     unjudged = [card for card in cards if card.function not in names and card.function not in elsewhere]
-    for card in traced + own + unjudged:
-        if alike(found, mistaken_answers(assignment, card, checks), right):
-            return [_named(card)]
-    return [_named(card) for card in _two(assignment, names, checks, found, right)]
+    of_own_numbers = [card.with_number(n) for card in own if card.number for n in evidence.numbers(card)]
+    for card in traced + own + unjudged + of_own_numbers:
+        known = mistaken_answers(assignment, card, checks)
+        if alike(found, known, right) and _is_shown(card, known, right, evidence):
+            return [_named(card, evidence)]
+    return [_named(card, evidence) for card in _two(assignment, names, checks, found, right, evidence)]
 
 
-def _named(card: Misconception) -> Diagnosis:
-    return Diagnosis(id=card.id, says=card.says, hint=card.hint)
+def _is_shown(card: Misconception, known: Answers, right: Answers, evidence: Evidence) -> bool:
+    if card.shows is not None:
+        return evidence.shows(card, card.shows)
+    return tells(known, right) or evidence.shows(card, "")
+
+
+def _named(card: Misconception, evidence: Evidence) -> Diagnosis:
+    how = next((says for shown, says in card.how if evidence.shows(card, shown)), "")
+    says = f"{card.says} {how}".rstrip().replace("{number}", card.number or "")
+    return Diagnosis(id=card.id, says=says, hint=card.hint)
 
 
 def _two(
-    assignment: Assignment, names: tuple[str, ...], checks: tuple[Check, ...], found: Answers, right: Answers
+    assignment: Assignment,
+    names: tuple[str, ...],
+    checks: tuple[Check, ...],
+    found: Answers,
+    right: Answers,
+    evidence: Evidence,
 ) -> tuple[Misconception, ...]:
-    """Find two mistakes in one function that give the student's answers together."""
+    """Find two mistakes in one function that give the student's answers together.
+
+    Each has to explain a wrong answer that the other doesn't, or stand in the source: many a single mistake that the
+    bank doesn't know gives the values of two.
+    """
 
     def of(check: Check, answered: Answers) -> Answers:
         return {check.id: answered[check.id]} if check.id in answered else {}
+
+    def explains(card: Misconception) -> frozenset[Place]:
+        return explained(found, mistaken_answers(assignment, card, checks), right)
 
     telling = next(check for check in checks if not same_answers(of(check, found), of(check, right)))
     own = of(telling, found)
@@ -82,8 +112,13 @@ def _two(
     near = np.abs(rows - values) <= 1e-3 * (np.abs(values) + np.abs(values).max(initial=0.0))
     for place in np.flatnonzero(near.all(axis=1))[:TRIED]:
         one, other = pairs[place]
+        if any(card.shows is not None and not evidence.shows(card, card.shows) for card in (one, other)):
+            continue
         both = mistaken(assignment, one.function, one.changes + other.changes)
-        if same_answers(found, answers(both, checks)):
+        if not same_answers(found, answers(both, checks)):
+            continue
+        apart = explains(one) - explains(other) and explains(other) - explains(one)
+        if apart or (evidence.shows(one, "") and evidence.shows(other, "")):
             return one, other
     return ()
 
@@ -101,7 +136,7 @@ def _pairs(
     """
     found: dict[tuple[Any, ...], tuple[Pairs, list[Numbers]]] = {}
     solution = reference(assignment)
-    for one, other in itertools.combinations(bank(assignment.name).misconception, 2):
+    for one, other in itertools.combinations(bank(assignment.tests).misconception, 2):
         if one.function != other.function or one.function not in names:
             continue
         try:

@@ -43,7 +43,7 @@ def _vocabulary(assignment: Assignment, question: Question) -> frozenset[str]:
     """Names that a student knows without looking: those that are asked for, their parameters, and how they are used."""
     asked = [found for name in assignment.names if (found := assignment.definitions.chosen(name))]
     parameters = {name for found in asked for takes in found.takes.values() for name in takes.names}
-    return frozenset({*assignment.names, *parameters, *driven(assignment.name, question.id)})
+    return frozenset({*assignment.names, *parameters, *driven(assignment.tests, question.id)})
 
 
 def told(

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from autograder.course import Assignment, BackpropKit, Question, driven
-from autograder.jail import Reader, Step, Student, StudentError, StudentStopped
+from autograder.jail import LocalStudent, Reader, Step, Student, StudentError, StudentStopped
 from autograder.judge import oracle, retrial, shortcuts, stops
-from autograder.judge.answers import Answers, Recorder
+from autograder.judge.answers import Answers, Recorder, otherwise, outline, reference_answers, size
 from autograder.judge.check import checks
 from autograder.judge.comparison import Mismatch, Waits
+from autograder.judge.conventions import conventions
 from autograder.judge.diagnosis import diagnose
+from autograder.judge.evidence import Evidence
 from autograder.judge.inputs import current_seed
 from autograder.judge.reference import reference, solutions_of
-from autograder.judge.sentences import ASKED, capital, explain, one_question
+from autograder.judge.sentences import ASKED, capital, explain, listed, one_question
 from autograder.judge.surroundings import missed
 from autograder.notebook import QUOTED, Definitions, Unreadable
 from autograder.result import Question as Verdict
@@ -27,6 +29,9 @@ from autograder.result import Test as Claimed
 from autograder.visible import shortened
 
 log = logging.getLogger(__name__)
+
+BROADCAST = 16
+"""How many times as many numbers as are asked for come where a column met a vector, at the most."""
 
 _STOPPED = {
     "timeout": "was stopped because it took too long; it keeps the points of the claims that had passed",
@@ -40,7 +45,8 @@ _OTHERWISE = "This fails once right functions stand in the place of wrong ones."
 
 def judge(assignment: Assignment, question: Question, student: Student, found: Definitions | None = None) -> Verdict:
     """Try every claim of a question on a student, and say which known mistake was made."""
-    return named(assignment, question, *tried(assignment, question, student, found))
+    sources = _own(assignment, question, student.steps) if isinstance(student, LocalStudent) else None
+    return named(assignment, question, *tried(assignment, question, student, found), sources)
 
 
 @one_question()
@@ -58,7 +64,7 @@ def tried(
     `absent` says what the answer rests on and this machine hasn't: where code fails for want of something, a person is
     asked then; nobody is, whatever it wants, where it is None.
     """
-    claims = checks(assignment.name, question.id)
+    claims = checks(assignment.tests, question.id)
     if unsound := _unsound(assignment, question, current_seed()):
         return _fault(question, unsound), {}
     recorder = Recorder(student)
@@ -134,17 +140,19 @@ def named(
     question: Question,
     verdict: Verdict,
     found: Answers,
+    sources: Sequence[Step] | None,
     elsewhere: Mapping[str, str] = MappingProxyType({}),
 ) -> Verdict:
     """Say which known mistake was made, where a question lost points by answers.
 
     Shapes:
+        sources    the statements that the answer depends on; None if they aren't known
         elsewhere  function -> the mistake that its own question was found to have, "" for none
     """
     if verdict.status != "graded" or all(test.passed for test in verdict.tests):
         return verdict
-    claims = checks(assignment.name, question.id)
-    diagnoses = diagnose(assignment, question.names, claims, found, elsewhere)
+    claims = checks(assignment.tests, question.id)
+    diagnoses = diagnose(assignment, question.names, claims, found, elsewhere, Evidence(assignment, sources))
     return verdict.model_copy(update={"diagnoses": tuple(diagnoses)})
 
 
@@ -172,7 +180,8 @@ class Trial:
 
     def judge(self, student: Reader, settings: BackpropKit) -> Verdict:
         """Judge the question as the course's settings ask."""
-        verdict, helped = self._followed(student) if settings.follow_through else (self._judged(student), Helped())
+        verdict, found, helped = self._followed(student) if settings.follow_through else self._judged(student)
+        verdict = self._by_convention(verdict, found, student, helped)
         return verdict if settings.by_hand == "ignore" else self._by_hand(verdict, student, helped, settings.by_hand)
 
     @property
@@ -194,25 +203,28 @@ class Trial:
 
     def _named(self, verdict: Verdict, found: Answers, wrong: Iterable[str] = ()) -> Verdict:
         """Name the mistake; those of functions that were replaced can't be it."""
-        return named(self.assignment, self.question, verdict, found, self._mistakes | dict.fromkeys(wrong, ""))
+        mistakes = self._mistakes | dict.fromkeys(wrong, "")
+        return named(self.assignment, self.question, verdict, found, self.sources, mistakes)
 
-    def _judged(self, student: Student) -> Verdict:
-        return self._named(*self._tried(student))
+    def _judged(self, student: Student) -> tuple[Verdict, Answers, Helped]:
+        verdict, found = self._tried(student)
+        return self._named(verdict, found), found, Helped()
 
-    def _followed(self, student: Reader) -> tuple[Verdict, Helped]:
+    def _followed(self, student: Reader) -> tuple[Verdict, Answers, Helped]:
         """Judge, and again with right functions in place of those that have cost points before: one mistake costs once.
 
-        Returns the better verdict, and the help that it was reached with. Only that one's mistake is named: to name one
-        may take as long as all else.
+        Returns the better verdict, its answers, and the help that it was reached with. Only that one's mistake is
+        named: to name one may take as long as all else.
         """
         verdict, found = self._tried(student)
         if verdict.status not in {"graded", "timeout", "killed", "manual"} or verdict.points == verdict.max_points:
-            return self._named(verdict, found), Helped()
+            return self._named(verdict, found), found, Helped()
         lost = [v for v in self.before if v.points is None or v.points < v.max_points]
-        wrong = [name for v in lost for name in self._names(v) if self._uses(name)]
+        odd = dict(self._odd(student)) if self._misfits(found) else {}
+        wrong = [name for v in lost for name in self._names(v) if self._uses(name)] + list(odd)
         given = retrial.helpers(self.assignment, wrong)
         if not given:
-            return self._named(verdict, found), Helped()
+            return self._named(verdict, found), found, Helped()
         written = (statement for name in wrong if self.definitions for statement in self.definitions.of(name))
         own = frozenset(statement.step for statement in written)
         with student.given(given, without=own) as other:
@@ -221,7 +233,7 @@ class Trial:
         if gained >= 0:
             again = self._named(again, found_again, wrong)
         if gained < 0 or not (gained or again.diagnoses):
-            return self._named(verdict, found), Helped()
+            return self._named(verdict, found), found, Helped()
         # Beside the reference's source nothing may be said that the code could choose: not a line, a size, nor a sign.
         said = {test.id: test.message or _OTHERWISE for test in verdict.tests if test.tried}
         tests = tuple(
@@ -229,14 +241,48 @@ class Trial:
             for t in again.tests
         )
         # without a gain it only names the question's own mistake
-        return again.model_copy(update={"follow_through": gained > 0, "tests": tests}), Helped(given, own)
+        again = again.model_copy(update={"follow_through": gained > 0, "tests": tests})
+        if gained and odd:
+            again = again.model_copy(update={"message": _replaced(odd)})
+        return again, found_again, Helped(given, own)
+
+    def _misfits(self, found: Answers) -> bool:
+        """Whether something was raised, or is of another kind or shape than right, and not too large to be meant so."""
+        right = reference_answers(self.assignment, checks(self.assignment.tests, self.question.id))
+        wanted = {check: right[check] for check in found}
+        return outline(found) != outline(wanted) and size(found) <= BROADCAST * size(wanted)
+
+    def _odd(self, student: Student) -> Iterator[tuple[str, str]]:
+        """Functions before this one that kept their points, and give another dtype or shape than others build on."""
+        for verdict in self.before:
+            if verdict.points != verdict.max_points or not any(map(self._uses, self._names(verdict))):
+                continue
+            question = next(question for question in self.assignment.questions if question.id == verdict.id)
+            _, found = tried(self.assignment, question, student, self.definitions, None)
+            what = otherwise(found, reference_answers(self.assignment, checks(self.assignment.tests, question.id)))
+            if what:
+                yield from ((name, what) for name in question.names)
+
+    def _by_convention(self, verdict: Verdict, found: Answers, student: Reader, helped: Helped) -> Verdict:
+        """Name the other convention by which an answer is right, if there is one: the points stay as they are."""
+        if verdict.status != "graded" or verdict.points == verdict.max_points or verdict.diagnoses:
+            return verdict
+        if self.definitions is None or not self._misfits(found):
+            return verdict
+        for other in conventions(self.assignment, self.question, self.definitions):
+            with student.given([*helped.given, *other.steps], without=helped.without) as called:
+                again, _ = self._tried(called, helped=True)
+            if again.points == again.max_points:
+                flag = f"{self.question.id}: {other.diagnosis.says} A person should look at it."
+                return verdict.model_copy(update={"flags": (*verdict.flags, flag), "diagnoses": (other.diagnosis,)})
+        return verdict
 
     def _uses(self, name: str) -> bool:
         """Whether what drives the answer has a name in it, or both the answer and the reference's rest on it.
 
         A right loss is of no use to a right dloss: whoever takes the slope of it would be given the answer.
         """
-        if name in driven(self.assignment.name, self.question.id):
+        if name in driven(self.assignment.tests, self.question.id):
             return True
         rests = {s.defines for own in self.question.names for s in solutions_of(self.assignment, own)}
         if name not in rests:
@@ -309,24 +355,40 @@ class Trial:
         return f"{names} {does}{where}, and is asked for by hand"
 
 
+def _replaced(odd: Mapping[str, str]) -> str:
+    """Say which functions were replaced though they kept their points, and why."""
+    told = (
+        f"The values of your {listed([name for name, own in odd.items() if own == what])} are right, "
+        f"but not the {what}, so that what builds on them may stop: it was judged with right ones in their place."
+        for what in dict.fromkeys(odd.values())
+    )
+    return " ".join(told)
+
+
 def _covers(step: Step, cell: int, line: int) -> bool:
     return step.cell == cell and 0 <= line - step.line <= step.source.count("\n")
 
 
-def judge_all(assignment: Assignment, student: Reader, settings: BackpropKit | None = None) -> list[Verdict]:
-    """Judge one student on every question that is not graded by a person."""
+def judge_all(assignment: Assignment, student: LocalStudent, settings: BackpropKit | None = None) -> list[Verdict]:
+    """Judge a student who is held here on every question that is not graded by a person."""
     verdicts: list[Verdict] = []
     for question in assignment.questions:
         if not question.manual:
-            trial = Trial(assignment, question, tuple(verdicts), sources=())
+            trial = Trial(assignment, question, tuple(verdicts), sources=_own(assignment, question, student.steps))
             verdicts.append(trial.judge(student, settings or BackpropKit()))
     return verdicts
+
+
+def _own(assignment: Assignment, question: Question, steps: Sequence[Step]) -> list[Step]:
+    """The statements of a notebook but those of other questions' answers."""
+    others = set(assignment.names) - set(question.names)
+    return [step for step in steps if re.sub(r"^(?:def|class) (\w+).*", r"\1", step.source, flags=re.S) not in others]
 
 
 @functools.lru_cache(maxsize=1024)
 def _is_by_hand(assignment: Assignment, question: Question, _seed: str) -> bool:
     """Whether a question asks for a derivative, and its reference does without autograd: then everybody can."""
-    if not any(oracle.judges(claim.claim) for claim in checks(assignment.name, question.id)):
+    if not any(oracle.judges(claim.claim) for claim in checks(assignment.tests, question.id)):
         return False
     solution = reference(assignment)
     with solution.given(retrial.AUTOGRAD_OFF, retrial.AUTOGRAD_ON) as other:
@@ -337,7 +399,7 @@ def _is_by_hand(assignment: Assignment, question: Question, _seed: str) -> bool:
 def _unsound(assignment: Assignment, question: Question, _seed: str) -> str:
     """Name a claim that the reference doesn't pass: oracle and reference disagree, so nobody may be judged by it."""
     solution = reference(assignment)
-    for claim in checks(assignment.name, question.id):
+    for claim in checks(assignment.tests, question.id):
         try:
             claim.claim(solution)
         except Exception:

@@ -35,6 +35,7 @@ _FILLS: dict[str, dict[str, Any]] = {
     "part": {"facecolor": SKY, "hatch": "////", "edgecolor": "#2C7FB0"},
     "nothing": {"facecolor": ORANGE, "hatch": "....", "edgecolor": "#9A6A00"},
     "no_answer": {"facecolor": "none", "hatch": "", "edgecolor": "#999999"},
+    "manual": {"facecolor": "none", "hatch": "\\\\", "edgecolor": "#999999"},
     "ungraded": {"facecolor": PURPLE, "hatch": "xxxx", "edgecolor": "#8A4A6C"},
 }
 _RC = {
@@ -160,7 +161,7 @@ def _question_bar(axes: Any, row: int, question: QuestionTally) -> None:
         share = howmany / everyone
         axes.barh(row, share, left=start, height=0.38, linewidth=0.6, **fill)
         if share >= 0.03:
-            color = {"full": "#FFFFFF", "no_answer": INK}.get(name, "#111111")
+            color = {"full": "#FFFFFF", "no_answer": INK, "manual": INK}.get(name, "#111111")
             box = {"facecolor": fill["facecolor"], "edgecolor": "none", "pad": 1.2}
             axes.text(start + share / 2, row, f"{howmany}", ha="center", va="center_baseline", color=color, bbox=box)
         start += share

@@ -32,7 +32,7 @@ def _layer(label: str, rows: int, n_in: int, n_out: int) -> Spec:
         inp=Normal((rows, n_in)),
         w=Normal((n_in, n_out)),
         b=Normal((n_out,), 1.0, 1.0),
-        out_g=Normal((rows, n_out)),
+        out_g=Normal((rows, n_out), 4.0),
     )
 
 

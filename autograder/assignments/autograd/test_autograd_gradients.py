@@ -2,10 +2,11 @@
 
 import torch
 
-from autograder.assignments.autograd import flows
-from autograder.assignments.autograd.cases import LONE_NET, NET, SQUARE_NET, WEIGHTS, gradients, network
 from autograder.jail import Student, Value
 from autograder.judge import Spec, beside, compare, counted, unchanged, weight
+
+from . import flows
+from .cases import LONE_NET, NET, SQUARE_NET, WEIGHTS, gradients, network
 
 
 def _answered(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:
@@ -31,7 +32,7 @@ def test_layers_of_equal_width(student: Student) -> None:
 @weight(1)
 @beside(test_five_gradients)
 def test_second_call(student: Student) -> None:
-    """A second call on the same tensors gives the same gradients, not twice as much."""
+    """A second call on the same tensors gives the same gradients, not twice as much, and other ones for others."""
     compare(_answered(student, NET, calls=2), gradients(network(NET)))
 
 

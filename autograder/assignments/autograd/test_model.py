@@ -1,7 +1,10 @@
 """Hidden tests of Model."""
 
-from autograder.assignments.autograd import flows
-from autograder.assignments.autograd.cases import (
+from autograder.jail import Student, Value
+from autograder.judge import Spec, beside, compare, counted, unchanged, weight
+
+from . import flows
+from .cases import (
     LONE_NET,
     NET,
     SQUARE_NET,
@@ -10,8 +13,6 @@ from autograder.assignments.autograd.cases import (
     loss,
     network,
 )
-from autograder.jail import Student, Value
-from autograder.judge import Spec, beside, compare, counted, unchanged, weight
 
 
 def _answered(student: Student, spec: Spec) -> dict[str, Value]:

@@ -2,8 +2,11 @@
 
 import torch
 
-from autograder.assignments.autograd import flows
-from autograder.assignments.autograd.cases import (
+from autograder.jail import Student, Value
+from autograder.judge import Spec, beside, compare, counted, draw, unchanged, weight
+
+from . import flows
+from .cases import (
     LAYER,
     LONE_LAYER,
     SQUARE_LAYER,
@@ -11,8 +14,6 @@ from autograder.assignments.autograd.cases import (
     layer_gradients,
     layer_output,
 )
-from autograder.jail import Student, Value
-from autograder.judge import Spec, beside, compare, counted, draw, unchanged, weight
 
 
 def _answered(student: Student, spec: Spec) -> dict[str, Value]:
@@ -76,5 +77,8 @@ def test_start(student: Student) -> None:
     answer = student.run(flows.trainable_linear_start, **sizes)
     counted(answer, "spread of w", 1.0, "The weights of a new layer don't have standard deviation 1")
     counted(answer, "mean of w", 0.0, "The weights of a new layer don't have mean 0")
+    counted(
+        answer, "beyond two", 0.05, "The weights of a new layer have mean 0 and standard deviation 1, but aren't normal"
+    )
     counted(answer, "in common", 0.0, "Two new layers start with the same weights")
-    counted(answer, "size of b", 0.0, "The bias of a new layer isn't 0")
+    counted(answer, "b isn't 0", 0.0, "The bias of a new layer isn't 0")

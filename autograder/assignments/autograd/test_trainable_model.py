@@ -2,8 +2,11 @@
 
 import torch
 
-from autograder.assignments.autograd import flows
-from autograder.assignments.autograd.cases import (
+from autograder.jail import Student, Value
+from autograder.judge import Spec, beside, compare, counted, unchanged, weight
+
+from . import flows
+from .cases import (
     LEARNING_RATE,
     LONE_NET,
     NET,
@@ -14,8 +17,6 @@ from autograder.assignments.autograd.cases import (
     loss,
     network,
 )
-from autograder.jail import Student, Value
-from autograder.judge import Spec, beside, compare, counted, unchanged, weight
 
 
 def _answered(student: Student, spec: Spec) -> dict[str, Value]:

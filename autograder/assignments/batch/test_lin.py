@@ -1,9 +1,10 @@
 """Hidden tests of lin."""
 
-from autograder.assignments.batch import flows
-from autograder.assignments.batch.cases import LAYER, LONE_LAYER, NARROW_LAYER, SQUARE_LAYER, linear
 from autograder.jail import Student, Value
 from autograder.judge import Spec, beside, compare, draw, unchanged, weight
+
+from . import flows
+from .cases import LAYER, LONE_LAYER, NARROW_LAYER, SQUARE_LAYER, linear
 
 
 def _answered(student: Student, spec: Spec) -> dict[str, Value]:

@@ -1,9 +1,10 @@
 """Hidden tests of grad."""
 
-from autograder.assignments.cached import flows
-from autograder.assignments.cached.cases import WATCHED
 from autograder.jail import Student
 from autograder.judge import compare, counted, draw, weight
+
+from . import flows
+from .cases import WATCHED
 
 WATCHED_NOT = "The result doesn't require its gradient"
 

@@ -1,9 +1,10 @@
 """Hidden tests of MSE."""
 
-from autograder.assignments.cached import flows
-from autograder.assignments.cached.cases import COLUMN, LONE_PAIR, PAIR, STALE_PAIR, error
 from autograder.jail import Flow, Student
 from autograder.judge import Tensors, beside, compare, draw, unchanged, weight
+
+from . import flows
+from .cases import COLUMN, LONE_PAIR, PAIR, STALE_PAIR, error
 
 
 def _compared(student: Student, flow: Flow, name: str) -> None:

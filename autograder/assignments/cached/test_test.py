@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 import torch
 
-from autograder.assignments.cached import flows
-from autograder.assignments.cached.cases import pairs, pairs_within
 from autograder.jail import Student, Value
 from autograder.judge import Mismatch, Tensors, compare, same_values, weight
+
+from . import flows
+from .cases import pairs, pairs_within
 
 
 def _judged(found: Mapping[str, Value], wanted: Tensors) -> None:

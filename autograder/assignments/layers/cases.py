@@ -21,31 +21,39 @@ CLEAR = 0.01
 
 def _gate(label: str, rows: int, columns: int, std: float = 1.5) -> Spec:
     shape = (rows, columns)
-    return Spec(f"gate-{label}", inp=Normal(shape, std), out_g=Normal(shape, 1.5))
+    return Spec(f"gate-{label}", inp=Normal(shape, std), out_g=Normal(shape, 4.5))
 
 
-GATE, SQUARE_GATE, LONE_GATE = _gate("12-9", 12, 9, 4.5), _gate("4-4", 4, 4), _gate("1-7", 1, 7)
-"""What goes into a Relu, some of it so large that a ceiling would be hit; the gradient that reaches what comes out."""
+GATE, OTHER_GATE, LONE_GATE = _gate("12-9", 12, 9, 4.5), _gate("other-12-9", 12, 9, 4.5), _gate("1-7", 1, 7)
+"""What goes into a Relu, some of it so large that a ceiling would be hit; the gradient that reaches what comes out.
+
+Two are of one shape, so that nothing but values tells whose memory is read.
+"""
+
+NEAR = torch.tensor([0.02, -0.02, 0.06, -0.06])
+"""What stands first in each of them: gates that open or close a little off 0 are seen."""
 
 LAYER, SQUARE_LAYER, LONE_LAYER, NARROW_LAYER = batch.LAYER, batch.SQUARE_LAYER, batch.LONE_LAYER, batch.NARROW_LAYER
 """One linear layer: its input, its parameters, and the gradient that reaches its output."""
 
 CHAIN = Spec(
-    "chain-6-4-5-5",
-    inp=Normal((6, 4)),
-    w1=Normal((4, 5)),
+    "chain-6-5-5-5",
+    inp=Normal((6, 5)),
+    w1=Normal((5, 5)),
     b1=Normal((5,), 1.0, 1.0),
     w2=Normal((5, 5)),
     b2=Normal((5,), 1.0, -1.0),
     out_g=Normal((6, 5)),
 )
-"""Two linear layers, one behind the other; their outputs have one shape, so taking one for the other stops nothing."""
+"""Two linear layers, one behind the other, alike in all their shapes, so taking one for the other stops nothing."""
 
 PAIR, OTHER_PAIR, LONE_PAIR = *batch.PAIRS, batch.LONE_PAIR
-"""Outputs and targets."""
+EVEN_PAIR = Spec("even-pair-6", output=Normal((6, 1), 2.0), targ=Normal((6,), 2.0, -1.0))
+"""Outputs and targets; two of them of one length."""
 
 NET, SQUARE_NET, LONE_NET = batch.NET, batch.SQUARE_NET, batch.LONE_NET
-"""The whole network: a batch, its targets and the four parameters."""
+OTHER_NET = Spec("other-net", **batch.NET.parts)
+"""The whole network: a batch, its targets and the four parameters; two of them alike in all their shapes."""
 
 layer, linear, layer_gradients = batch.layer, batch.linear, batch.layer_gradients
 error, network = batch.error, batch.network
@@ -53,10 +61,16 @@ error, network = batch.error, batch.network
 
 @once
 def gate(spec: Spec) -> Tensors:
-    """What goes into a Relu, moved away from 0, and the gradient that reaches what comes out."""
+    """What goes into a Relu, moved away from 0, and the gradient that reaches what comes out.
+
+    What goes through the gates nearest to 0 is not small.
+    """
     drawn = draw(spec)
-    inp = drawn["inp"]
-    return Tensors(drawn, inp=torch.where(inp.abs() < CLEAR, inp + 2 * CLEAR * (inp >= 0) - CLEAR, inp))
+    inp, out_g = drawn["inp"], drawn["out_g"].clone()
+    inp = torch.where(inp.abs() < CLEAR, inp + 2 * CLEAR * (inp >= 0) - CLEAR, inp)
+    inp[0, : len(NEAR)] = NEAR
+    out_g[0, : len(NEAR)] += 2 * out_g[0, : len(NEAR)].sign()
+    return Tensors(drawn, inp=inp, out_g=out_g)
 
 
 @once

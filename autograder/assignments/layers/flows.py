@@ -79,19 +79,19 @@ def two_lins(nb, inp, w1, b1, w2, b2, out_g):
     return {f"{name}.g": _gradient(t) for name, t in dict(inp=inp, w1=w1, b1=b1, w2=w2, b2=b2).items()}
 
 
-def lin_again(nb, inp, w, b, out_g):
-    """One Lin on half of a batch, then, after its parameters were moved as by a step, on two whole ones.
+def lin_again(nb, inp, w, b, out_g, rows):
+    """One Lin on some rows of a batch, then, after its parameters were moved as by a step, on two whole ones.
 
     All have gradients of long ago.
     """
     _poison(nb)
     _long_ago(inp, w, b)
     layer = nb.Lin(w, b)
-    half = len(inp) // 2
-    for x, g in ((inp[:half] + 1, out_g[:half]), (inp - 1, out_g), (inp, out_g)):
+    some = slice(int(rows))
+    for place, (x, g) in enumerate(((inp[some] + 1, out_g[some]), (inp - 1, out_g), (inp, out_g))):
         answer = _reached(layer(x), g)
         layer.backward()
-        if len(x) == half:
+        if place == 0:
             w *= 2
             b -= 1
     return {"answer": answer, "inp.g": _gradient(inp), "w.g": _gradient(w), "b.g": _gradient(b)}
@@ -107,24 +107,24 @@ def mse(nb, output, targ, calls):
     """One Mse, called once; nothing reaches its result: the way back begins here."""
     _poison(nb)
     layer = nb.Mse()
-    given = {"given inp": output, "given targ": targ}
+    given, before = {"given inp": output, "given targ": targ}, output.clone()
     answer = layer(output, targ)
     _back(layer, calls, output)
-    return {"answer": answer, **_stepped(output), **given}
+    return {"answer": answer, **_stepped(output, before), **given}
 
 
 def two_mses(nb, output, targ, other, other_targ):
     """Two Mses, both called before either goes back; then the second on the first one's batch."""
     _poison(nb)
     first, second = nb.Mse(), nb.Mse()
+    again, again_targ = output + 1, targ - 1
     first(output, targ)
     second(other, other_targ)
     first.backward()
     second.backward()
     found = {"inp.g of the first Mse": _gradient(output), "inp.g of the second Mse": _gradient(other)}
-    again = output + 1
     _long_ago(again)
-    second(again, targ - 1)
+    second(again, again_targ)
     second.backward()
     return {**found, "inp.g of the second Mse's next batch": _gradient(again)}
 
@@ -133,6 +133,13 @@ def model_forward(nb, x, targ, w1, b1, w2, b2):
     """Call a Model."""
     _poison(nb, w1=w1, b1=b1, w2=w2, b2=b2)
     return {"answer": nb.Model(w1, b1, w2, b2)(x, targ)}
+
+
+def models_forward(nb, x, targ, w1, b1, w2, b2, x_, targ_, w1_, b1_, w2_, b2_):
+    """Call two Models; both are made before."""
+    _poison(nb, w1=w1, b1=b1, w2=w2, b2=b2)
+    first, second = nb.Model(w1, b1, w2, b2), nb.Model(w1_, b1_, w2_, b2_)
+    return {"the loss of the first Model": first(x, targ), "the loss of the second Model": second(x_, targ_)}
 
 
 def model(nb, x, targ, w1, b1, w2, b2, calls):
@@ -159,13 +166,14 @@ def two_models(nb, x, targ, w1, b1, w2, b2, x_, targ_, w1_, b1_, w2_, b2_):
     return {**found, **{f"{name}.g of the second Model": _gradient(t) for name, t in theirs.items()}}
 
 
-def model_again(nb, x, targ, w1, b1, w2, b2):
-    """One Model on a batch of two samples, then on the whole batch; all have gradients of long ago."""
+def model_again(nb, x, targ, w1, b1, w2, b2, rows):
+    """One Model on a batch of some of the samples, then on the whole batch; all have gradients of long ago."""
     _poison(nb, w1=w1, b1=b1, w2=w2, b2=b2)
     tensors = dict(x=x, w1=w1, b1=b1, w2=w2, b2=b2)
     _long_ago(*tensors.values())
     whole = nb.Model(w1, b1, w2, b2)
-    for inputs, targets in ((x[:2] + 1, targ[:2]), (x, targ)):
+    some = slice(int(rows))
+    for inputs, targets in ((x[some] + 1, targ[some]), (x, targ)):
         answer = whole(inputs, targets)
         whole.backward()
     return {"answer": answer, **{f"{name}.g": _gradient(t) for name, t in tensors.items()}}
@@ -190,10 +198,13 @@ def _gradient(tensor):
     return getattr(tensor, "g", None)
 
 
-def _stepped(inp):
-    """A gradient, and its tensor after a step against it: where the two shapes differ, all pairs are made."""
+def _stepped(inp, before):
+    """A gradient, and its tensor after a step against it: where the two shapes differ, all pairs are made.
+
+    The step begins at what the tensor held before anybody could change it.
+    """
     g = _gradient(inp)
-    return {"inp.g": g, "inp after a step against inp.g": inp - g if torch.is_tensor(g) else None}
+    return {"inp.g": g, "inp after a step against inp.g": before - g if torch.is_tensor(g) else None}
 
 
 def _long_ago(*tensors):

@@ -2,8 +2,11 @@
 
 import torch
 
-from autograder.assignments.layers import flows
-from autograder.assignments.layers.cases import (
+from autograder.jail import Student, Value
+from autograder.judge import Spec, Tensors, beside, compare, draw, same_values, unchanged, weight
+
+from . import flows
+from .cases import (
     CHAIN,
     LAYER,
     LONE_LAYER,
@@ -15,8 +18,6 @@ from autograder.assignments.layers.cases import (
     linear,
     moved,
 )
-from autograder.jail import Student, Value
-from autograder.judge import Spec, Tensors, beside, compare, draw, same_values, unchanged, weight
 
 
 def _given(spec: Spec) -> Tensors:
@@ -90,7 +91,9 @@ def test_two_in_a_row(student: Student) -> None:
 def test_goes_back_through_the_latest_call(student: Student) -> None:
     """A Lin that is called again goes back through its latest input, with the weights as they are by then."""
     wanted = moved(layer(LAYER))
-    compare(student.run(flows.lin_again, **_given(LAYER)), {**linear(wanted), **layer_gradients(wanted)})
+    for rows in (6, 3):
+        answer = student.run(flows.lin_again, **_given(LAYER), rows=torch.tensor(rows))
+        compare(answer, {**linear(wanted), **layer_gradients(wanted)})
 
 
 @weight(1)

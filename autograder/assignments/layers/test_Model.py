@@ -2,10 +2,11 @@
 
 import torch
 
-from autograder.assignments.layers import flows
-from autograder.assignments.layers.cases import LONE_NET, NET, SQUARE_NET, WEIGHTS, gradients, loss, network
 from autograder.jail import Student, Value
 from autograder.judge import Spec, Tensors, beside, compare, same_values, unchanged, weight
+
+from . import flows
+from .cases import LONE_NET, NET, OTHER_NET, SQUARE_NET, WEIGHTS, gradients, loss, network
 
 
 def _given(spec: Spec) -> Tensors:
@@ -59,9 +60,12 @@ def test_layers_of_equal_width(student: Student) -> None:
 @weight(1)
 def test_two_have_two_memories(student: Student) -> None:
     """Of two Models each has its own parameters and its own memory, although both were called before."""
-    ours, theirs = _given(NET), _given(SQUARE_NET)
-    answer = student.run(flows.two_models, **ours, **{f"{name}_": tensor for name, tensor in theirs.items()})
-    nets = {"the first Model": network(NET), "the second Model": network(SQUARE_NET)}
+    ours, theirs = _given(NET), _given(OTHER_NET)
+    both = {**ours, **{f"{name}_": tensor for name, tensor in theirs.items()}}
+    losses = student.run(flows.models_forward, **both)
+    answer = student.run(flows.two_models, **both)
+    nets = {"the first Model": network(NET), "the second Model": network(OTHER_NET)}
+    compare(losses, {f"the loss of {whose}": loss(net)["answer"] for whose, net in nets.items()})
     compare(answer, {f"{name} of {whose}": g for whose, net in nets.items() for name, g in gradients(net).items()})
 
 
@@ -69,7 +73,9 @@ def test_two_have_two_memories(student: Student) -> None:
 def test_next_batch(student: Student) -> None:
     """On its next batch a Model gives that batch's loss, and its gradients alone."""
     net = network(NET)
-    compare(student.run(flows.model_again, **_given(NET)), {**loss(net), **gradients(net)})
+    for rows in (len(net["inp"]), 2):
+        answer = student.run(flows.model_again, **_given(NET), rows=torch.tensor(rows))
+        compare(answer, {**loss(net), **gradients(net)})
 
 
 @weight(1)

@@ -2,10 +2,11 @@
 
 import torch
 
-from autograder.assignments.layers import flows
-from autograder.assignments.layers.cases import LONE_PAIR, OTHER_PAIR, PAIR, error, error_gradient, shifted
 from autograder.jail import Student, Value
-from autograder.judge import Spec, beside, compare, draw, same_values, unchanged, weight
+from autograder.judge import Spec, a_tensor, beside, compare, draw, same_values, unchanged, weight
+
+from . import flows
+from .cases import EVEN_PAIR, LONE_PAIR, OTHER_PAIR, PAIR, error, error_gradient, shifted
 
 
 def _answered(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:
@@ -14,10 +15,11 @@ def _answered(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:
 
 @weight(2)
 def test_is_the_mean_squared_difference(student: Student) -> None:
-    """A call of an Mse gives the mean over the samples of the squared differences, one number."""
+    """A call of an Mse gives the mean over the samples of the squared differences, one number in a tensor."""
     answers = {spec: student.run(flows.mse_forward, **draw(spec)) for spec in (PAIR, OTHER_PAIR)}
     for spec, answer in answers.items():
         compare(answer, error(draw(spec)), batch=len(draw(spec)["targ"]))
+        a_tensor(answer)
 
 
 @weight(3)
@@ -48,10 +50,11 @@ def test_batch_of_one(student: Student) -> None:
 @weight(1)
 def test_two_have_two_memories(student: Student) -> None:
     """Of two Mses each goes back to its own input, and one that is called again to its latest."""
-    pair, other = draw(PAIR), draw(OTHER_PAIR)
-    answer = student.run(flows.two_mses, **pair, other=other["output"], other_targ=other["targ"])
-    named = {"first Mse": pair, "second Mse": other, "second Mse's next batch": shifted(pair)}
-    compare(answer, {f"inp.g of the {name}": error_gradient(given)["inp.g"] for name, given in named.items()})
+    pair = draw(PAIR)
+    for other in (draw(EVEN_PAIR), draw(OTHER_PAIR)):
+        answer = student.run(flows.two_mses, **pair, other=other["output"], other_targ=other["targ"])
+        named = {"first Mse": pair, "second Mse": other, "second Mse's next batch": shifted(pair)}
+        compare(answer, {f"inp.g of the {name}": error_gradient(given)["inp.g"] for name, given in named.items()})
 
 
 @weight(1)

@@ -2,10 +2,11 @@
 
 import torch
 
-from autograder.assignments.layers import flows
-from autograder.assignments.layers.cases import GATE, LONE_GATE, SQUARE_GATE, gate, gate_gradient, rectified
 from autograder.jail import Student, Value
 from autograder.judge import Spec, Tensors, beside, compare, same_values, unchanged, weight
+
+from . import flows
+from .cases import GATE, LONE_GATE, OTHER_GATE, gate, gate_gradient, rectified
 
 
 def _answered(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:
@@ -13,11 +14,11 @@ def _answered(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:
 
 
 def _two() -> Tensors:
-    return Tensors(gate(GATE), other=gate(SQUARE_GATE)["inp"], other_g=gate(SQUARE_GATE)["out_g"])
+    return Tensors(gate(GATE), other=gate(OTHER_GATE)["inp"], other_g=gate(OTHER_GATE)["out_g"])
 
 
 def _each(first: str, second: str) -> Tensors:
-    return Tensors({first: gate_gradient(gate(GATE))["inp.g"], second: gate_gradient(gate(SQUARE_GATE))["inp.g"]})
+    return Tensors({first: gate_gradient(gate(GATE))["inp.g"], second: gate_gradient(gate(OTHER_GATE))["inp.g"]})
 
 
 @weight(2)

@@ -26,10 +26,13 @@ ONE = Spec("one-4-3", x=Normal((4, 3)), out_g=Normal((4, 3)))
 """An argument of a layer, and the gradient that reaches its output."""
 
 MATRIX, LONE_MATRIX = (
-    Spec("matrix-12-7", x=Normal((12, 7), 4.5), out_g=Normal((12, 7))),
-    Spec("matrix-1-9", x=Normal((1, 9), 2.0), out_g=Normal((1, 9))),
+    Spec("matrix-12-7", x=Normal((12, 7), 4.5), out_g=Normal((12, 7), 4.5)),
+    Spec("matrix-1-9", x=Normal((1, 9), 2.0), out_g=Normal((1, 9), 4.5)),
 )
 """Pre-activations of a batch, some very large, and of a single sample; the gradients that reach the result."""
+
+NEAR = torch.tensor([0.02, -0.02, 0.06, -0.06])
+"""What stands first among them: a corner a little off 0 is seen."""
 
 THREE = Spec(
     "three-5-2", a=Normal((5, 2), 1.0, 1.0), b=Normal((5, 2), 1.0, -1.0), c=Normal((5, 2)), out_g=Normal((5, 2))
@@ -51,6 +54,7 @@ def _layer(label: str, rows: int, n_in: int, n_out: int) -> Spec:
 
 
 LAYER, SQUARE_LAYER, LONE_LAYER = _layer("6-4-3", 6, 4, 3), _layer("4-4-4", 4, 4, 4), _layer("1-5-3", 1, 5, 3)
+OTHER_LAYER = _layer("other-6-4-3", 6, 4, 3)
 """A linear layer: its input, its parameters, and the gradient that reaches its output."""
 
 NARROW_LAYER = _layer("5-3-1", 5, 3, 1)
@@ -65,8 +69,9 @@ PAIR, LONG_PAIR = (
 LONE_PAIR = Spec("pair-1", inp=Normal((1, 1), 0.3, 2.0), targ=Normal((1,), 0.3, -1.0))
 
 TWO_PAIRS = Spec(
-    "two-pairs", p=Normal((5, 1), 2.0), p_targ=Normal((5,), 2.0), q=Normal((3, 1), 2.0), q_targ=Normal((3,), 2.0)
+    "two-pairs", p=Normal((5, 1), 2.0), p_targ=Normal((5,), 2.0), q=Normal((5, 1), 2.0), q_targ=Normal((5,), 2.0)
 )
+"""Two batches of one length, so that nothing but values tells whose is remembered."""
 
 
 def _net(label: str, rows: int, n_in: int, n_hidden: int) -> Spec:
@@ -81,18 +86,26 @@ def _net(label: str, rows: int, n_in: int, n_hidden: int) -> Spec:
     )
 
 
-NET, SQUARE_NET, LONE_NET, OTHER_NET = (
+NET, SQUARE_NET, LONE_NET, OTHER_NET, EVEN_NET = (
     _net("6-7-5", 6, 7, 5),
     _net("4-4-4", 4, 4, 4),
     _net("1-4-9", 1, 4, 9),
     _net("3-7-5", 3, 7, 5),
+    _net("even-6-7-5", 6, 7, 5),
 )
 
 
 @once
 def away_from_zero(spec: Spec) -> Tensors:
-    """What a spec draws, with every entry moved out of the neighbourhood of 0."""
-    return Tensors({name: torch.where(t.abs() < CLEAR, CLEAR, t) for name, t in draw(spec).items()})
+    """What a spec draws, with every entry moved out of the neighbourhood of 0.
+
+    Some of x are put just outside of it, and what comes back through these is not small.
+    """
+    drawn = {name: torch.where(t.abs() < CLEAR, CLEAR, t) for name, t in draw(spec).items()}
+    if "x" in drawn:
+        drawn["x"][0, : len(NEAR)] = NEAR
+        drawn["out_g"][0, : len(NEAR)] += 2 * drawn["out_g"][0, : len(NEAR)].sign()
+    return Tensors(drawn)
 
 
 @once

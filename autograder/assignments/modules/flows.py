@@ -8,6 +8,9 @@ nan meanwhile, unless they can be called.
 
 import torch
 
+ERRORS = (ValueError, AttributeError, TypeError, RuntimeError)
+"""What a layer's own methods may raise."""
+
 STRANGERS = (
     *("x", "w", "b", "xb", "inp", "out", "output", "targ", "target", "diff", "l1", "l2", "res", "preds", "t"),
     *("args", "loss", "g", "w1", "b1", "w2", "b2", "x_train", "x_valid", "y_train", "y_valid"),
@@ -92,12 +95,15 @@ def counted(nb, a, b, c, out_g):
     layer.backward()
     once = dict(runs)
     layer.backward()
+    altogether = dict(runs)
+    layer(a, b, c)
     found = {
         "number of runs of forward in a call": called["forward"],
         "number of runs of bwd in a call": called["bwd"],
         "number of runs of bwd in a backward": once["bwd"],
-        "number of runs of bwd in two": runs["bwd"],
-        "number of runs of forward altogether": runs["forward"],
+        "number of runs of bwd in two": altogether["bwd"],
+        "number of runs of forward altogether": altogether["forward"],
+        "number of runs of forward in two calls": runs["forward"],
         "number of things that forward is given": things["forward"],
         "number of things that bwd is given": things["bwd"],
     }
@@ -131,8 +137,11 @@ def forgotten(nb, x, out_g):
     def quiet(self, out, x):
         x.g = 2 * out.g
 
-    def stops(self, *given):
-        raise ValueError
+    def stopping(error):
+        def stops(self, *given):
+            raise error
+
+        return stops
 
     def unwritten(self, *given):
         raise NotImplementedError
@@ -140,8 +149,12 @@ def forgotten(nb, x, out_g):
     return {
         "number of errors where a layer has no forward": _errors(_layer(nb, bwd=quiet), x, out_g),
         "number of errors where a layer has no bwd": _errors(_layer(nb, forward=double), x, out_g),
-        "number of errors where forward stops": _errors(_layer(nb, forward=stops, bwd=quiet), x, out_g),
-        "number of errors where bwd stops": _errors(_layer(nb, forward=double, bwd=stops), x, out_g),
+        "number of errors where forward stops": _every(
+            _errors(_layer(nb, forward=stopping(error), bwd=quiet), x) for error in ERRORS
+        ),
+        "number of errors where bwd stops": _every(
+            _errors(_layer(nb, forward=double, bwd=stopping(error)), x, out_g) for error in ERRORS
+        ),
         "number of errors where bwd is not written": _errors(_layer(nb, forward=double, bwd=unwritten), x, out_g),
     }
 
@@ -249,6 +262,13 @@ def model(nb, inp, targ, w1, b1, w2, b2):
     return {"answer": nb.Model(w1, b1, w2, b2)(inp, targ), **_given(tensors)}
 
 
+def models(nb, inp, targ, w1, b1, w2, b2, p, p_targ, v1, c1, v2, c2):
+    """The losses of two Models: both are made before either is called."""
+    _poison(nb)
+    first, second = nb.Model(w1, b1, w2, b2), nb.Model(v1, c1, v2, c2)
+    return {"the loss of the first Model": first(inp, targ), "the loss of the second Model": second(p, p_targ)}
+
+
 def model_back(nb, inp, targ, w1, b1, w2, b2, calls):
     """Forward through a Model and back, as often as `calls` says."""
     _poison(nb)
@@ -278,11 +298,11 @@ def model_twice(nb, inp, targ, w1, b1, w2, b2, p, p_targ):
     _poison(nb)
     net = nb.Model(w1, b1, w2, b2)
     net(p, p_targ)
-    net(inp, targ)
+    answer = net(inp, targ)
     tensors = dict(inp=inp, w1=w1, b1=b1, w2=w2, b2=b2)
     _stale(*tensors.values())
     net.backward()
-    return _gradients(tensors)
+    return {"answer": answer, **_gradients(tensors)}
 
 
 def _cube(nb):
@@ -318,15 +338,22 @@ def _called(layer, x, out_g):
     return returned
 
 
-def _errors(kind, x, out_g):
-    """Make, call and go back through a layer: 1 if that ends in an error, 0 if not."""
+def _errors(kind, x, out_g=None):
+    """Make and call a layer, and go back through it if there is a gradient: 1 if that ends in an error, 0 if not."""
     try:
         layer = kind()
-        _called(layer, x, out_g)
-        layer.backward()
+        if out_g is None:
+            layer(x)
+        else:
+            _called(layer, x, out_g)
+            layer.backward()
     except Exception:
         return torch.tensor(1.0)
     return torch.tensor(0.0)
+
+
+def _every(counts):
+    return torch.stack(list(counts)).min()
 
 
 def _family(nb, layer):

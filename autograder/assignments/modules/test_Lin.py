@@ -2,17 +2,19 @@
 
 import torch
 
-from autograder.assignments.modules import flows
-from autograder.assignments.modules.cases import (
+from autograder.jail import Student, Value
+from autograder.judge import Spec, Tensors, beside, compare, counted, draw, same_values, unchanged, weight
+
+from . import flows
+from .cases import (
     LAYER,
     LONE_LAYER,
     NARROW_LAYER,
+    OTHER_LAYER,
     SQUARE_LAYER,
     layer_gradients,
     linear,
 )
-from autograder.jail import Student, Value
-from autograder.judge import Spec, Tensors, beside, compare, counted, draw, same_values, unchanged, weight
 
 
 def _called(student: Student, spec: Spec) -> dict[str, Value]:
@@ -75,7 +77,7 @@ def test_layer_of_equal_widths(student: Student) -> None:
 @weight(1)
 def test_two_lins(student: Student) -> None:
     """Two Lin layers keep each their own parameters and their own call."""
-    first, second = draw(LAYER), draw(SQUARE_LAYER)
+    first, second = draw(LAYER), draw(OTHER_LAYER)
     other = {f"other_{name}": tensor for name, tensor in second.items()}
     theirs = {
         f"{name} of the other Lin": gradient for name, gradient in layer_gradients(second).pick("w.g", "b.g").items()

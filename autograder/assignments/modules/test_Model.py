@@ -2,8 +2,12 @@
 
 import torch
 
-from autograder.assignments.modules import flows
-from autograder.assignments.modules.cases import (
+from autograder.jail import Student, Value
+from autograder.judge import Spec, beside, compare, same_values, unchanged, weight
+
+from . import flows
+from .cases import (
+    EVEN_NET,
     LONE_NET,
     NET,
     OTHER_NET,
@@ -14,8 +18,6 @@ from autograder.assignments.modules.cases import (
     loss,
     network,
 )
-from autograder.jail import Student, Value
-from autograder.judge import Spec, beside, compare, same_values, unchanged, weight
 
 
 def _back(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:
@@ -65,18 +67,25 @@ def test_layers_of_equal_width(student: Student) -> None:
 @weight(1)
 def test_two_models(student: Student) -> None:
     """Two Models keep each their own parameters and layers."""
-    first, second = network(NET), network(SQUARE_NET)
+    first, second = network(NET), network(EVEN_NET)
     names = dict(zip(("inp", "targ", *WEIGHTS), ("p", "p_targ", "v1", "c1", "v2", "c2"), strict=True))
     other = {names[name]: tensor for name, tensor in second.items()}
     left = {f"{name}.g of the other Model": torch.full_like(second[name], STALE).double() for name in ("inp", "w1")}
+    losses = {
+        f"the loss of the {which} Model": loss(net)["answer"]
+        for which, net in zip(("first", "second"), (first, second), strict=True)
+    }
+    compare(student.run(flows.models, **first, **other), losses)
     compare(student.run(flows.two_models, **first, **other), {**gradients(first), **left})
 
 
 @weight(1)
 def test_last_call_counts(student: Student) -> None:
-    """A Model that saw two batches goes back through the last one."""
-    net, before = network(NET), network(OTHER_NET)
-    compare(student.run(flows.model_twice, **net, p=before["inp"], p_targ=before["targ"]), gradients(net))
+    """A Model that saw two batches gives the loss of the last one, and goes back through it."""
+    net = network(NET)
+    for before in (network(EVEN_NET), network(OTHER_NET)):
+        answer = student.run(flows.model_twice, **net, p=before["inp"], p_targ=before["targ"])
+        compare(answer, {**loss(net), **gradients(net)})
 
 
 @weight(1)

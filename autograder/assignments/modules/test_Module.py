@@ -2,8 +2,11 @@
 
 import torch
 
-from autograder.assignments.modules import flows
-from autograder.assignments.modules.cases import (
+from autograder.jail import Student
+from autograder.judge import Mismatch, beside, compare, counted, draw, same_values, weight
+
+from . import flows
+from .cases import (
     ONE,
     STALE,
     THREE,
@@ -13,8 +16,6 @@ from autograder.assignments.modules.cases import (
     cube_gradient,
     cubed,
 )
-from autograder.jail import Student
-from autograder.judge import Mismatch, beside, compare, counted, draw, same_values, weight
 
 
 @weight(3)
@@ -79,6 +80,7 @@ def test_runs_forward_and_bwd_once(student: Student) -> None:
         "number of runs of bwd in a backward": (1.0, "A backward doesn't run bwd exactly once"),
         "number of runs of bwd in two": (2.0, "A second backward doesn't run bwd exactly once more"),
         "number of runs of forward altogether": (1.0, "backward runs forward again"),
+        "number of runs of forward in two calls": (2.0, "A second call doesn't run forward exactly once more"),
         "number of things that forward is given": (
             3.0,
             "forward isn't given the three arguments of the call, one by one",

@@ -2,10 +2,11 @@
 
 import torch
 
-from autograder.assignments.modules import flows
-from autograder.assignments.modules.cases import LONE_PAIR, LONG_PAIR, PAIR, TWO_PAIRS, error, error_gradient
 from autograder.jail import Student, Value
 from autograder.judge import Spec, beside, compare, counted, draw, unchanged, weight
+
+from . import flows
+from .cases import LONE_PAIR, LONG_PAIR, PAIR, TWO_PAIRS, error, error_gradient
 
 
 def _back(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:

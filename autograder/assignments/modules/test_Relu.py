@@ -2,8 +2,11 @@
 
 import torch
 
-from autograder.assignments.modules import flows
-from autograder.assignments.modules.cases import (
+from autograder.jail import Student
+from autograder.judge import beside, compare, counted, unchanged, weight
+
+from . import flows
+from .cases import (
     LONE_MATRIX,
     MATRIX,
     TWO_CALLS,
@@ -11,8 +14,6 @@ from autograder.assignments.modules.cases import (
     rectified,
     relu_gradient,
 )
-from autograder.jail import Student
-from autograder.judge import beside, compare, counted, unchanged, weight
 
 
 @weight(2)
