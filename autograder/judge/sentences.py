@@ -107,9 +107,12 @@ def difference(got: Value, want: torch.Tensor, batch: int | None) -> str | None:
         got = torch.tensor(got, dtype=torch.float64)
     if not isinstance(got, torch.Tensor):
         return _other(got, want)
+    whole, wanted = got, want
     got, want = squeezed(got).double(), squeezed(want).double()
     if got.shape != want.shape:
-        return _shape(got, want, batch)
+        # of the axes of length 1 none is told but those that are asked for: their number could carry something
+        found = whole.shape if whole.dim() == wanted.dim() else got.shape
+        return _shape(got, want, batch, tuple(found), tuple(wanted.shape))
     if close(got, want):
         return None
     if not bool(got.isfinite().all()):
@@ -186,14 +189,17 @@ def _other(got: Value, want: torch.Tensor) -> str:
     return f"{{is}} {kind(got)}, where {'one tensor' if squeezed(want).dim() else 'one number'} is asked for"
 
 
-def _shape(got: torch.Tensor, want: torch.Tensor, batch: int | None) -> str:
+def _shape(
+    got: torch.Tensor, want: torch.Tensor, batch: int | None, shown: tuple[int, ...], wanted: tuple[int, ...]
+) -> str:
+    """Say that a shape is another, as `shown` where `wanted` is asked for; both are compared without axes of 1."""
     found, asked = tuple(got.shape), tuple(want.shape)
-    wanted = str(asked) if asked else "one number"
     usual = found in {(), asked[::-1], asked * 2, (batch, *asked)}
     if usual or _may_show(found, asked):
-        text = f"{{has}} shape {found}{', a single number' if not found else ''}, where {wanted} is asked for"
+        told = wanted if asked else "one number"
+        text = f"{{has}} shape {shown}{', a single number' if not found else ''}, where {told} is asked for"
     else:
-        text = f"{{has}} another shape than {asked}, which is asked for" if asked else "{is} not one number"
+        text = f"{{has}} another shape than {wanted}, which is asked for" if asked else "{is} not one number"
     proven = _proven_shape(got, want)
     return f"{text}: {proven}" if proven else text
 
