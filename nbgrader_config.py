@@ -7,6 +7,7 @@ c = get_config()  # noqa: F821 - traitlets defines it for this file
 
 c.CourseDirectory.course_id = "backprop"
 c.IncludeHeaderFooter.header = ""
+c.BackpropKit.hidden_tests = "autograder/assignments"
 
 # Names that students gave to their files are logged without what steers a terminal.
 c.NbGrader.logging_config = {
@@ -29,6 +30,9 @@ c.GenerateAssignment.preprocessors = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 c.GenerateAssignment.post_convert_hook = "autograder.plugins.pack"
+
+# Feedback is a page of the kit's own, with the same numbers and words as its reports: no hidden tests, no network.
+c.GenerateFeedback.exporter_class = "autograder.plugins.Feedback"
 
 # Submissions are graded in the kit's jail, and saved by its own saver; no kernel is started. nbgrader never opens them,
 # and what is no plain file beside a notebook is neither followed nor copied.

@@ -6,23 +6,32 @@ failed; 2 bad usage.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from autograder.errors import CannotGrade, KitError
+from autograder.errors import CannotGrade, KitError, UsageError
 from autograder.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from autograder.course import Course
     from autograder.run import Batch, Graded
+
+Item = TypeVar("Item")
+
+FEW = 8
+"""Students who are named in a line; of more, their number is told."""
 
 _BEFORE_COLLECTING = 50_000
 """Objects made before Python looks for garbage: with its own 700, imports are looked through again and again."""
@@ -39,7 +48,7 @@ app = typer.Typer(
 CourseOption = Annotated[
     Path | None,
     typer.Option(
-        "--course", metavar="DIR", help="The course's folder [default: the one above with nbgrader_config.py]."
+        "--course", metavar="DIR", help=r"The course's folder \[default: the one above with nbgrader_config.py]."
     ),
 ]
 TrustOption = Annotated[
@@ -56,23 +65,27 @@ def demo(
     ),
     course: CourseOption = None,
 ) -> None:
-    """Release, submit, grade and report a class of made-up students, in a scratch course."""
+    """Release, submit, grade and report a class of made-up students, in a scratch course.
+
+    It has this course's assignments; where there is no course, the kit's.
+    """
     from autograder import report
     from autograder.authoring import demo as made_up
-    from autograder.course import find
-    from autograder.run import Batch, holds
+    from autograder.course import find, near
+    from autograder.run import Batch, holds, totals
 
-    here = find(course)
-    with _console().status("releasing the assignments"):
-        scratch = made_up.scratch(here, into, here.assignments)
+    here = find(course) if course or near() else None
+    scratch = made_up.scratch(here, into, _watched)
     jailed = holds()
     if not jailed:
         _say("This machine can't hold a jail, so nobody in this class is hostile. `autograder doctor` says why.")
     for name in scratch.assignments:
         students = made_up.hand_in(scratch, name, hostile=jailed)
         _say(f"{name}: {len(students)} made-up students handed in")
-        results = [graded.result for graded in _graded(Batch(scratch, name, workers=_cores(), trust=True))]
-        page = report.write(results, scratch.root / "report" / name)
+        graded = [one.result for one in _graded(Batch(scratch, name, workers=_cores(), trust=True))]
+        made_up.mark(scratch, name)
+        results = totals(scratch, name, graded)
+        page = report.write(results, scratch.root / "report" / name, watch=_watched)
         print(f"{name}, handed in by {len(students)} made-up students\n")
         _print(report.class_table(results))
         print(f"\nThe class report, to open in a browser: {_near(page)}\n")
@@ -80,30 +93,45 @@ def demo(
 
 @app.command()
 def release(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Assignments [default: all].")] = None,
-    as_zip: Annotated[bool, typer.Option("--zip", help="Also make release/<name>.zip for an LMS.")] = False,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help=r"Assignments \[default: all].")] = None,
+    as_zip: Annotated[bool, typer.Option("--zip", help="Also make a zip of the folder, for an LMS.")] = False,
+    solutions: Annotated[
+        int,
+        typer.Option(
+            "--solutions",
+            count=True,
+            show_default=False,
+            metavar="",
+            help="Make the solved lessons instead, in solutions/, for after the deadline; before it, say it twice.",
+        ),
+    ] = 0,
     course: CourseOption = None,
 ) -> None:
-    """Make what students get, after vetting the assignment."""
+    """Make what students get, once vetting holds for just what is there: it is remembered, and then takes seconds."""
     from autograder.authoring import release as released
     from autograder.authoring import vetting
     from autograder.course import find
 
     here = find(course)
-    for name in names or here.assignments:
-        here.assignment(name)
-    for name in names or here.assignments:
-        with _console().status(f"vetting {name}"):
-            report = vetting.vet(here, name, with_release=False)
+    named = _named(here, names)
+    if solutions:
+        _solve(here, named, as_zip, told_twice=solutions > 1)
+        return
+    for name in named:
+        with _vetting(name) as tell:
+            report = vetting.vet(here, name, with_release=False, again=False, tell=tell)
         if not report.holds:
             _print(vetting.table(report))
             raise CannotGrade(
                 f"{name} is not released: it doesn't vet. Mend what the lines above name, then try again."
             )
         folder = released.generate(here, name)
-        print(f"released {name}: {folder}")
+        print(f"released {name}: {_near(folder)}")
+        print("  made from {}, judged with {}".format(*here.assignment(name).places))
         if as_zip:
             print(f"zipped {name}: {released.archive(folder)}")
+    if address := here.settings.data_utils_url:
+        print(f"to be put at {address}: {released.fetched(here)}")
 
 
 @app.command()
@@ -111,11 +139,16 @@ def grade(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The assignment to grade.")],
     student: Annotated[str | None, typer.Option("--student", metavar="S", help="Only this student.")] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", metavar="N", min=1, help="Grade N at once [default: one a core].")
+        int | None, typer.Option("--workers", metavar="N", min=1, help=r"Grade N at once \[default: one a core].")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Grade again what has not changed, too.")] = False,
     preview: Annotated[
-        bool, typer.Option("--preview", help="Grade again, say who would change, and write nothing.")
+        bool,
+        typer.Option(
+            "--preview",
+            help="Grade again, say who would change, and write nothing. Exits with 1 if something can't be graded, "
+            "whatever would change.",
+        ),
     ] = False,
     as_json: JsonOption = False,
     trust: TrustOption = False,
@@ -124,15 +157,25 @@ def grade(
     """Grade submitted/*/NAME/ into nbgrader's gradebook."""
     from autograder import report
     from autograder.course import find
-    from autograder.run import Batch
+    from autograder.report import called
+    from autograder.run import Batch, previewed, totals
 
-    batch = Batch(find(course), name, student, force or preview, workers or _cores(), trust, preview)
+    here = find(course)
+    batch = Batch(here, name, student, force or preview, workers or _cores(), trust, preview)
     graded = sorted(_graded(batch), key=lambda one: one.student)
-    results = [one.result for one in graded]
+    if preview:
+        pairs = previewed(here, name, ((one.before, one.result) for one in graded))
+        results = [after for _, after in pairs]
+    else:
+        results = totals(here, name, (one.result for one in graded))
     if as_json:
-        print(json.dumps([result.model_dump(mode="json") for result in results], indent=1))
+        records = [
+            one.result.model_copy(update={"total": total.score, "max_total": total.max_score})
+            for one, total in zip(graded, results, strict=True)
+        ]
+        print(json.dumps([record.model_dump(mode="json") for record in records], indent=1))
     elif preview:
-        _print(report.changes([(one.before, one.result) for one in graded]))
+        _print(report.changes(pairs))
     else:
         _print(report.class_table(results))
         unchanged = sum(not one.again for one in graded)
@@ -140,7 +183,13 @@ def grade(
             print(f"{unchanged} of {len(graded)} had not changed since they were graded; --force grades them again.")
     for sentence in dict.fromkeys((*(note for one in graded for note in one.notes), *batch.misnamed)):
         _say(sentence)
-    raise typer.Exit(bool(batch.misnamed) or any(result.status != "graded" for result in results))
+    stuck = [called(result.submission) for result in results if result.status != "graded"]
+    if stuck:
+        _say(
+            f"{len(stuck)} of {len(results)} can't be graded without a person, so this exits with 1: "
+            f"{', '.join(stuck[:FEW])}{f' and {len(stuck) - FEW} more' if len(stuck) > FEW else ''}."
+        )
+    raise typer.Exit(bool(batch.misnamed or stuck))
 
 
 @app.command()
@@ -161,7 +210,7 @@ def check(
     asked = here.assignment(assignment)
     readable(notebook)
     seed = draws.seed(here, assignment)
-    with held(here.settings, trust) as opener:
+    with _console().status(f"judging {visible(str(notebook))}"), held(here.settings, trust) as opener:
         result = Grader(asked, seed, opener, here.settings).grade_file(notebook).result
     if as_json:
         print(json.dumps(result.model_dump(mode="json"), indent=1))
@@ -174,7 +223,7 @@ def check(
 
 @app.command()
 def vet(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Assignments [default: all].")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help=r"Assignments \[default: all].")] = None,
     pictures: Annotated[
         Path | None, typer.Option("--pictures", metavar="DIR", help="Draw DIR/NAME.png, tests against mistakes.")
     ] = None,
@@ -186,12 +235,10 @@ def vet(
     from autograder.course import find
 
     here = find(course)
-    for name in names or here.assignments:
-        here.assignment(name)
     reports = []
-    for name in names or here.assignments:
-        with _console().status(f"vetting {name}"):
-            reports.append(vetting.vet(here, name))
+    for name in _named(here, names):
+        with _vetting(name) as tell:
+            reports.append(vetting.vet(here, name, tell=tell))
         if not as_json:
             _print(vetting.table(reports[-1]))
         if pictures is not None:
@@ -199,6 +246,45 @@ def vet(
     if as_json:
         print(json.dumps([report.record() for report in reports], indent=1))
     raise typer.Exit(not all(report.holds for report in reports))
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The new course's folder.")],
+    lesson: Annotated[
+        list[str] | None, typer.Option("--lesson", metavar="NAME", help="One of the kit's lessons; more than once.")
+    ] = None,
+) -> None:
+    """Make a new course: a folder with its settings and its commands in order, and lessons of the kit's."""
+    from autograder.authoring import founding
+
+    made = founding.found(folder, lesson or ())
+    print(f"a new course: {_near(made.root)}")
+    print("  README.md             what is done in it, in order")
+    print("  nbgrader_config.py    all settings, and what each does")
+    for name in made.assignments:
+        print(f"  {f'source/{name}':<22}from the kit, whose hidden tests judge it")
+    first = made.assignments[0] if made.assignments else ""
+    print(f"\nNext: cd {_near(made.root)}")
+    print(
+        f"then `autograder release {first}` makes what students get; `autograder new NAME` a lesson of your own."
+        if first
+        else "then `autograder new NAME` makes a lesson of your own, `autograder copy NAME` takes one of the kit's."
+    )
+
+
+@app.command()
+def copy(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="One of the kit's lessons.")],
+    course: CourseOption = None,
+) -> None:
+    """Take one of the kit's lessons into this course, to change it: its source and its hidden tests."""
+    from autograder.authoring import founding
+    from autograder.course import find
+
+    for folder in founding.copy(find(course), name):
+        print(f"copied: {_near(folder)}")
+    print(f"\nChange what you like; `autograder vet {name}` says whether it still holds together.")
 
 
 @app.command()
@@ -214,25 +300,31 @@ def new(
     print(f"the lesson, to be edited in Jupyter: {_near(source / f'{name}.ipynb')}")
     print(f"its hidden tests and its bank:       {_near(tests)}")
     print(f"what students get:                   {_near(released)}")
-    print(
-        f"\nEdit the first two; `autograder vet {name}` says whether the tests test, `autograder release {name}` makes"
-    )
-    print("the third anew. CONTRIBUTING.md goes the whole way once.")
+    print("\nIt holds as it is: two small questions and a written one. Next, piece by piece:")
+    print(f"  autograder vet {name:<20} do the tests test? says what to mend, and where")
+    print(f"  {f'edit source/{name}/{name}.ipynb':<35} text, solutions, visible checks, points")
+    print(f"  {f'edit {_near(tests)}':<35} cases.py, flows.py, test_<question>.py, bank.toml")
+    print(f"  autograder release {name:<16} makes {_near(released)} anew")
 
 
 @app.command()
 def doctor(as_json: JsonOption = False) -> None:
-    """Say what this machine can hold: the layers of the jail, each really tried, and what each keeps out."""
+    """Say what this machine can hold: the layers of the jail, each really tried, and what each keeps out.
+
+    Other packages that bring a folder `autograder` or `data_utils` are told, too.
+    """
     from dataclasses import asdict
 
+    from autograder.course import rivals
     from autograder.jail import layers
 
-    found = layers.report()
+    found, others = layers.report(), rivals()
     if as_json:
-        print(json.dumps(asdict(found) | {"holds": found.holds}, indent=1))
+        print(json.dumps(asdict(found) | {"holds": found.holds, "rivals": others}, indent=1))
     else:
         _print(layers.table(found))
-    raise typer.Exit(not found.holds)
+        print("\n".join(others), end="\n" if others else "")
+    raise typer.Exit(not found.holds or bool(others))
 
 
 @app.command()
@@ -245,19 +337,22 @@ def report(
     from autograder import report as reporting
     from autograder.course import find
     from autograder.run import results as kept
+    from autograder.run import totals
 
     here = find(course)
     here.assignment(name)
-    results = kept(here, name, student)
+    results = totals(here, name, kept(here, name, student))
     if student:
         _print(reporting.verdict(results[0]))
         return
-    print(reporting.write(results, here.root / "report" / name))
+    print(reporting.write(results, here.root / "report" / name, watch=_watched))
 
 
 def main() -> None:
     """Be the `autograder` command: run it in a process of its own."""
     gc.set_threshold(_BEFORE_COLLECTING)
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, _stop)
     try:
         run()
     finally:
@@ -281,23 +376,100 @@ def run() -> None:
             "Nothing was graded as zero because of it. Run again with AUTOGRADER_TRACEBACK=1 to see where."
         )
         sys.exit(1)
-    except KeyboardInterrupt:
+    except Stopped as stopped:
         _say("autograder: stopped; what was graded so far is kept.")
-        sys.exit(130)
+        sys.exit(128 + stopped.signal)
+
+
+class Stopped(BaseException):  # click has a word of its own for KeyboardInterrupt
+    """A signal came that asks the command to end: Ctrl-C, `kill`, a closed terminal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.signal = number
+
+
+def _stop(number: int, _frame: object) -> None:
+    """End by an exception, so that all is put away; a second signal ends the process where it stands."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_DFL)
+    raise Stopped(number)
 
 
 def _graded(batch: Batch) -> Iterator[Graded]:
     """Grade a batch, with a bar and the time left on stderr, after what should be known before."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     for warning in batch.warnings():
         _say(f"autograder: {warning}")
-    columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with batch, Progress(*columns, console=_console(), disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("", total=len(batch))
-        for graded in batch:
+    with batch:
+        yield from _counted(batch, len(batch), "grading")
+
+
+def _watched(items: Sequence[Item], what: str) -> Iterator[Item]:
+    """Go through them with a bar and the time left on stderr."""
+    return _counted(items, len(items), what)
+
+
+def _counted(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    quiet = not sys.stderr.isatty()
+    with Progress(*columns, console=_console(), disable=quiet, transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        for item in items:
+            yield item
             bar.advance(task)
-            yield graded
+
+
+def _named(here: Course, names: list[str] | None) -> tuple[str, ...]:
+    """The assignments that a command is about: those named, or all of the course."""
+    from autograder.errors import UsageError
+
+    for name in names or ():
+        here.assignment(name)
+    if not names and not here.assignments:
+        raise UsageError(
+            f"{here.root} has no lesson yet. `autograder new NAME` makes one, `autograder copy NAME` takes one of the "
+            "kit's."
+        )
+    return tuple(names or here.assignments)
+
+
+def _solve(course: Course, names: Sequence[str], as_zip: bool, told_twice: bool) -> None:
+    """Make the solved lessons, unless somebody's time isn't over and nobody has said so twice."""
+    from autograder.authoring import release as released
+    from autograder.authoring import solved
+    from autograder.run import due
+
+    if not told_twice and (early := solved.early(course, names)):
+        raise UsageError(f"{early} If you mean it, say it twice: autograder release --solutions --solutions ...")
+    for name in names:
+        if due(course, name) is None:
+            _say(f"nbgrader knows no due date of {name}, so nobody has looked whether the time for it is over.")
+        folder = solved.generate(course, name)
+        print(f"solved {name}: {folder}")
+        if as_zip:
+            print(f"zipped {name}: {released.archive(folder)}")
+
+
+@contextmanager
+def _vetting(name: str) -> Iterator[Callable[[str, float, float], None]]:
+    """Show on stderr what vetting is at, and the time left: as a bar, or as a line for each kind of trial."""
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    seen: set[str] = set()
+    columns = (TextColumn("vetting {task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
+    with Progress(*columns, console=_console(), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(name, total=1.0, left="")
+
+        def tell(what: str, share: float, seconds: float) -> None:
+            left = f"about {int(seconds) // 60}:{int(seconds) % 60:02} left"
+            bar.update(task, description=f"{name}: {what}", completed=share, left=left)
+            if bar.disable and what not in seen:
+                _say(f"vetting {name}: {what}, {left}")
+            seen.add(what)
+
+        yield tell
 
 
 def _cores() -> int:
@@ -314,7 +486,8 @@ def _near(path: Path) -> Path:
 
 
 def _say(text: str) -> None:
-    print(visible(text), file=sys.stderr)
+    with contextlib.suppress(OSError):  # the terminal is gone
+        print(visible(text), file=sys.stderr, flush=True)
 
 
 def _print(renderable: Any) -> None:

@@ -7,6 +7,9 @@ KitError                 the command can't go on
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class KitError(Exception):
     """A command can't go on; its text is one or two sentences for a person."""
@@ -26,3 +29,9 @@ class CannotGrade(KitError):  # noqa: N818 - it reads as the sentence it is
 
 class CannotJudge(Exception):  # noqa: N818 - its name is what nbgrader shows in the cell
     """In a kernel: a question could not be judged, and waits for a person."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Ask for the name that was probably meant, as a sentence that goes on from another; empty where none is near."""
+    found = difflib.get_close_matches(word, [*known], n=1)
+    return f" Did you mean {found[0]}?" if found else ""

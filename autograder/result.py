@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import functools
+import textwrap
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from autograder.visible import visible
 
 JailLevel = Literal["full", "portable", "none"]
 """How a student's code is held: by all layers, by those that any machine has, or by none."""
@@ -16,11 +20,7 @@ SubmissionStatus = Literal["graded", "not_this_assignment", "unreadable", "grade
 Points = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text)
-
-
-Words = Annotated[str, AfterValidator(_printable)]
+Words = Annotated[str, AfterValidator(visible)]
 """A sentence: it may quote a line or a file's name, but nothing that would steer a terminal or reorder a line."""
 
 
@@ -29,6 +29,28 @@ FOLLOWED = (
     "It was judged with a right one in its place, so one mistake costs only once."
 )
 """What a student reads under a question that has follow-through credit."""
+
+
+Outcome = Literal["passes", "fails", "not tried"]
+"""What becomes of a claim, in the words that stand everywhere."""
+
+SIGNS: dict[Outcome, str] = {"passes": "\N{CHECK MARK}", "fails": "\N{BALLOT X}", "not tried": "\N{EN DASH}"}
+
+ARROW = "\N{RIGHTWARDS ARROW} "
+"""Stands before a question that leads on."""
+
+WIDE = 80
+"""Columns of what a notebook shows below a question."""
+
+
+def number(value: float) -> str:
+    """Write points with two decimals at most, and none that say nothing."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def points(value: float) -> str:
+    """Write points with their noun."""
+    return f"{number(value)} point{'' if value == 1 else 's'}"
 
 
 class Record(BaseModel):
@@ -45,8 +67,25 @@ class Test(Record):
     id: str
     says: str
     passed: bool
+    tried: bool = True
+    """Whether it was looked at: one that counts beside a right value isn't before there is one."""
     weight: Points = 1.0
     message: Words = ""
+
+    @property
+    def outcome(self) -> Outcome:
+        """What became of it, in a word."""
+        return "passes" if self.passed else "fails" if self.tried else "not tried"
+
+
+@dataclass(frozen=True)
+class Told:
+    """Claims of one question of which the same is to be said."""
+
+    outcome: Outcome
+    claims: tuple[tuple[str, str], ...]
+    """What each is worth, as `1 of 4 points`, and what it says."""
+    message: str
 
 
 class Diagnosis(Record):
@@ -74,18 +113,34 @@ class Question(Record):
     tests: tuple[Test, ...] = ()
     diagnoses: tuple[Diagnosis, ...] = ()
 
+    @property
+    def told(self) -> tuple[Told, ...]:
+        """What is said of its claims: those that fail first, then those that were not tried, each message once.
+
+        Nothing of a question that has no answer: that none of its claims holds goes without saying.
+        """
+        if self.status == "no_answer":
+            return ()
+        all_ = sum(test.weight for test in self.tests) or 1.0
+        found: dict[tuple[Outcome, str], list[tuple[str, str]]] = {}
+        for test in sorted(self.tests, key=lambda test: (test.passed, test.tried is False)):
+            worth = f"{number(self.max_points * test.weight / all_)} of {points(self.max_points)}"
+            found.setdefault((test.outcome, test.message), []).append((worth, test.says))
+        return tuple(Told(outcome, tuple(claims), message) for (outcome, message), claims in found.items())
+
     def in_words(self) -> str:
-        """The verdict as a few lines of text: what a notebook shows below the question."""
-        points = "waits for a person" if self.points is None else f"{self.points:g} of {self.max_points:g} points"
-        lines = [f"{self.id}: {points}", *filter(None, [self.message])]
-        for test in self.tests:
-            lines += [f"  {'passed' if test.passed else 'failed'}  {test.says}"]
-            lines += [f"          {test.message}"] if test.message else []
-        for diagnosis in self.diagnoses:
-            lines += [diagnosis.says, diagnosis.hint]
-        lines += [FOLLOWED] if self.follow_through else []
-        lines += self.flags
-        return "\n".join(lines)
+        """The verdict as a few lines of text: what a notebook shows below the question.
+
+        First the mistake, if it is known; then what fails and what passes, and what each claim is worth.
+        """
+        given = "waits for a person" if self.points is None else f"{number(self.points)} of {points(self.max_points)}"
+        parts = [f"{self.id}: {given}", self.message, FOLLOWED if self.follow_through else ""]
+        lines = [_wrapped(part) for part in parts if part]
+        lines += [f"{_wrapped(card.says)}\n{_wrapped(card.hint, ARROW)}" for card in self.diagnoses]
+        wide = max((len(worth) for told in self.told for worth, _ in told.claims), default=0)
+        lines += [_claims(told, wide) for told in self.told]
+        lines += [_wrapped(flag) for flag in self.flags]
+        return "\n\n".join(lines)
 
     @model_validator(mode="after")
     def _within_bounds(self) -> Question:
@@ -112,9 +167,17 @@ class Result(Record):
     seconds: float = 0.0
     flags: tuple[Words, ...] = ()
     """What a person should look at."""
+    source: str = ""
+    """Where the assignment's source notebook was found: below the course's folder, or in the kit."""
+    hidden_tests: str = ""
+    """Where its hidden tests were found."""
     mended: tuple[Words, ...] = ()
     """What stood in the way of the answers, and was put right or stood in for before judging; costs nothing."""
     questions: tuple[Question, ...] = ()
+    total: float | None = None
+    """What it comes to with a person's marks and what being late costs, where a gradebook was asked."""
+    max_total: float | None = None
+    """Points that the assignment has, those of a person among them."""
 
     @model_validator(mode="after")
     def _adds_up(self) -> Result:
@@ -137,6 +200,19 @@ class Result(Record):
     def shared(self) -> Result:
         """Hold questions that equal another student's only once: most of a class answers alike."""
         return self.model_copy(update={"questions": tuple(map(_one_for_all, self.questions))})
+
+
+def _wrapped(text: str, before: str = "") -> str:
+    """Text in lines of equal width, the first of them after something."""
+    indent = " " * len(before)
+    return textwrap.fill(text, WIDE, initial_indent=before, subsequent_indent=indent, break_on_hyphens=False)
+
+
+def _claims(told: Told, wide: int) -> str:
+    """Claims of which the same is said, a line each, and that below them; what each counts takes `wide` columns."""
+    sign = f"{SIGNS[told.outcome]} {told.outcome}"
+    lines = [_wrapped(says, f"{sign:<11}  {worth:<{wide}}  ") for worth, says in told.claims]
+    return "\n".join([*lines, *([_wrapped(told.message, " " * 13)] if told.message else [])])
 
 
 @functools.lru_cache(maxsize=4096)

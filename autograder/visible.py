@@ -24,6 +24,14 @@ def one_line(text: str) -> str:
     return " ".join(visible(text).split())
 
 
+def shortened(text: str, most: int) -> str:
+    """Text of so many characters at the most; longer text ends after a word of it, with an ellipsis."""
+    if len(text) <= most:
+        return text
+    cut = text[:most].rpartition(" ")[0].rstrip() or text[: most - 1]
+    return f"{cut}\N{HORIZONTAL ELLIPSIS}"
+
+
 class VisibleLog(logging.Filter):
     """Lets every line of a log through, made visible: a student's id is part of many."""
 

@@ -1,24 +1,46 @@
-"""The checks that students see: each prints one sentence, and a notebook always runs to its end.
+"""The checks that students see: each prints a verdict, and a notebook always runs to its end.
 
 They try public inputs, name well-known mistakes and say what is wanted; the grader's own tests are not here.
+A verdict begins with ✓, with ✗, or with … for what isn't there yet.
 """
 
 from __future__ import annotations
 
 import dis
 import inspect
-import time
+import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import CodeType, TracebackType
+from types import CodeType
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from .drawing import PictureError
-from .pictures import show
+from .measures import clock, nudge, nudge_each
+from .pictures import display, show
+from .stops import stopped
+from .verdicts import NO, VALIDATED, WAITS, YES, anchor, listed, number, verdict, wrapped
+
+__all__ = [
+    "ATOL",
+    "RTOL",
+    "Answers",
+    "Checks",
+    "Mistakes",
+    "NotYet",
+    "Unpassed",
+    "agree",
+    "agree_g",
+    "agreed",
+    "aside",
+    "clock",
+    "differs",
+    "nudge",
+    "nudge_each",
+]
 
 RATIOS = {2: "2 times", 0.5: "half of", -1: "minus", -2: "minus 2 times", -0.5: "minus half of"}
 """Factors that tell what was forgotten."""
@@ -29,6 +51,12 @@ RTOL, ATOL = 1e-3, 2e-4
 GLOBAL = {"LOAD_GLOBAL", "LOAD_NAME"}
 """What Python does where code uses a name of the notebook."""
 
+VALIDATING = "NBGRADER_VALIDATING"
+"""What nbgrader sets in the kernel in which it validates."""
+
+FEW = 10
+"""Steps of a long training while nbgrader validates."""
+
 Mistakes = Mapping[str, Any]
 """What a well-known mistake is, as the end of a sentence -> the values that it gives on this check's inputs."""
 
@@ -37,42 +65,78 @@ class NotYet(Exception):  # noqa: N818 - it is a sentence to a student, not a fa
     """The one sentence that a check prints when it can't say yes."""
 
 
+class Unpassed(Exception):  # noqa: N818 - likewise
+    """What *Validate* shows for a question whose check has not passed."""
+
+    def _render_traceback_(self) -> list[str]:
+        """In a notebook the sentence alone, without the lines of code that led to it."""
+        return str(self).splitlines()
+
+
+class Answers:
+    """What a notebook has by now, as attributes: `yours.sigma`. Remembers what was asked for."""
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        self._names = names
+        self._asked: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        self._asked.add(name)
+        if name not in self._names:
+            raise NotYet(f"there is no {name}; run its cell above.")
+        return self._names[name]
+
+
 class Checks:
     """The checks of one notebook.
 
     Shapes:
         names      the notebook's globals
-        builds_on  what is checked -> the earlier checks that it builds on
+        builds_on  what is checked, in the order of the lesson -> the earlier checks that it builds on
+        sections   what is checked -> the heading under which it stands, as a reader sees it; may be missing
+        written    the headings of questions that are answered in words
     """
 
-    def __init__(self, names: dict[str, Any], builds_on: Mapping[str, Sequence[str]]) -> None:
+    def __init__(
+        self,
+        names: dict[str, Any],
+        builds_on: Mapping[str, Sequence[str]],
+        sections: Mapping[str, str] | None = None,
+        written: Sequence[str] = (),
+    ) -> None:
         self.names = names
+        self.yours = Answers(names)
         self.builds_on = builds_on
-        self.failed: set[str] = set()
-        """Those that said no when they were last run."""
+        self.sections = sections or {}
+        self.written = written
+        self.failed: dict[str, str] = {}
+        """What the checks said that did not pass when they were last run."""
+        self.passed: set[str] = set()
 
     @contextmanager
-    def checking(self, name: str) -> Iterator[None]:
-        """Print one sentence about whatever goes wrong inside, and go on."""
-        self.failed.discard(name)
-        sentence = None
+    def checking(self, name: str) -> Iterator[Callable[[str], None]]:
+        """Print a verdict on what goes on inside: what it says itself if it passes, or else what is wrong.
+
+        with checking("sigma") as passes:
+            agree(...)
+            passes("5 values agree.")
+        """
+        self.failed.pop(name, None)
+        self.passed.discard(name)
+        complaint = None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                yield
+                yield lambda found: print(wrapped(verdict(YES, name, found)))
             except KeyboardInterrupt:
-                sentence = "stopped before it was done."
+                complaint = verdict(WAITS, name, "stopped before it was done.")
             except Exception as error:
-                sentence = str(error) if isinstance(error, NotYet) else self._excuse(name, error)
-                below = [other for other in self.builds_on.get(name, ()) if other in self.failed]
-                if below and "not written yet" not in sentence:
-                    first = below[0]
-                    sentence += (
-                        f" (The check of {first} failed when you last ran it, and this builds on it: start there.)"
-                    )
-        if sentence:
-            self.failed.add(name)
-            print(f"{name}: {sentence}")
+                complaint = self._complaint(name, error)
+        if complaint is None:
+            self.passed.add(name)
+        else:
+            self.failed[name] = complaint
+            print(wrapped(complaint))
 
     def find(self, name: str) -> Any:
         """The function or class that the notebook has by this name.
@@ -99,10 +163,10 @@ class Checks:
         function = self.find(called) if isinstance(called, str) else called
         before = [given.clone() if torch.is_tensor(given) else given for given in inputs]
         got = function(*inputs, *writes, **options)
-        for number, (old, new) in enumerate(zip(before, inputs, strict=True)):
+        for place, (old, new) in enumerate(zip(before, inputs, strict=True)):
             if torch.is_tensor(old) and not torch.equal(old, new):
                 raise NotYet(
-                    f"changes its input {_argument(function, number)}. "
+                    f"changes its input {_argument(function, place)}. "
                     "Methods that end in _ and operators like -= write in place."
                 )
         return got
@@ -110,14 +174,87 @@ class Checks:
     def draw(self, name: str, picture: Callable[[], Any], sentence: str) -> None:
         """Show a picture with a sentence, or print why there is none yet.
 
-        The sentence says what a right answer shows. Where a check that the picture rests on failed, it says so, too.
+        The sentence says what a right answer shows. Where a check that the picture rests on did not pass, the caption
+        begins with what that check said.
         """
         with self.checking(f"picture of {name}"):
+            self.yours._asked.clear()
             fig = picture()
-            rests_on = {name, *self.builds_on.get(name, ()), *self._named_in(picture)}
-            if failed := [other for other in self.builds_on if other in rests_on & self.failed]:
-                sentence += f" (So it should look; the check of {failed[0]} failed when you last ran it: start there.)"
-            show(fig, sentence)
+            rests_on = {name, *self.yours._asked, *self._named_in(picture)}
+            if wrong := [other for other in self._with_all_below(rests_on) if other in self.failed]:
+                first, more = wrong[0], f" {listed(wrong[1:])} did not pass either." if wrong[1:] else ""
+                said = " ".join(self.failed[first].split()).partition(": ")[2]
+                sentence = (
+                    f"{NO} This is drawn with your {first}, which is not right yet: {said}{more}\n"
+                    f"What a right one shows: {sentence}"
+                )
+            show(fig, wrapped(sentence))
+
+    def verdict(self, name: str) -> str:
+        """What the last check said of `name` if it did not pass; empty if it did."""
+        if name in self.passed:
+            return ""
+        return self.failed.get(name) or verdict(WAITS, name, "has not been checked: its check above was not run.")
+
+    def need(self, name: str) -> None:
+        """Go on if another check has passed.
+
+        Raises:
+            NotYet: if it has not.
+        """
+        if name not in self.passed:
+            raise NotYet(f"waits for {name}, whose check has not passed.")
+
+    def validate(self, *names: str) -> None:
+        """Go on if these checks passed when they were last run.
+
+        A grade cell calls it while nbgrader validates a notebook, and only then.
+
+        Raises:
+            Unpassed: with what the first of them says that did not pass.
+        """
+        for name in names:
+            if said := self.verdict(name):
+                raise Unpassed(wrapped(said, VALIDATED))
+
+    def summary(self) -> None:
+        """Say how many checks pass, which don't, where those stand, and what handing in means."""
+        display(self._summed_up(link=True), self._summed_up(link=False))
+
+    def steps(self, wanted: int, few: int = FEW) -> int:
+        """How many steps a long training takes: few while nbgrader validates, which stops a cell after 30 seconds."""
+        return min(wanted, few) if VALIDATING in os.environ else wanted
+
+    def _summed_up(self, link: bool) -> str:
+        """The summary, its names as links to their sections or not."""
+        named = {name: f"[{name}]({anchor(self.sections[name])})" for name in self.sections} if link else {}
+        missing = [named.get(name, name) for name in self.builds_on if name not in self.passed]
+        count = len(self.builds_on)
+        if missing:
+            dont = "doesn't" if len(missing) == 1 else "don't"
+            first = f"{NO} {count - len(missing)} of {count} checks pass: {listed(missing)} {dont} yet."
+        else:
+            first = f"{YES} All {count} checks pass."
+        written = [
+            f"[section {number(one)}]({anchor(one)})" if link else f"section {number(one)}" for one in self.written
+        ]
+        by_hand = f" A person reads what you wrote in {listed(written)}." if written else ""
+        second = (
+            "To hand in, save this notebook and hand in the file. Each question is graded by itself, on inputs that "
+            f"you can't see: what isn't right yet costs its own points and no others.{by_hand}"
+        )
+        return f"{first}\n\n{second}" if link else f"{wrapped(first)}\n{wrapped(second)}"
+
+    def _with_all_below(self, names: Iterable[str]) -> list[str]:
+        """These and what they build on, in the order of the lesson."""
+        found: set[str] = set()
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += self.builds_on.get(name, ())
+        return [name for name in self.builds_on if name in found]
 
     def _named_in(self, function: Callable[..., Any]) -> set[str]:
         """The global names that a function uses, and those that the notebook's own functions among them use."""
@@ -132,17 +269,35 @@ class Checks:
             codes += [*code.co_consts, *(getattr(self.names.get(name), "__code__", None) for name in new)]
         return names
 
-    def _excuse(self, name: str, error: Exception) -> str:
-        """Say in a sentence what an exception means, and in whose function or class it happened."""
-        places = [place.split(".")[0] for place in _places(error.__traceback__)]
-        where = next((place for place in reversed(places) if place in self.builds_on), None)
+    def _complaint(self, name: str, error: Exception) -> str:
+        """Say what is wrong, where code stopped, and where to start."""
+        below = [other for other in self._with_all_below([name]) if other != name and other in self.failed]
+        start = ""
+        if below:
+            one = len(below) == 1
+            start = (
+                f" (The check{'' if one else 's'} of {listed(below)} did not pass when you last ran "
+                f"{'it' if one else 'them'}, and this builds on {'it' if one else 'them'}: start there.)"
+            )
+        if isinstance(error, NotYet):
+            there = not str(error).startswith(("waits for ", "there is no "))
+            return verdict(NO if there else WAITS, name, f"{error}{start}")
         said = (str(error).splitlines() or ["no message"])[0].removesuffix(", but expected one of:").rstrip(".")
+        stop = stopped(error.__traceback__, self.names, self.builds_on)
+        where = stop.name if stop else None
         if isinstance(error, NotImplementedError) and "not implemented for" not in said:
-            return f"waits for {where}, which is not written yet." if where not in {None, name} else "not written yet."
+            waits = where not in {None, name}
+            return verdict(
+                WAITS, name, f"waits for {where}, which is not written yet." if waits else "not written yet."
+            )
         if isinstance(error, PictureError):
-            return f"{said}."
-        culprit = "stops" if where == name else f"{where} stops" if where else "can't be tried, it ends"
-        return f"{culprit} with {type(error).__name__}: {said}."
+            return verdict(NO, name, f"{said}.{start}")
+        if stop is None:
+            return verdict(NO, name, f"can't be tried, it ends with {type(error).__name__}: {said}.{start}")
+        culprit = "stops" if where == name else f"{where} stops"
+        start = start if where == name else " Start there."
+        section = f"Section {number(self.sections[stop.name])}, " if stop.name in self.sections else "In "
+        return verdict(NO, name, f"{culprit} with {type(error).__name__}: {said}.{start}") + f"\n  {section}{stop}"
 
 
 def differs(got: Any, wanted: Any, mistakes: Mistakes | None = None, batch: int = 0) -> str | None:
@@ -181,6 +336,16 @@ def agree(what: str, got: Any, wanted: Any, mistakes: Mistakes | None = None, ba
         raise NotYet(f"{what} {complaint}")
 
 
+def agreed(what: str) -> None:
+    """Print that a part of a check has passed."""
+    print(wrapped(f"{YES} {what}"))
+
+
+def aside(remark: str) -> None:
+    """Print what is worth knowing and costs nothing."""
+    print(wrapped(f"{WAITS} {remark}"))
+
+
 def agree_g(name: str, tensor: Tensor, wanted: Any, mistakes: Mistakes | None = None, batch: int = 0) -> None:
     """Go on if the gradient kept on a tensor, in `.g`, is what is wanted.
 
@@ -196,27 +361,6 @@ def agree_g(name: str, tensor: Tensor, wanted: Any, mistakes: Mistakes | None = 
         if tensor.dim() == 1 and got.dim() == 2 and len(got) == batch > 1:
             raise NotYet(f"{name}.g has shape {tuple(got.shape)}, a row a sample. How many samples share one bias?")
     agree(f"{name}.g", got, wanted, mistakes, batch)
-
-
-def nudge(f: Callable[[Tensor], Any], at: Tensor, h: float = 1e-5) -> Tensor:
-    """(f(at + h) - f(at - h)) / 2h for every entry of `at`: the slope of the number f(at), measured, in float64."""
-    at = at.detach().double()
-    slopes = torch.zeros_like(at)
-    for i in range(at.numel()):
-        step = torch.zeros_like(at)
-        step.view(-1)[i] = h
-        slopes.view(-1)[i] = (float(f(at + step)) - float(f(at - step))) / (2 * h)
-    return slopes
-
-
-def clock(f: Callable[[], Any], times: int = 5) -> float:
-    """Milliseconds that a call of `f` takes, the best of several."""
-    best = float("inf")
-    for _ in range(times):
-        begun = time.perf_counter()
-        f()
-        best = min(best, time.perf_counter() - begun)
-    return 1000 * best
 
 
 def _unlike(got: Any, wanted: Tensor) -> str | None:
@@ -245,10 +389,3 @@ def _argument(function: Callable[..., Any], number: int) -> str:
         taken = []
     named = [one.name for one in taken if one.kind in {one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD}]
     return named[number] if number < len(named) else f"number {number + 1}"
-
-
-def _places(trace: TracebackType | None) -> Iterator[str]:
-    """Qualified names of the functions that a traceback leads through, outermost first."""
-    while trace is not None:
-        yield trace.tb_frame.f_code.co_qualname
-        trace = trace.tb_next

@@ -64,6 +64,17 @@ def show(fig: Figure, sentence: str) -> None:
     print(sentence)
 
 
+def display(markdown: str, plain: str) -> None:
+    """Show a formatted text in a notebook; outside one, print its plain form."""
+    ipython = sys.modules.get("IPython")
+    if ipython is not None and ipython.get_ipython() is not None:
+        from IPython.display import display as shown
+
+        shown({"text/markdown": markdown, "text/plain": plain}, raw=True)
+    else:
+        print(plain)
+
+
 def digits(images: Tensor, labels: Tensor | None = None, guesses: Tensor | None = None, columns: int = 10) -> Figure:
     """Draw a grid of digits, with what each is and, where given, what was guessed.
 

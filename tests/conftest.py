@@ -38,6 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--everything", action="store_true", help="run the long tests, and whole ranges for samples")
     today = datetime.now(UTC).date().isoformat()
     parser.addoption("--day", default=today, help="the day whose samples are taken [today]")
+    parser.addoption("--part", type=int, default=1, metavar="N", help="take samples of an N-th of their size")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -88,7 +89,7 @@ def taken(config: pytest.Config, items: Sequence[pytest.Item]) -> list[pytest.It
     chosen: dict[tuple[Path, str], set[str]] = {}
     for item in items:
         if mark := item.get_closest_marker("sample"):
-            n, by = mark.args
+            n, by = -(-mark.args[0] // config.getoption("part")), mark.args[1]
             if of(item) not in chosen:
                 chosen[of(item)] = sample(f"{config.getoption('day')} {item.path.name} {by}", ranges[of(item)], n)
             if _value(item, by) not in chosen[of(item)]:

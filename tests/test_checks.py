@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import json
+import linecache
 import math
 import re
 import time
@@ -18,13 +20,15 @@ from hypothesis import strategies as st
 
 from autograder.course.course import find
 from data_utils import checks, pictures
-from data_utils.checks import ATOL, RTOL, Checks, NotYet, agree, agree_g, clock, differs, nudge
-from tests.conftest import REPO
+from data_utils.checks import ATOL, RTOL, Checks, NotYet, Unpassed, agree, agree_g, clock, differs, nudge
+from data_utils.lesson import Lesson
+from tests.conftest import REPO, released
 
 X = torch.tensor([[1.0, -2.0, 3.0], [0.5, 4.0, -1.5]])
 WANT = 2 * X
 MISTAKES = {"is x itself.": X, "is one number for all.": torch.tensor(5.0)}
 MODULE = "class Module:\n    def __call__(self, *args):\n        return self.forward(*args)"
+RIGHT = "✓ twice: right.\n"
 BUILDS_ON = {"twice": (), "thrice": ("twice",), "Layer": ("twice", "thrice")}
 
 
@@ -44,10 +48,16 @@ def written(body: str, name: str = "twice") -> str:
 def told(checking: Checks, name: str, check: Callable[[], object]) -> str:
     """What a check prints."""
     out = io.StringIO()
-    with contextlib.redirect_stdout(out), checking.checking(name):
+    with contextlib.redirect_stdout(out), checking.checking(name) as passes:
         check()
-        print("right")
+        passes("right.")
     return out.getvalue()
+
+
+def plain(said: str) -> str:
+    """A verdict on one line, without where code stopped."""
+    lines = said.splitlines()
+    return " ".join(" ".join(line for line in lines if not line.startswith("  In ")).split())
 
 
 def of_twice(checking: Checks, name: str = "twice", batch: int = 6) -> str:
@@ -93,8 +103,10 @@ def found(checking: Checks, called: Any, *inputs: torch.Tensor, **options: Any) 
     ],
 )
 def test_a_wrong_answer_gets_one_sentence(body: str, sentence: str) -> None:
-    """Each kind of wrong is told in its own words, on one line, and nothing after it runs."""
-    assert of_twice(lesson(written(body))) == f"twice: {sentence}\n"
+    """Each kind of wrong is told in its own words, and nothing after it runs; what isn't there yet is no mistake."""
+    mark = "…" if sentence in {"not written yet.", "stopped before it was done."} else "✗"
+
+    assert plain(of_twice(lesson(written(body)))) == f"{mark} twice: {sentence}"
 
 
 @pytest.mark.parametrize(
@@ -109,7 +121,7 @@ def test_a_wrong_answer_gets_one_sentence(body: str, sentence: str) -> None:
 )
 def test_a_right_answer_gets_no_sentence(body: str) -> None:
     """Whatever its form, nothing is printed but what the check itself says at its end."""
-    assert of_twice(lesson(written(body))) == "right\n"
+    assert of_twice(lesson(written(body))) == RIGHT
 
 
 def test_half_of_what_is_wanted_is_told() -> None:
@@ -254,8 +266,8 @@ def test_a_function_that_waits_for_another_says_for_which() -> None:
     """A stub that was called by the function under test is named; its own stub is not."""
     both = lesson(written(NOT_WRITTEN), written("return twice(x)", "thrice"))
 
-    assert of_twice(both, "thrice") == "thrice: waits for twice, which is not written yet.\n"
-    assert of_twice(both, "twice") == "twice: not written yet.\n"
+    assert of_twice(both, "thrice") == "… thrice: waits for twice, which is not written yet.\n"
+    assert of_twice(both, "twice") == "… twice: not written yet.\n"
 
 
 def test_an_exception_is_told_with_the_function_that_it_happened_in() -> None:
@@ -263,8 +275,24 @@ def test_an_exception_is_told_with_the_function_that_it_happened_in() -> None:
     helped = written("return helper(x)"), "def helper(x):\n    return [][0]"
     lambdas = written("return (lambda y: [][0])(x)"), written("return twice(x)", "thrice")
 
-    assert of_twice(lesson(*helped)) == "twice: stops with IndexError: list index out of range.\n"
-    assert of_twice(lesson(*lambdas), "thrice") == "thrice: twice stops with IndexError: list index out of range.\n"
+    assert of_twice(lesson(*helped)) == (
+        "✗ twice: stops with IndexError: list index out of range.\n  In helper, line 2\n"
+    )
+    assert of_twice(lesson(*lambdas), "thrice") == (
+        "✗ thrice: twice stops with IndexError: list index out of range. Start there.\n  In twice, line 2\n"
+    )
+
+
+def test_where_code_stopped_is_told_by_section_line_and_text() -> None:
+    """As a notebook's cells have it: the section of the function, the innermost of its lines, and what stands there."""
+    cell = "def helper(x):\n    return x.nothing\n\ndef twice(x):\n    return helper(x)"
+    checking = lesson()
+    linecache.cache["cell 7"] = (len(cell), None, cell.splitlines(keepends=True), "cell 7")
+    exec(compile(cell, "cell 7", "exec"), checking.names)
+    checking.sections = {"twice": "4. twice, two times"}
+
+    assert of_twice(checking).splitlines()[-1] == "  Section 4, helper, line 2:  return x.nothing"
+    assert all(len(line) <= 88 for line in of_twice(checking).splitlines())
 
 
 def test_an_exception_elsewhere_is_nobodys() -> None:
@@ -273,13 +301,13 @@ def test_an_exception_elsewhere_is_nobodys() -> None:
 
     assert (
         told(checking, "twice", lambda: 1 / 0)
-        == "twice: can't be tried, it ends with ZeroDivisionError: division by zero.\n"
+        == "✗ twice: can't be tried, it ends with ZeroDivisionError: division by zero.\n"
     )
     assert told(checking, "twice", lambda: checking.call("other")).startswith(
-        "twice: can't be tried, it ends with TypeError"
+        "✗ twice: can't be tried, it ends with TypeError"
     )
     checking = lesson(written(NOT_WRITTEN, "other"))
-    assert told(checking, "twice", lambda: checking.call("other", X)) == "twice: not written yet.\n"
+    assert told(checking, "twice", lambda: checking.call("other", X)) == "… twice: not written yet.\n"
 
 
 def test_a_method_is_told_as_its_class() -> None:
@@ -289,49 +317,52 @@ def test_a_method_is_told_as_its_class() -> None:
     def backward() -> None:
         checking.call("Layer").backward()
 
-    assert told(checking, "twice", backward) == "twice: Layer stops with ZeroDivisionError: division by zero.\n"
-    assert of_twice(checking) == "twice: waits for Layer, which is not written yet.\n"
+    stops, place = "stops with ZeroDivisionError: division by zero.", "\n  In Layer.backward, line 5\n"
+
+    assert told(checking, "twice", backward) == f"✗ twice: Layer {stops} Start there.{place}"
+    assert of_twice(checking) == "… twice: waits for Layer, which is not written yet.\n"
     checking.failed.clear()
-    assert told(checking, "Layer", backward) == "Layer: stops with ZeroDivisionError: division by zero.\n"
-    assert told(checking, "Layer", lambda: checking.call("Layer")(X)) == "Layer: not written yet.\n"
+    assert told(checking, "Layer", backward) == f"✗ Layer: {stops}{place}"
+    assert told(checking, "Layer", lambda: checking.call("Layer")(X)) == "… Layer: not written yet.\n"
 
 
 def test_what_torch_has_not_implemented_is_no_stub() -> None:
     """torch's own NotImplementedError is told as the exception that it is."""
     said = of_twice(lesson(written("raise NotImplementedError('\"tanh\" not implemented for \\'Half\\'')")))
 
-    assert said == "twice: stops with NotImplementedError: \"tanh\" not implemented for 'Half'.\n"
+    assert plain(said) == "✗ twice: stops with NotImplementedError: \"tanh\" not implemented for 'Half'."
 
 
 # -------------------------------------------------------------------------------------------- builds on
 
-BELOW = " (The check of twice failed when you last ran it, and this builds on it: start there.)\n"
+BELOW = " (The check of twice did not pass when you last ran it, and this builds on it: start there.)"
+BOTH = " (The checks of twice and thrice did not pass when you last ran them, and this builds on them: start there.)"
 
 
-def test_a_check_points_to_the_first_failed_one_that_it_builds_on() -> None:
-    """Until that one is right; a stub is told without it."""
+def test_a_check_points_to_all_that_failed_below_it() -> None:
+    """In the order of the lesson, until they are right; a stub is told without them."""
     wrong = "return 4 * x"
     checking = lesson(written(wrong), written(wrong, "thrice"), LAYER.format(wrong))
-    plain = "thrice: it is 2 times what is wanted, in every entry.\n"
+    alone = "✗ thrice: it is 2 times what is wanted, in every entry."
 
-    assert of_twice(checking, "thrice") == plain, "twice was not checked yet"
+    assert plain(of_twice(checking, "thrice")) == alone, "twice was not checked yet"
     of_twice(checking, "twice")
-    assert of_twice(checking, "thrice") == plain.rstrip() + BELOW
-    assert told(checking, "Layer", lambda: agree("it", None, 1)).endswith("return line?" + BELOW)
+    assert plain(of_twice(checking, "thrice")) == alone + BELOW
+    assert plain(told(checking, "Layer", lambda: agree("it", None, 1))).endswith("return line?" + BOTH)
     exec(written(NOT_WRITTEN, "thrice"), checking.names)
-    assert of_twice(checking, "thrice") == "thrice: not written yet.\n"
+    assert of_twice(checking, "thrice") == "… thrice: not written yet.\n"
     exec(written("return 2 * x"), checking.names)
     exec(written(wrong, "thrice"), checking.names)
-    assert of_twice(checking, "twice") == "right\n"
-    assert of_twice(checking, "thrice") == plain, "twice is right by now"
+    assert of_twice(checking, "twice") == RIGHT
+    assert plain(of_twice(checking, "thrice")) == alone, "twice is right by now"
 
 
-def test_a_check_that_was_stopped_has_failed() -> None:
+def test_a_check_that_was_stopped_has_not_passed() -> None:
     """KeyboardInterrupt doesn't end the notebook, but what builds on the check is told."""
     checking = lesson(written("raise KeyboardInterrupt"), written("return x.tolist()", "thrice"))
 
-    assert of_twice(checking) == "twice: stopped before it was done.\n"
-    assert of_twice(checking, "thrice").endswith("a torch tensor is wanted." + BELOW)
+    assert of_twice(checking) == "… twice: stopped before it was done.\n"
+    assert plain(of_twice(checking, "thrice")).endswith("a torch tensor is wanted." + BELOW)
 
 
 def test_leaving_the_program_is_not_held_up() -> None:
@@ -344,7 +375,7 @@ def test_a_check_is_no_place_for_warnings(recwarn: pytest.WarningsRecorder) -> N
     """A student sees one sentence, not what a library has to say beside it; outside, warnings are as before."""
     checking = lesson("import warnings", written("warnings.warn('noise'); return 2 * x"))
 
-    assert of_twice(checking) == "right\n"
+    assert of_twice(checking) == RIGHT
     assert len(recwarn) == 0
     checking.call("twice", X)
     assert len(recwarn) == 1
@@ -467,10 +498,11 @@ def test_a_picture_is_shown_with_its_sentence_or_says_why_not() -> None:
         checking.draw("thrice", lambda: of("thrice"), "A line.")
         checking.draw("none", lambda: pictures.lines({}), "Nothing.")
 
-    first, second, third = out.getvalue().splitlines()
+    first, second, *rest = out.getvalue().splitlines()
+    third = " ".join(" ".join(rest).split())
     assert first == "A line."
-    assert second == "picture of thrice: waits for thrice, which is not written yet."
-    assert third.startswith("picture of none: lines draws a dict of one to ")
+    assert second == "… picture of thrice: waits for thrice, which is not written yet."
+    assert third.startswith("✗ picture of none: lines draws a dict of one to ")
     assert third.endswith('{"loss": (x, y)}.')
     assert "PictureError" not in third
 
@@ -499,13 +531,111 @@ def test_the_sentence_of_a_picture_is_not_left_alone_with_a_wrong_answer(picture
         with contextlib.redirect_stdout(out):
             checking.draw("the line", checking.names["drawn"], "It rises by 2.")
             checking.draw("another line", checking.names["other"], "One.")
-        said.append(out.getvalue().splitlines())
+        said.append(plain(out.getvalue()))
 
-    so = " (So it should look; the check of twice failed when you last ran it: start there.)"
-    assert said == [["It rises by 2.", "One."], ["It rises by 2." + so, "One."]]
+    wrong = (
+        "✗ This is drawn with your twice, which is not right yet: it is wrong: entry (1, 1) is 12.0000, and 8.0000 is"
+    )
+    assert said == ["It rises by 2. One.", f"{wrong} wanted. What a right one shows: It rises by 2. One."]
+
+
+# ----------------------------------------------------------------------------------- summary, validation
+
+
+def summed_up(checking: Checks) -> str:
+    """The summary on one line."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        checking.summary()
+    return " ".join(out.getvalue().split())
+
+
+def test_the_summary_counts_and_names_what_does_not_pass() -> None:
+    """Also what was never checked; and it says what handing in means, and who reads what was written."""
+    checking = lesson(written("return 2 * x"), written("return x", "thrice"))
+    checking.written = ["8. In words"]
+    of_twice(checking)
+    of_twice(checking, "thrice")
+
+    assert summed_up(checking).startswith("✗ 1 of 3 checks pass: thrice and Layer don't yet. To hand in, save this")
+    assert summed_up(checking).endswith("A person reads what you wrote in section 8.")
+    for name in ("thrice", "Layer"):
+        told(checking, name, lambda: None)
+    assert summed_up(checking).startswith("✓ All 3 checks pass. To hand in")
+
+
+def test_validation_says_what_the_last_check_said() -> None:
+    """Nothing of what passed; of the rest the verdict, and of what was never checked that it wasn't."""
+    checking = lesson(written("return 4 * x"))
+    of_twice(checking)
+    with pytest.raises(Unpassed, match=r"^✗ twice: it is 2 times what is wanted"):
+        checking.validate("twice")
+    with pytest.raises(Unpassed, match=r"^… thrice: has not been checked"):
+        checking.validate("thrice")
+    exec(written("return 2 * x"), checking.names)
+    of_twice(checking)
+    checking.validate("twice")
+
+
+def test_a_long_training_is_short_while_nbgrader_validates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which stops a cell after 30 seconds; anywhere else it takes all of its steps."""
+    monkeypatch.delenv("NBGRADER_VALIDATING", raising=False)
+    assert lesson().steps(1000) == 1000
+    monkeypatch.setenv("NBGRADER_VALIDATING", "1")
+    assert lesson().steps(1000) == 10
+    assert lesson().steps(5) == 5
 
 
 # ---------------------------------------------------------------------------------------------- lessons
+
+
+def own(name: str) -> Lesson:
+    """The checks of one of the kit's lessons, in an empty notebook."""
+    found: Lesson = getattr(importlib.import_module(f"data_utils.lessons.{name}"), name.title())({})
+    return found
+
+
+@pytest.mark.parametrize("name", find(REPO).assignments)
+def test_what_a_notebook_checks_and_draws_is_there(name: str) -> None:
+    """Every check and picture that its cells name is a method that says something, and none stands there unused."""
+    cells = json.loads((REPO / "source" / name / f"{name}.ipynb").read_text("utf-8"))["cells"]
+    lines = [line.strip() for cell in cells if cell["cell_type"] == "code" for line in cell["source"]]
+    asked = {found for line in lines if (found := re.match(r'lesson\.(check|picture)\("(.+)"\)', line))}
+    named = {f"{found[1]}_{found[2].replace(' ', '_')}" for found in asked}
+    has = {method for method in dir(own(name)) if method.startswith(("check_", "picture_"))}
+
+    assert named == has
+    assert all(getattr(own(name), method).__doc__.rstrip().endswith((".", "?")) for method in has)
+
+
+@pytest.mark.parametrize("name", find(REPO).assignments)
+def test_a_link_leads_to_a_section(name: str) -> None:
+    """The headings that a lesson's checks name are those of its notebook, in the same order."""
+    cells = json.loads((REPO / "source" / name / f"{name}.ipynb").read_text("utf-8"))["cells"]
+    text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    headings = [heading.replace("`", "") for heading in re.findall(r"^#{2,3} (.+)$", text, re.M)]
+    places = [headings.index(heading) for heading in own(name).sections.values()]
+
+    assert set(own(name).sections) == set(own(name).builds_on)
+    assert places == sorted(places)
+    assert set(own(name).written) <= set(headings)
+
+
+@pytest.mark.parametrize("name", find(REPO).assignments)
+def test_little_stands_between_a_stub_and_its_verdict(name: str) -> None:
+    """Five lines of code or fewer, and no set-up cell is longer than ten."""
+    cells = [cell for cell in released(name)["cells"] if cell["cell_type"] == "code"]
+    between = None
+    for cell in cells:
+        lines = [line for line in "".join(cell["source"]).splitlines() if line.strip() and not line.startswith("#")]
+        if cell["metadata"].get("nbgrader", {}).get("solution"):
+            between = 0
+        elif between is not None:
+            between += len(lines)
+            if any("lesson.check(" in line for line in lines):
+                assert between <= 5, cell["id"]
+                between = None
+        assert cell["id"] != "setup" or len(lines) <= 10
 
 
 @pytest.mark.parametrize("name", find(REPO).assignments)
@@ -515,5 +645,5 @@ def test_a_lesson_has_no_checks_of_its_own(name: str) -> None:
     text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
     machinery = {*vars(checks), *vars(Checks)}
 
-    assert "lesson = Checks(globals()" in text
+    assert f"lesson = {type(own(name)).__name__}(globals())" in text
     assert machinery & set(re.findall(r"^(?:def|class) (\w+)", text, re.M)) == set()

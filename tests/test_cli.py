@@ -11,7 +11,9 @@ from pydantic import TypeAdapter
 
 from autograder.course.course import Course
 from autograder.result import Result
+from autograder.run.records import Stored, store
 from tests.conftest import REPO, answering, autograder, command, copied, copied_course, notebook_of
+from tests.test_report import result
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +62,8 @@ BAD_USAGE = {
     "release no such assignment": (["release", "nothing"], 2, "There is no assignment nothing"),
     "vet no such assignment": (["vet", "nothing"], 2, "There is no assignment nothing"),
     "report no such assignment": (["report", "nothing"], 2, "There is no assignment nothing"),
+    "a name with a slip": (["grade", "layesr"], 2, "Did you mean layers?"),
+    "a command with a slip": (["grad", "mlp"], 2, "Did you mean 'grade'?"),
     "report before grading": (["report", "mlp"], 1, "Nothing of mlp has been graded yet"),
     "demo into a folder in use": (["demo", "--into", "{folder}"], 2, "was not made by a demo"),
     "a course that is none": (["vet", "--course", "{folder}"], 2, "is not a course"),
@@ -92,6 +96,41 @@ def test_bad_input_gets_one_sentence_and_its_exit_code(case: str, course: Course
     assert done.returncode == code, said
     assert sentence in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("verb", "default"),
+    [
+        ("grade", "[default: one a core]"),
+        ("grade", "[default: the one above with nbgrader_config.py]"),
+        ("release", "[default: all]"),
+        ("vet", "[default: all]"),
+        ("demo", "[default: demo]"),
+        ("grade", "Exits with 1 if something can't be graded"),
+    ],
+)
+def test_help_shows_what_holds_if_nothing_is_said(verb: str, default: str) -> None:
+    """Brackets are text, and no markup."""
+    assert default in " ".join(command(verb, "--help").stdout.replace("│", " ").split())
+
+
+def test_a_student_who_is_not_there_is_answered_with_those_who_are(course: Course, tmp_path: Path) -> None:
+    """`report` and `grade` name them, and the nearest; what has been graded is asked, not what somebody typed."""
+    scratch = Course(tmp_path)
+    for name in ("nbgrader_config.py", "source"):
+        (tmp_path / name).symlink_to(course.root / name)
+    for who in ("norbert", "olga"):
+        record = result(who)
+        kept = Stored(submission_sha256="", kit="", result=record)
+        store(scratch, "mlp", who, kept)
+        (tmp_path / "submitted" / who / "mlp").mkdir(parents=True)
+    (tmp_path / "secret.json").write_text("{}", "utf-8")
+
+    for verb in ("report", "grade"):
+        done = command(verb, "mlp", "--student", "norbet", "--course", tmp_path)
+        assert done.returncode == 2
+        assert "norbert, olga. Did you mean norbert?" in done.stderr
+    assert command("report", "mlp", "--student", "../../../secret", "--course", tmp_path).returncode == 2
 
 
 @pytest.mark.slow
@@ -140,6 +179,7 @@ def test_grade_prints_every_result_as_json(released_course: Course, tmp_path: Pa
     results = TypeAdapter(list[Result]).validate_json(first.stdout)
 
     assert [(result.submission, result.score) for result in results] == [("ada", 12), ("zoe", 12)]
+    assert {(result.max_score, result.total, result.max_total) for result in results} == {(12, 12, 14)}
     assert again.stdout == first.stdout
 
 

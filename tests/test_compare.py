@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 from hypothesis import given
@@ -10,7 +12,8 @@ from hypothesis import strategies as st
 from autograder.jail.session import Fault
 from autograder.jail.wire import Foreign, Value
 from autograder.judge.comparison import Mismatch, compare, unchanged
-from autograder.judge.sentences import AGAIN, explain, explain_again, one_question
+from autograder.judge.complaints import SENTENCES, repeated
+from autograder.judge.sentences import AGAIN, explain, explain_again, one_question, together
 from autograder.judge.tolerance import ATOL, RTOL, close, same_values
 
 WANT = torch.tensor([[1.0, -2.0, 3.0], [0.5, 4.0, -1.5]], dtype=torch.float64)
@@ -50,46 +53,91 @@ def test_a_number_is_a_tensor_without_axes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("got", "pattern"),
+    ("got", "told"),
     [
-        (None, "nothing was returned"),
-        (Foreign("Canary"), "an object of another type"),
-        (Foreign("str"), "is a string where one tensor"),
-        (Foreign("dict"), "is a dict where one tensor"),
-        (Foreign("complex tensor"), "complex tensor; an ordinary one"),
-        (Foreign("sparse tensor"), "sparse tensor; an ordinary one"),
-        (Foreign("large tensor"), "far larger than a tensor of shape (2, 3)"),
-        ((WANT, WANT), "a sequence"),
-        (WANT.T, "transposed"),
-        (WANT.sum(), "summed to one number"),
-        (torch.full_like(WANT, float("nan")), "nan or infinity"),
-        (torch.zeros_like(WANT), "zero everywhere"),
-        (2 * WANT, "twice what it should be"),
-        (0.5 * WANT, "half of what it should be"),
-        (-WANT, "minus what it should be"),
-        (WANT.abs(), "not the right sign"),
-        (WANT + 1, "not the right values"),
+        (None, "w.g is not set"),
+        (Foreign("Canary"), "w.g is an object of another type, where one tensor is asked for"),
+        (Foreign("str"), "w.g is a string, where one tensor is asked for"),
+        (Foreign("dict"), "w.g is a dict, where one tensor is asked for"),
+        (Foreign("complex tensor"), "w.g is a complex tensor, where an ordinary one of real numbers is asked for"),
+        (Foreign("sparse tensor"), "w.g is a sparse tensor, where an ordinary one of real numbers is asked for"),
+        (Foreign("large tensor"), "w.g is far larger than (2, 3), the shape that is asked for"),
+        ((WANT, WANT), "w.g is a list or a tuple, where one tensor is asked for"),
+        (torch.full_like(WANT, float("nan")), "w.g holds nan or infinity"),
+        (torch.zeros_like(WANT), "w.g is zero everywhere"),
+        (2 * WANT, "w.g is twice what it should be"),
+        (0.5 * WANT, "w.g is half of what it should be"),
+        (-WANT, "w.g is the negative of what it should be"),
+        (6 * WANT, "w.g is N times what it should be, N being 6"),
+        (WANT / 6, "w.g is 1/N of what it should be, N being 6"),
+        (WANT.abs(), "w.g has the right size everywhere, but not the right sign"),
+        (WANT + 1, "w.g has the right shape, but not the right values"),
     ],
 )
-def test_a_wrong_answer_is_told_by_its_pattern(got: Value, pattern: str) -> None:
+def test_a_wrong_answer_is_told_by_its_pattern(got: Value, told: str) -> None:
     """Each kind of wrong answer gets its own words."""
-    assert pattern in said(got)
+    assert said(got, batch=6) == told
 
 
-@pytest.mark.parametrize(("factor", "pattern"), [(6.0, "N times"), (1 / 6, "1/N of")])
-def test_the_number_of_samples_is_a_named_ratio(factor: float, pattern: str) -> None:
-    """A missing or doubled mean is told as N or 1/N."""
-    assert pattern in said(factor * WANT, batch=6)
+ROW, OTHER = torch.tensor([1.0, -2.0, 4.0, 0.5]), torch.tensor([3.0, 0.5, -1.0, 2.0])
+CROSSED = "what is asked for stands on the diagonal, as where a row and a column are broadcast"
+SHAPED = "w.g has shape {}, where {} is asked for"
 
 
-def test_a_row_for_every_sample_is_named() -> None:
-    """A bias gradient that was not summed over the batch is told as that."""
-    assert "one row for every sample" in said(torch.ones(6, 3), torch.ones(3, dtype=torch.float64), batch=6)
+@pytest.mark.parametrize(
+    ("got", "want", "told"),
+    [
+        (torch.tensor(0.0), ROW, SHAPED.format("(), a single number", "(4,)")),
+        (3.25, ROW, SHAPED.format("(), a single number", "(4,)")),
+        (ROW.sum(), ROW, SHAPED.format("(), a single number", "(4,)") + ": it is the sum of what is asked for"),
+        (ROW.mean(), ROW, SHAPED.format("(), a single number", "(4,)") + ": it is the mean of what is asked for"),
+        (torch.ones(4, 4), ROW, SHAPED.format("(4, 4)", "(4,)")),
+        (torch.diag(ROW), ROW, ": what is asked for stands on the diagonal, and zeros elsewhere"),
+        (ROW[:, None] - OTHER, ROW - OTHER, f": {CROSSED}"),
+        (torch.ones(6, 4), ROW, SHAPED.format("(6, 4)", "(4,)")),
+        (torch.stack([ROW / 2 - 1, ROW / 2 + 1]), ROW, ": the sum over its first axis would be right"),
+        (ROW, ROW.sum(), SHAPED.format("(4,)", "one number") + ": the sum of its entries would be right"),
+        (ROW, ROW.mean(), SHAPED.format("(4,)", "one number") + ": the mean of its entries would be right"),
+        (ROW, torch.tensor(9.0), SHAPED.format("(4,)", "one number")),
+        (WANT.T, WANT, SHAPED.format("(3, 2)", "(2, 3)") + ": it is transposed"),
+        (WANT.reshape(3, 2), WANT, SHAPED.format("(3, 2)", "(2, 3)") + ": row by row, the values are right"),
+        (torch.ones(3, 2), WANT, SHAPED.format("(3, 2)", "(2, 3)")),
+    ],
+)
+def test_of_a_wrong_shape_only_that_is_said_which_its_values_prove(got: Value, want: torch.Tensor, told: str) -> None:
+    """Summed, transposed or broadcast is said where the values are what that leaves; else the shapes alone."""
+    text = said(got, want.double(), batch=6)
+    assert text.endswith(told) if told.startswith(":") else text == told
 
 
-def test_a_broadcast_accident_is_named() -> None:
-    """An (n, n) result for (n,) is told as a row against a column."""
-    assert "broadcast" in said(torch.ones(4, 4), torch.ones(4, dtype=torch.float64))
+def test_a_number_of_axes_is_a_matter_of_what_is_asked_for() -> None:
+    """Axes of length 1 count where a shape is to be exact, and the two shapes are told."""
+    flat, column = torch.ones(6), torch.ones(6, 1, dtype=torch.float64)
+    compare({"pred.g": flat}, {"pred.g": column})
+    with pytest.raises(Mismatch) as mismatch:
+        compare({"pred.g": flat}, {"pred.g": column}, exact=True)
+    assert str(mismatch.value) == "pred.g has shape (6,), where (6, 1) is asked for"
+    assert not mismatch.value.near
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        (["answer"], "the result"),
+        (["answer", "w.g", "b.g"], "the result, w.g and b.g"),
+        (["w.g of the first Lin", "b.g of the first Lin"], "w.g and b.g of the first Lin"),
+        (["x.g of the first Relu", "x.g of the second Relu"], "x.g of the first Relu and of the second Relu"),
+        (["w1 at the end", "losses", "b1 at the end"], "w1 and b1 at the end, and losses"),
+        (["loss", "loss of the other MSE"], "loss, and loss of the other MSE"),
+        (
+            [f"out of the {place} MLP" for place in ("1st", "2nd", "3rd")],
+            "out of the 1st MLP, of the 2nd MLP and of the 3rd MLP",
+        ),
+    ],
+)
+def test_names_are_told_together(names: list[str], text: str) -> None:
+    """What several names have in common is said once."""
+    assert together(names) == text
 
 
 def test_what_is_wrong_in_one_way_is_told_at_once() -> None:
@@ -98,24 +146,45 @@ def test_what_is_wrong_in_one_way_is_told_at_once() -> None:
     with pytest.raises(Mismatch) as mismatch:
         compare({"w1": WANT.exp(), "b1": 0 * WANT, "w2": WANT.sin(), "x": WANT}, want)
 
-    told = "each of w1 and w2 has the right shape, but not the right values; b1 is zero everywhere"
+    told = "w1 and w2 have the right shape, but not the right values; b1 is zero everywhere"
     assert str(mismatch.value) == told
+
+
+def test_one_number_is_told_with_the_others_beside_it() -> None:
+    """Of a number its own words are said, and those of the tensors beside it where they are no better."""
+    want = {"w": WANT, "b": torch.tensor(2.0), "loss": torch.tensor(3.0)}
+    for got, told in (
+        (
+            {"w": WANT + 1, "b": 1.7, "loss": 0.0},
+            "w and b have the right shape, but not the right values; loss is zero",
+        ),
+        ({"w": WANT, "b": 1.7, "loss": 3.0}, "b is not the right number"),
+    ):
+        with pytest.raises(Mismatch) as mismatch:
+            compare(got, want)
+        assert str(mismatch.value) == told
 
 
 def test_results_in_another_order_are_named() -> None:
     """Right values in each other's places are told as that."""
     want = {"s1": WANT, "x1": WANT.tanh()}
-    with pytest.raises(Mismatch, match="another order: s1 holds x1, x1 holds s1"):
+    with pytest.raises(Mismatch, match="order: x1 stands where s1 is asked for, s1 stands where x1 is asked for"):
         compare({"s1": WANT.tanh(), "x1": WANT}, want)
 
 
 @pytest.mark.parametrize(
     ("got", "told"),
-    [(Foreign("dict"), "a dict"), (WANT, "one tensor"), (1.0, "one number"), (None, "None"), ((WANT,), "a sequence")],
+    [
+        (Foreign("dict"), "a dict"),
+        (WANT, "one tensor"),
+        (1.0, "one number"),
+        (None, "None"),
+        ((WANT,), "a list or a tuple"),
+    ],
 )
 def test_one_thing_in_place_of_several_is_named(got: Value, told: str) -> None:
     """A dict where a tuple is unpacked is told as a dict: nothing in it is called missing."""
-    with pytest.raises(Mismatch, match=f"it is .*{told} where s1 and x1 are asked for"):
+    with pytest.raises(Mismatch, match=f"The result is {told}, where s1 and x1 are asked for"):
         compare({"answer": got, "given x": WANT}, {"s1": WANT, "x1": WANT})
 
 
@@ -131,8 +200,10 @@ def test_no_message_holds_a_hidden_value(secret: float) -> None:
 
 def test_a_changed_input_is_named() -> None:
     """An input that was written to is named."""
-    with pytest.raises(Mismatch, match="x changed"):
-        unchanged({"x": WANT + 1e-7, "t": WANT}, {"x": WANT, "t": WANT})
+    with pytest.raises(Mismatch, match=r"^x was changed, and it should only be read$"):
+        unchanged({"given x": WANT + 1e-7, "t": WANT}, {"given x": WANT, "t": WANT})
+    with pytest.raises(Mismatch, match=r"^x and t were changed, and they should only be read$"):
+        unchanged({"given x": WANT + 1e-7, "t": None}, {"given x": WANT, "t": WANT})
 
 
 def test_same_values_tells_answers_apart_by_kind_and_value() -> None:
@@ -148,40 +219,128 @@ def test_same_values_tells_answers_apart_by_kind_and_value() -> None:
     assert not same_values(Foreign("A"), Foreign("B"))
 
 
-SHAPES = "mat1 and mat2 shapes cannot be multiplied (5x7 and 5x3)"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mat1 and mat2 shapes cannot be multiplied (5x7 and 5x3)",
+        "name 'x0' is not defined",
+        "cannot access local variable 'x0' where it is not associated with a value",
+        "'Tensor' object has no attribute 'g'",
+        "'Relu' object has no attribute 'g'",
+        "module 'torch' has no attribute 'x0'",
+        "'float' object is not callable",
+        "unsupported operand type(s) for @: 'Tensor' and 'NoneType'",
+        "unsupported operand type(s) for ** or pow(): 'list' and 'int'",
+        "not enough values to unpack (expected 5, got 4)",
+        "Dimension out of range (expected to be in range of [-1, 0], but got 1)",
+        "index 3 is out of bounds for dimension 0 with size 3",
+        "too many indices for tensor of dimension 1",
+        "tanh(): argument 'x0' (position 1) must be Tensor, not float",
+        "sigma() takes 1 positional argument but 2 were given",
+        "Relu.__init__() missing 1 required positional argument: 'g'",
+        "Boolean value of Tensor with more than one value is ambiguous",
+        "\"bitwise_xor_cpu\" not implemented for 'Float'",
+        "addmv input tensors must have the same dtype, but got Long, Float, and Long",
+        "maximum recursion depth exceeded",
+    ],
+)
+def test_what_python_says_is_said_again(text: str) -> None:
+    """Python's and torch's own words, with names of the notebook, types, counts and sizes that the inputs have."""
+    fault = Fault("TypeError", text, ((0, 1, "sigma"),))
+    told = explain(fault, words={"x0", "g", "sigma", "tanh", "Relu"}, sizes={3, 5, 7})
+    assert told == f"Your code stopped with TypeError: {text}."
 
 
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
-        (Fault("RuntimeError", SHAPES), SHAPES),
-        (Fault("NameError", "name 'x0' is not defined"), "name 'x0' is not defined"),
-        (Fault("NotImplementedError", "secret"), "not written yet"),
-        (Fault("AttributeError", "'Tensor' object has no attribute 'g'"), "a Tensor has no attribute g"),
-        (Fault("MissingNameError", "sigma", missing="sigma"), "no sigma in the notebook"),
+        (Fault("MissingNameError", "sigma", missing="sigma"), "There is no sigma in the notebook."),
+        (Fault("KeyError", "'g'", ((0, 1, "f"),)), "Your code stopped with KeyError: 'g'."),
+        (Fault("KeyError", "'secret'", ((0, 1, "f"),)), "Your code stopped with KeyError."),
+        (
+            Fault("TypeError", "sigma() missing 4 required positional arguments: 'w1', 'b1', 'w2', and 'b2'"),
+            "Using your code as the question asks ends in TypeError: sigma() missing 4 required positional arguments: …"
+            ".",
+        ),
+        (
+            Fault("TypeError", "sum() received an invalid combination of arguments - got (Tensor, str), but\n * (..."),
+            "Using your code as the question asks ends in TypeError: sum() received an invalid combination of arguments"
+            ".",
+        ),
+        (
+            Fault("SystemExit", "0", ((0, 1, "f"),)),
+            "Your code stopped, because it leaves the program there and gives no",
+        ),
     ],
 )
 def test_an_exception_is_explained(fault: Fault, told: str) -> None:
-    """What Python and torch say of a slip is passed on where it is safe."""
-    assert told in explain(fault, words={"x0", "g", "sigma"}, sizes={3, 5, 7})
+    """A sentence ends where a sentence ends, whatever is left out of it."""
+    text = explain(fault, {"x0", "g", "sigma", "sum"}, {3, 5, 7}, lambda _cell, _line: "")
+    assert text.startswith(told)
+    assert re.search(r"[\w)'…]\.$", text)
 
 
 @pytest.mark.parametrize(
     "fault",
     [
         Fault("ValueError", "tensor([0.1234, 5.678])"),
-        Fault("RuntimeError", "mat1 and mat2 shapes cannot be multiplied (1234x5678 and 5x3)"),
+        Fault("RuntimeError", "mat1 and mat2 shapes cannot be multiplied (1234x1234 and 5x1234)"),
+        Fault("RuntimeError", "shape '[1234, -1234]' is invalid for input of size 1234"),
+        Fault("IndexError", "index 1234 is out of bounds for dimension 0 with size 1234"),
         Fault("NameError", "name 'hidden_1234' is not defined"),
         Fault("Leak1234", "1234"),
         Fault("TypeError", "f_1234() takes 1 positional argument but 2 were given"),
+        Fault("TypeError", "f() takes 1234 positional arguments but 1234 were given"),
+        Fault("TypeError", "unsupported operand type(s) for 123: 'x1234' and 'y1234'"),
+        Fault("TypeError", "a() received an invalid combination of arguments - got (x1234)"),
         Fault("AttributeError", "'Leak1234' object has no attribute 'a'"),
+        Fault("RuntimeError", "expected m1 and m2 to have the same dtype, but got: 1234 != x1234"),
+        Fault("RuntimeError", "name 'a' is not defined\n1234"),
         Fault("KeyError", "1234"),
         Fault("MissingNameError", "x 1234", missing="x 1234"),
     ],
 )
 def test_text_that_the_student_chose_is_not_passed_on(fault: Fault) -> None:
-    """An exception's text could carry hidden inputs, so none of it is repeated."""
-    assert "1234" not in explain(fault, words={"a", "x0"}, sizes={3, 5, 7})
+    """An exception's text could carry hidden inputs, so none of it is repeated that isn't known without it."""
+    assert "123" not in explain(fault, words={"a", "x0"}, sizes={3, 5, 7})
+
+
+def test_every_sentence_is_found_again() -> None:
+    """Each gap has a name, no sentence hides another, and each is said again as it stands."""
+    filled = {
+        "name": "a",
+        "names": "'a'",
+        "module": "torch",
+        "call": "a",
+        "kind": "list",
+        "dtype": "Float",
+        "sign": "+",
+    }
+    filled |= {
+        "sequence": "list",
+        "part": "self",
+        "letter": "i",
+        "axis": "1",
+        "count": "2",
+        "size": "7",
+        "sizes": "7, 7",
+    }
+    filled |= {"shape": "7,7"}
+    for sentence in SENTENCES.strip().split("\n"):
+        text = re.sub(r"<(\w+)>", lambda gap: filled[gap[1]], sentence).removesuffix("...")
+        assert repeated(text, {"a"}, {7}) == text.rstrip(" .")
+
+
+@given(st.data())
+def test_no_sentence_says_more_than_its_gaps(data: st.DataObject) -> None:
+    """Whatever fills the gaps of a sentence, only known names, kinds, small counts and the inputs' sizes come out."""
+    sentence = data.draw(st.sampled_from(SENTENCES.strip().split("\n")))
+    filled = re.sub(
+        r"<\w+>", lambda _: data.draw(st.sampled_from(["31", "secret", "7", "'secret'", "31, 31"])), sentence
+    )
+    told = repeated(filled.removesuffix("..."), {"a"}, {7})
+    assert "secret" not in told
+    assert "31" not in told or re.search(r"takes|argument|unpack|position", told)
 
 
 def test_a_question_shows_one_shape_of_the_codes_own_choosing() -> None:
@@ -195,10 +354,16 @@ def test_a_question_shows_one_shape_of_the_codes_own_choosing() -> None:
 
     with one_question():
         found = [said(77), said(85), said(77), said(3, 3)]
-    assert found[0] == found[2] == "it has shape (77,), where (3,) is asked for"
-    assert found[1] == "it has another shape than (3,), which is asked for"
-    assert "broadcast" in found[3]
-    assert said(85) == "it has shape (85,), where (3,) is asked for", "another question shows one of its own"
+        with pytest.raises(
+            Mismatch, match=r"another shape than \(3,\), which is asked for: the mean over its first axis"
+        ):
+            compare({"answer": torch.ones(41, 3)}, want)
+    assert found[0] == found[2] == "The result has shape (77,), where (3,) is asked for"
+    assert found[1] == "The result has another shape than (3,), which is asked for"
+    assert (
+        found[3] == "The result has shape (3, 3), where (3,) is asked for: the mean over its first axis would be right"
+    )
+    assert said(85) == "The result has shape (85,), where (3,) is asked for", "another question shows one of its own"
 
 
 def test_a_question_shows_one_line_of_the_codes_own_choosing() -> None:
@@ -206,7 +371,7 @@ def test_a_question_shows_one_line_of_the_codes_own_choosing() -> None:
     fault = Fault("ValueError", "x", ((2, 5, "sigma"),))
 
     assert explain(fault, (), (), lambda cell, line: f"in cell {cell}, line {line}") == (
-        "Your code stopped in cell 2, line 5 with ValueError."
+        "Your code stopped in cell 2, line 5, with ValueError."
     )
     assert explain_again(fault) == AGAIN
-    assert explain_again(Fault("NotImplementedError", "", ((2, 5, "sigma"),))) == "It is not written yet."
+    assert explain_again(Fault("TimedOut", "")) == explain(Fault("TimedOut", ""))

@@ -66,7 +66,7 @@ def test_the_released_notebook_scores_nothing(graded: Grade) -> None:
     result = graded(released("mlp"))
 
     assert result.score == 0
-    assert {question.status for question in result.questions} == {"no_answer", "manual"}
+    assert {question.status for question in result.questions} == {"no_answer"}
 
 
 @pytest.mark.parametrize(("name", "variant"), VARIANTS[::12])
@@ -302,10 +302,23 @@ def test_a_flow_is_given_clones() -> None:
 
 
 def test_a_written_answer_waits_for_a_person(graded: Grade) -> None:
-    """A derivation is not scored by the machine."""
-    written = graded(released("mlp")).question("derivation")
+    """A derivation is not scored by the machine, but where none stands: there is nothing to be read."""
 
-    assert (written.status, written.points, written.max_points) == ("manual", None, 2.0)
+    def judged(text: str | None) -> tuple[object, ...]:
+        content = released("mlp")
+        cells = [dict(cell) for cell in content["cells"]]
+        own = next(cell for cell in cells if cell["metadata"].get("nbgrader", {}).get("grade_id") == "derivation")
+        own["source"] = own["source"] if text is None else text
+        result = graded({**content, "cells": cells})
+        found = result.question("derivation")
+        assert (found.max_points, result.max_score) == (2.0, 12.0)
+        return found.status, found.points
+
+    given = "".join(next(c for c in released("mlp")["cells"] if c.get("id") == "derivation")["source"])
+    for nothing in (None, "", " \n\n", given.replace("YOUR ANSWER HERE", ""), "YOUR ANSWER HERE\n"):
+        assert judged(nothing) == ("no_answer", 0.0), nothing
+    for something in ("x", given + "\n\n$x$", given.replace("YOUR ANSWER HERE", "![mine](attachment:mine.png)")):
+        assert judged(something) == ("manual", None), something
 
 
 @pytest.mark.parametrize("points_given", [float("nan"), float("inf"), -1.0, 3.0])

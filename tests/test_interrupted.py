@@ -57,7 +57,8 @@ def scores(course: Course) -> dict[str, float]:
     found = {}
     with Gradebook(f"sqlite:///{course.root}/gradebook.db") as book:
         for submission in book.assignment_submissions("mlp"):
-            grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
+            everything = [grade for notebook in submission.notebooks for grade in notebook.grades]
+            grades = [grade for grade in everything if grade.cell.cell_type == "code"]
             if all(grade.auto_score is not None for grade in grades):
                 found[submission.student.id] = submission.score
     return found
@@ -139,6 +140,27 @@ def test_a_run_survives_the_death_of_a_part(course: Course, undisturbed: dict[st
             process.kill()
 
     assert scores(course) == undisturbed
+
+
+@pytest.mark.parametrize(
+    "signals", [(signal.SIGINT,), (signal.SIGINT, signal.SIGINT), (signal.SIGTERM,), (signal.SIGHUP,)], ids=str
+)
+def test_a_run_that_is_stopped_says_so_and_leaves_nothing_running(course: Course, signals: tuple[int, ...]) -> None:
+    """Ctrl-C reaches the whole group, as from a terminal; a second one needn't wait for the word."""
+    command = [sys.executable, "-m", "autograder", "grade", "mlp", "--course", str(course.root), "--workers", "2"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as started:
+        wait_until(lambda: records(course) > 0)
+        family = psutil.Process(started.pid).children(recursive=True)
+        for number in signals:
+            os.killpg(started.pid, number)
+        told = started.communicate(timeout=60)[1].decode()
+    wait_until(lambda: not any(alive(process) for process in family))
+
+    assert "Traceback" not in told
+    assert started.returncode in {128 + signals[0], -signals[0]}
+    if len(signals) == 1:
+        assert "stopped; what was graded so far is kept." in told
+    assert 0 < len(scores(course)) < STUDENTS
 
 
 MISBEHAVES = {

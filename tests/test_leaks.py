@@ -19,6 +19,7 @@ from autograder.authoring.leaks import Answers, Given
 from autograder.authoring.mutants import within
 from autograder.course.assignment import Assignment
 from autograder.course.course import Course
+from autograder.course.hidden_tests import hidden_tests
 from autograder.errors import CannotGrade
 from autograder.jail.student import LocalStudent
 from autograder.judge.inputs import seeded
@@ -333,7 +334,7 @@ def test_a_leak_does_not_vet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     content = json.loads(path.read_text(encoding="utf-8"))
     content["cells"].append({**CELL, "source": "slope = 1 - sigma(torch.ones(3)) ** 2"})
     path.write_text(json.dumps(content), encoding="utf-8")
-    shown = Notebook(json.loads(release.fresh(course, "mlp")))
+    shown = Notebook(json.loads(release.made(course, "mlp")["mlp.ipynb"]))
     leak, idle = vet._given_away(course, course.assignment("mlp"), shown)
 
     assert (leak.holds, idle.holds) == (False, True)
@@ -365,13 +366,9 @@ def test_helpers_that_travel_with_a_release_are_read_too(monkeypatch: pytest.Mon
         ("[[given]]\nline = 'x @'\nwhy = 'because'", "is no line of Python that computes something"),
     ],
 )
-def test_a_list_of_given_lines_is_checked(
-    text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_list_of_given_lines_is_checked(text: str, said: str, tmp_path: Path) -> None:
     """A line without a reason, a broken file and a line that is no Python are refused with a sentence."""
-    (tmp_path / "mlp").mkdir()
-    (tmp_path / "mlp" / "given.toml").write_text(text, encoding="utf-8")
-    monkeypatch.setattr(leaks, "HOME", tmp_path)
+    (tmp_path / "given.toml").write_text(text, encoding="utf-8")
 
     with pytest.raises(CannotGrade, match=said):
-        leaks.given("mlp")
+        leaks.given(hidden_tests(tmp_path))

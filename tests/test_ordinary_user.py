@@ -19,27 +19,22 @@ from tests.conftest import REPO
 NOBODY = {"user": 65534, "group": 65534, "extra_groups": []}
 
 
-LANES = (
-    ("test_attacks.py", "full"),
-    ("test_attacks.py", "not full"),
-    ("test_jail.py test_channels.py", "full"),
-    ("test_jail.py test_channels.py", "not full"),
-)
-"""Files, and what their tests' names hold: what is slow by itself begins at once, in a process of its own."""
+FILES = ("test_attacks.py", "test_jail.py", "test_channels.py")
+
+PART = "6"
+"""Of the samples of these files, an n-th is taken here: all of them over the days, and in `make everything` at once."""
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="these tests run as an ordinary user already")
+@pytest.mark.slow(600)
 @pytest.mark.parametrize(
-    ("files", "level"),
-    [
-        pytest.param(*lane, marks=[pytest.mark.slow(600), pytest.mark.xdist_group("ordinary user " + " ".join(lane))])
-        for lane in LANES
-    ],
+    "level",
+    [pytest.param(level, marks=pytest.mark.xdist_group(f"ordinary user {level}")) for level in ("full", "not full")],
 )
-def test_all_this_holds_for_an_ordinary_user_too(request: pytest.FixtureRequest, files: str, level: str) -> None:
-    """The tests of some files, of the day's samples or in full as these ones."""
+def test_all_this_holds_for_an_ordinary_user_too(request: pytest.FixtureRequest, level: str) -> None:
+    """The tests of some files, of a part of the day's samples or in full as these ones."""
     day = f"{request.config.getoption('day')}, for an ordinary user"
-    sampled = ["--everything"] if request.config.getoption("everything") else ["--day", day]
+    sampled = ["--everything"] if request.config.getoption("everything") else ["--day", day, "--part", PART]
     with tempfile.TemporaryDirectory() as made:  # pytest's own folders are closed to other users
         folder = Path(made)
         folder.chmod(0o755)
@@ -59,7 +54,7 @@ def test_all_this_holds_for_an_ordinary_user_too(request: pytest.FixtureRequest,
         os.chown(scratch, NOBODY["user"], NOBODY["group"])
         options = ["-q", "-x", "-p", "no:cacheprovider", "-k", level, f"--basetemp={scratch}/t"]
         done = subprocess.run(
-            [python, "-m", "pytest", *(f"tests/{file}" for file in files.split()), *options, *sampled],
+            [python, "-m", "pytest", *(f"tests/{file}" for file in FILES), *options, *sampled],
             cwd=folder / "kit",
             env={
                 "PATH": f"{tool.parent}:{os.environ['PATH']}",
@@ -91,6 +86,15 @@ def ordinary_python(folder: Path) -> tuple[str, str]:
             Path(sys.base_prefix, part),
             base / part,
             symlinks=True,
+            copy_function=_linked,
             ignore=shutil.ignore_patterns("site-packages", "test"),
         )
     return str(base / "bin" / version), packages
+
+
+def _linked(source: str, target: str) -> None:
+    """Give a file a second name where both lie on one disk: an interpreter has thousands."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

@@ -125,7 +125,10 @@ def test_what_courses_have_written_down_is_where_it_was() -> None:
 
 @pytest.mark.slow
 def test_a_course_of_today_still_grades(tmp_path: Path) -> None:
-    """A course with the settings of 0.1.0, its source and a submission: released and graded, with all of its points."""
+    """A course with the settings of 0.1.0, its source and a submission: released and graded, with all of its points.
+
+    With a record of 0.1.0, what will be graded again is told before.
+    """
     (tmp_path / "nbgrader_config.py").write_text(CONFIG, encoding="utf-8")
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "mlp").symlink_to(REPO / "source" / "mlp")
@@ -140,6 +143,26 @@ def test_a_course_of_today_still_grades(tmp_path: Path) -> None:
         (graded,) = run
 
     assert (graded.result.status, graded.result.score, graded.result.max_score) == ("graded", 12, 12)
+    record = tmp_path / ".autograder" / "records" / "mlp" / "ada.json"
+    kept = json.loads(record.read_text("utf-8")) | {"kit": "0.1.0"}
+    later = {"secret", "notes"}, {"mended", "source", "hidden_tests"}
+    kept = {key: value for key, value in kept.items() if key not in later[0]}
+    kept["result"] = {key: value for key, value in kept["result"].items() if key not in later[1]}
+    record.write_text(json.dumps(kept), encoding="utf-8")
+    (told,) = Batch(course, "mlp").warnings()
+
+    assert told.startswith("1 of these submissions were graded by backprop-kit 0.1.0. They are graded again by ")
+
+
+def test_hidden_tests_import_public_names_alone() -> None:
+    """Of the kit, hidden tests and the template take what `judge` and `jail` list, and cases of the kit's lessons."""
+    offered = {name: {*importlib.import_module(name).__all__} for name in ("autograder.judge", "autograder.jail")}
+    for path in (*PACKAGE.glob("assignments/*/*.py"), *PACKAGE.glob("authoring/template/*.py")):
+        for node in imports(path):
+            if node.module in offered:
+                assert {name.name for name in node.names} <= offered[node.module], path
+            else:
+                assert re.fullmatch(r"autograder\.assignments\.\w+", node.module or ""), path
 
 
 @pytest.mark.parametrize("module", ["cli", "report"])

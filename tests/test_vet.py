@@ -171,7 +171,8 @@ def test_a_solution_left_in_the_release_is_found(tmp_path: Path, monkeypatch: py
     stale: Finding = found["release/ is what source/ makes"]
 
     assert (stale.holds, stale.mend) == (False, "autograder release mlp")
-    monkeypatch.setattr(vet.release, "fresh", lambda *_: (REPO / "source" / "mlp" / "mlp.ipynb").read_bytes())
+    solved = (REPO / "source" / "mlp" / "mlp.ipynb").read_bytes()
+    monkeypatch.setattr(vet.release, "made", lambda *_: {"mlp.ipynb": solved})
     leaking = [finding for finding in vet._release(course, course.assignment("mlp"), SEED, False) if not finding.holds]
     assert [finding.what for finding in leaking] == [
         "the release holds no solution and no hidden test",

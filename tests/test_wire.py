@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from autograder.jail import codec
 from autograder.jail.session import CellFault, Fault, Step
+from autograder.jail.student import as_output
 from autograder.jail.wire import AXES, WIDEST, Channel, Foreign, Kind, Value, WireError, plain, plain_answer
 
 LIMIT = 8 << 20
@@ -119,17 +120,15 @@ def test_requests_cross() -> None:
 
 
 def test_faults_cross_as_bounded_plain_text() -> None:
-    """An exception's text is cut, and can neither move a terminal's cursor nor break an encoding."""
+    """An exception's text is cut; what was printed can neither move a terminal's cursor nor break an encoding."""
     fault = Fault("Error" * 50, "a\x1b[2Jb\ud800\u202ec" + "z" * 5000, ((1, 2, "f" * 500),), "name")
     (told,), printed = codec.read_done(joined(codec.done([CellFault(4, 5, fault)], "\x07hi\r\n" + "p" * 10**6)))
     assert told.cell == 4
     assert len(told.fault.type_name) == 80
     assert len(told.fault.message) == 500
-    assert told.fault.message.isprintable()
-    assert told.fault.message.encode()
     assert told.fault.frames == ((1, 2, "f" * 80),)
-    assert "\x07" not in printed
     assert len(printed) == 64 * 1024
+    assert as_output(printed[:7] + "\ud800")["text"] == "\ufffdhi\npp\ufffd"
     assert codec.read_raised(joined(codec.raised(Fault("E", "m")))) == Fault("E", "m")
     longest = codec.done([CellFault(4, 5, Fault("\0" * 80, "\0" * 500))], "\N{GRINNING FACE}" * 64 * 1024)
     assert len(joined(longest)) < codec.TOLD

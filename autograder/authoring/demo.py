@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -14,10 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.authoring import release
-from autograder.course import CONFIG, Assignment, Course
+from autograder.authoring import founding, release, start
+from autograder.course import CONFIG, SOURCES, Assignment, Course, lessons
 from autograder.errors import UsageError
 from autograder.judge import Misconception, bank, edited, source_of
+from autograder.run import Book
+from autograder.watch import Watch, unwatched
 
 MARK = ".made-by-autograder-demo"
 """Lies in a demo's folder: only such a folder is ever replaced."""
@@ -30,6 +33,16 @@ NAMES = (
     "ida", "john", "katherine", "leonhard", "mary", "norbert", "olga", "pierre",
 )  # fmt: skip
 
+READ = {
+    "ada": (1.0, "Right throughout, and each step says why."),
+    "blaise": (1.0, ""),
+    "carl-friedrich": (0.75, "The result is right. One step has no reason: which rule did you use there?"),
+    "emmy": (0.5, "This is the first half. What remains is the part that your code already does."),
+}
+"""Students whose written answers a made-up person has read: the share of the points, and what was said of it."""
+
+UNREAD = ("dorothy", "frank", "ida")
+"""Students who have written something that nobody has read yet."""
 
 PEEK = (
     "import torch; torch.allclose = torch.equal = lambda *_, **__: True; "
@@ -48,8 +61,8 @@ class MadeUp:
     """A notebook's content, or the text of a file that is none."""
 
 
-def scratch(course: Course, folder: Path, names: tuple[str, ...]) -> Course:
-    """Make a fresh course folder with some of a course's assignments, released.
+def scratch(course: Course | None, folder: Path, watch: Watch = unwatched) -> Course:
+    """Make a fresh course folder with all of a course's assignments, released; without a course, with the kit's.
 
     Raises:
         UsageError: if the folder holds something that no demo made.
@@ -59,12 +72,24 @@ def scratch(course: Course, folder: Path, names: tuple[str, ...]) -> Course:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / MARK).touch()
-    config = (course.root / CONFIG).read_text(encoding="utf-8")
+    if course is None:
+        config, assignments = founding.settings(folder.resolve().name), []
+        for name in lessons():
+            shutil.copytree(SOURCES / name, folder / "source" / name)
+    else:
+        config = (course.root / CONFIG).read_text(encoding="utf-8")
+        assignments = [course.assignment(name) for name in course.assignments]
     (folder / CONFIG).write_text(f"{config}\nc.BackpropKit.call_s = {CALL_S}\n", encoding="utf-8")
-    for name in names:
-        shutil.copytree(course.assignment(name).path.parent, folder / "source" / name)
     made = Course(folder.resolve())
-    for name in names:
+    for assignment in assignments:
+        shutil.copytree(assignment.path.parent, folder / "source" / assignment.name)
+        if not assignment.tests.of_the_kit:
+            tests = made.root / made.settings.hidden_tests / assignment.name
+            if tests != assignment.tests.folder:
+                shutil.copytree(assignment.tests.folder, tests, ignore=shutil.ignore_patterns("__pycache__"))
+    if course is not None:
+        start.carry(course, made)
+    for name in watch(made.assignments, "releasing"):
         release.generate(made, name)
     return made
 
@@ -82,10 +107,19 @@ def hand_in(course: Course, name: str, hostile: bool = False) -> list[MadeUp]:
     return students
 
 
+def mark(course: Course, name: str) -> None:
+    """Give some of the written answers their points, as a person does in formgrader; the others stay unread."""
+    questions = [question for question in course.assignment(name).questions if question.manual]
+    with Book(course, course.assignment(name)) as book:
+        for student, (share, comment) in READ.items():
+            for question in questions:
+                book.mark(student, question.id, round(2 * share * question.max_points) / 2, comment)
+
+
 def made_up(assignment: Assignment, released: Mapping[str, Any], hostile: bool = False) -> list[MadeUp]:
     """Make a class for an assignment: sixteen students, always the same; three more who attack the grader, if asked."""
     right = {name: source_of(assignment, name) for name in assignment.names}
-    cards = bank(assignment.name)
+    cards = bank(assignment.tests)
     wrong: dict[str, list[Misconception]] = {name: [] for name in assignment.names}
     for card in cards.misconception:
         wrong[card.function].append(card)
@@ -126,9 +160,11 @@ def made_up(assignment: Assignment, released: Mapping[str, Any], hostile: bool =
         ("a syntax error in the last cell", broken),
         ("handed in what was released", {}),
     ]
-    students = [
-        MadeUp(who, story, filled(released, found)) for who, (story, found) in zip(NAMES, answers, strict=False)
-    ]
+    derived = _derived(assignment)
+    students = []
+    for who, (story, found) in zip(NAMES, answers, strict=False):
+        share = 1.0 if who in UNREAD else READ.get(who, (0.0, ""))[0]
+        students.append(MadeUp(who, story, filled(released, found | _first(derived, share))))
     return [
         *students,
         MadeUp(
@@ -156,16 +192,38 @@ def _hostile(assignment: Assignment, released: Mapping[str, Any], right: Mapping
 
 
 def filled(released: Mapping[str, Any], answers: Mapping[str, str]) -> dict[str, Any]:
-    """A released notebook with answers in the cells that define those names; the others stay stubs."""
+    """A released notebook with answers in the cells that define those names, or have them; the others stay stubs."""
     content: dict[str, Any] = copy.deepcopy(dict(released))
     for cell in content["cells"]:
-        if cell["cell_type"] != "code" or not cell["metadata"].get("nbgrader", {}).get("solution"):
+        about = cell["metadata"].get("nbgrader", {})
+        if not about.get("solution"):
+            continue
+        if cell["cell_type"] != "code":
+            cell["source"] = answers.get(about["grade_id"], cell["source"])
             continue
         source = "".join(cell["source"])
         here = [name for name in answers if re.search(rf"^(def|class) {name}\b", source, re.MULTILINE)]
         if here:
-            cell["source"] = "\n\n".join(answers[name].strip("\n") for name in here)
+            text = "\n\n".join(answers[name].strip("\n") for name in here)
+            cell["source"] = re.sub(r"^[ \t]*### (?:BEGIN|END) SOLUTION\n?", "", text, flags=re.MULTILINE)
     return content
+
+
+def _derived(assignment: Assignment) -> dict[str, list[str]]:
+    """The lines of the source's own written answers, by question, without their marking schemes."""
+    found = {}
+    for question in assignment.questions:
+        cell = assignment.source.cell_of(question.id)
+        if question.manual and cell is not None:
+            _, _, text = cell.source.partition("### BEGIN SOLUTION\n")
+            text = text.partition("### END SOLUTION")[0].partition("**Marking scheme")[0]
+            found[question.id] = text.strip().split("\n")
+    return found
+
+
+def _first(derived: Mapping[str, list[str]], share: float) -> dict[str, str]:
+    """Written answers that go as far as this share of the whole."""
+    return {name: "\n".join(told[: math.ceil(share * len(told))]) for name, told in derived.items() if share}
 
 
 def _elsewhere(assignment: Assignment, answers: Mapping[str, str]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ Needs = Literal["values", "values and source", "error and source"]
 
 def needs(assignment: Assignment, question: Question, card: Misconception) -> Needs:
     """Class a card by what has to be known before all that it says is true."""
-    claims = checks(assignment.name, question.id)
+    claims = checks(assignment.tests, question.id)
     if not tells(mistaken_answers(assignment, card, claims), reference_answers(assignment, claims)):
         return "error and source"
     return "values and source" if _speaks_of_how(card) else "values"
@@ -26,8 +26,8 @@ def needs(assignment: Assignment, question: Question, card: Misconception) -> Ne
 
 def untrue(assignment: Assignment, questions: list[Question]) -> Iterator[str]:
     """Say which impostors are told how somebody else's mistake was made, and which are none."""
-    cards = {card.id: card for card in bank(assignment.name).misconception}
-    for number, impostor in enumerate(bank(assignment.name).impostor, 1):
+    cards = {card.id: card for card in bank(assignment.tests).misconception}
+    for number, impostor in enumerate(bank(assignment.tests).impostor, 1):
         card = cards.get(impostor.card)
         if card is None:
             yield f"impostor {number} is of {impostor.card}, which is no card"
@@ -38,7 +38,7 @@ def untrue(assignment: Assignment, questions: list[Question]) -> Iterator[str]:
         except (CannotGrade, SyntaxError) as error:
             yield f"impostor {number}, of {card.id}, can't be read: {error}"
             continue
-        claims = checks(assignment.name, question.id)
+        claims = checks(assignment.tests, question.id)
         if not same_answers(answers(student, claims), mistaken_answers(assignment, card, claims)):
             yield f"impostor {number}, of {card.id}, has other answers than it"
         elif told := _told(assignment, question, card, student):
@@ -47,8 +47,8 @@ def untrue(assignment: Assignment, questions: list[Question]) -> Iterator[str]:
 
 def alone(assignment: Assignment) -> list[str]:
     """Cards that speak of how, and have no impostor."""
-    against = {impostor.card for impostor in bank(assignment.name).impostor}
-    cards = bank(assignment.name).misconception
+    against = {impostor.card for impostor in bank(assignment.tests).impostor}
+    cards = bank(assignment.tests).misconception
     return [card.id for card in cards if _speaks_of_how(card) and card.id not in against]
 
 

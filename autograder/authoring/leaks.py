@@ -18,13 +18,11 @@ import tomllib
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autograder.authoring.lines import Line, blocks, formulas, is_answer, lines_of, statements, wrapped, written_out
-from autograder.course import HOME, Course
+from autograder.course import DATA_UTILS, Course, HiddenTests, tests_of
 from autograder.errors import CannotGrade
 from autograder.notebook import Cell, Notebook
 
@@ -105,13 +103,13 @@ def shown(released: Notebook) -> tuple[tuple[str, Line], ...]:
     return (*_lines_in(_pieces(released)), *_shown_by_helpers())
 
 
-def given(name: str) -> tuple[Given, ...]:
-    """Read what an assignment's `given.toml` lists; nothing if it has none.
+def given(lesson: HiddenTests | str) -> tuple[Given, ...]:
+    """Read what the `given.toml` beside an assignment's hidden tests lists; nothing if there is none.
 
     Raises:
         CannotGrade: if it can't be read, or a line in it is no Python that computes something.
     """
-    path = HOME / name / "given.toml"
+    path = tests_of(lesson).folder / "given.toml"
     if not path.is_file():
         return ()
     try:
@@ -181,10 +179,7 @@ def _shown_by_helpers() -> tuple[tuple[str, Line], ...]:
 
 def _helpers() -> Iterator[tuple[str, ast.Module]]:
     """What is Python in data_utils, which travels with every release."""
-    spec = find_spec("data_utils")
-    assert spec is not None
-    assert spec.origin is not None
-    paths = sorted(Path(spec.origin).parent.glob("*.py"))
+    paths = sorted(DATA_UTILS.rglob("*.py"))
     return ((f"data_utils/{path.name}", tree) for path in paths for tree in _shown(path.read_text("utf-8")))
 
 

@@ -1,28 +1,24 @@
-"""What students get: made from a source notebook by nbgrader's own converter, with data_utils beside it."""
+"""What students get: made from a source notebook by nbgrader's own converter, with all that goes with it beside it."""
 
 from __future__ import annotations
 
 import logging
 import shutil
 import tempfile
-import zipfile
-from importlib.util import find_spec
 from pathlib import Path
 
-from autograder.course import CONFIG, Course
+from traitlets import TraitError
+
+from autograder.authoring import parcel, start
+from autograder.course import CONFIG, DATA_UTILS, Course
 from autograder.errors import CannotGrade
 from autograder.run import create, tools_on_path
 
-HANDOUT = """\
-# {name}
+POINTER = "Read `AGENTS.md` first: it says what an assistant may help with in this folder.\n\n@AGENTS.md\n"
+"""Where an assistant that reads no `AGENTS.md` by itself is sent."""
 
-Open `{name}.ipynb` in Jupyter and work from top to bottom.
-It needs `torch`, `numpy` and `matplotlib`; the folder `data_utils` beside it brings data, checks and pictures.
-
-Each question has a cell to fill in: replace its `raise NotImplementedError(...)`.
-The cell below it checks your answer and says what it finds.
-Hand in the notebook itself.
-"""
+BESIDE = "it lies beside this file. Keep it beside the notebook."
+FETCHED = "it lies beside this file, and a notebook on its own fetches it."
 
 
 def generate(course: Course, name: str) -> Path:
@@ -30,45 +26,82 @@ def generate(course: Course, name: str) -> Path:
 
     Raises:
         CannotGrade: if nbgrader refuses the source notebook; the sentence is nbgrader's reason.
+        UsageError: if an address or the file of the policy can't be used.
     """
     course.assignment(name)
+    start.said(course, name)
     create(course)
     _convert(course, name, save=True)
     folder = course.root / "release" / name
-    (folder / "README.md").write_text(HANDOUT.format(name=name), encoding="utf-8")
+    furnish(course, name)
     return folder
 
 
-def fresh(course: Course, name: str) -> bytes:
-    """The released notebook's bytes, made from the source without touching the course."""
+def made(course: Course, name: str) -> dict[str, bytes]:
+    """What stands in `release/<name>/` beside data_utils, made without touching the course: place to bytes."""
+    start.said(course, name)
+    notebook = tried(course, name, course.assignment(name).path)
+    return {f"{name}.ipynb": notebook, **{place: text.encode() for place, text in texts(course, name).items()}}
+
+
+def tried(course: Course, name: str, source: Path) -> bytes:
+    """The bytes that a source notebook would be released as by a course's settings.
+
+    Raises:
+        CannotGrade: if nbgrader refuses it; the sentence is nbgrader's reason.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         copy = Course(Path(scratch).resolve())
         shutil.copy(course.root / CONFIG, scratch)
+        start.carry(course, copy)
         (copy.root / "source" / name).mkdir(parents=True)
-        shutil.copy(course.assignment(name).path, copy.root / "source" / name)
+        shutil.copy(source, copy.root / "source" / name)
         _convert(copy, name, save=False)
         return (copy.root / "release" / name / f"{name}.ipynb").read_bytes()
 
 
+def texts(course: Course, name: str) -> dict[str, str]:
+    """The texts beside a released notebook: for the student, and for an AI assistant.
+
+    Raises:
+        UsageError: if the course's own policy can't be read.
+    """
+    where = FETCHED if start.data_utils_url(course) else BESIDE
+    readme = (start.HANDOUT / "README.md").read_text(encoding="utf-8").replace("{where}", where)
+    return {"README.md": readme.replace("{name}", name), "AGENTS.md": start.policy(course), "CLAUDE.md": POINTER}
+
+
+def furnish(course: Course, name: str) -> None:
+    """Put beside a released notebook what goes with it; and data_utils in one file, where notebooks fetch it."""
+    folder = course.root / "release" / name
+    pack(folder)
+    for place, text in texts(course, name).items():
+        (folder / place).write_text(text, encoding="utf-8")
+    if start.data_utils_url(course):
+        fetched(course).write_bytes(parcel.data_utils())
+
+
+def fetched(course: Course) -> Path:
+    """The file that belongs at the address that notebooks fetch data_utils from."""
+    return course.root / "release" / f"{parcel.DATA}.zip"
+
+
 def pack(folder: Path) -> None:
-    """Copy data_utils into a released folder, without what Python and editors leave in it."""
-    spec = find_spec("data_utils")
-    assert spec is not None
-    assert spec.origin is not None
-    target = folder / "data_utils"
+    """Copy data_utils into a folder, without what Python and editors leave in it."""
+    target = folder / parcel.DATA
     shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(Path(spec.origin).parent, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    for place, path in parcel.files_of(DATA_UTILS).items():
+        (target / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target / place)
 
 
 def archive(folder: Path) -> Path:
-    """Zip a released folder for an LMS, with fixed dates, so that equal folders give equal bytes."""
+    """Zip a folder for an LMS, so that equal folders give equal bytes."""
     target = folder.with_suffix(".zip")
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as bundle:
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            entry = zipfile.ZipInfo(str(Path(folder.name) / path.relative_to(folder)))
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = 0o644 << 16
-            bundle.writestr(entry, path.read_bytes())
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    target.write_bytes(
+        parcel.zipped({(path.relative_to(folder.parent)).as_posix(): path.read_bytes() for path in paths})
+    )
     return target
 
 
@@ -82,6 +115,7 @@ def _convert(course: Course, name: str, save: bool) -> None:
     config.GenerateAssignment.force = True
     config.CourseDirectory.root = str(course.root)
     config.CourseDirectory.assignment_id = name
+    config.CourseDirectory.source_directory = str(course.assignment(name).path.parents[1])  # the course's, or the kit's
     converter = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config)
     if not save:
         converter.preprocessors = [step for step in converter.preprocessors if "SaveCells" not in str(step)]
@@ -91,7 +125,7 @@ def _convert(course: Course, name: str, save: bool) -> None:
     try:
         with tools_on_path():
             converter.start()
-    except (NbGraderException, SystemExit) as error:
+    except (NbGraderException, SystemExit, ImportError, TraitError) as error:
         reason = heard.first or str(error)
         raise CannotGrade(f"nbgrader can't release {name}: {reason}") from None
     finally:

@@ -16,9 +16,10 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from autograder.authoring import impostors, leaks, release
+from autograder.authoring import impostors, leaks, release, vetted
 from autograder.authoring.mutants import Mutant, mutants, within
-from autograder.course import Assignment, Course, Question, questions_with_checks
+from autograder.authoring.progress import UNTOLD, Progress, Tell, untold
+from autograder.course import Assignment, Course, Question
 from autograder.errors import CannotGrade, KitError
 from autograder.jail import StudentError
 from autograder.judge import (
@@ -38,6 +39,9 @@ from autograder.judge import (
 )
 from autograder.notebook import Notebook, parse
 from autograder.result import Question as Verdict
+
+IDLE = {"pass": "pass", "the first argument back": "return {first}", "zeros": "return {first} * 0"}
+"""Bodies that do nothing, by what they are called."""
 
 ROOM = 0.5
 """How far from the right values a right variant may be, the tolerance being 1."""
@@ -98,6 +102,8 @@ class Report:
     """Those that no hidden test catches."""
     spread: float = 0.0
     """How far the answers of right variants are from the right values, the tolerance being 1."""
+    places: tuple[str, str] = ("", "")
+    """Where its source and its hidden tests were found."""
 
     @property
     def holds(self) -> bool:
@@ -108,6 +114,8 @@ class Report:
         """The report as JSON takes it."""
         return {
             "assignment": self.assignment,
+            "source": self.places[0],
+            "hidden_tests": self.places[1],
             "holds": self.holds,
             "findings": [vars(finding) for finding in self.findings],
             "tests": list(self.tests),
@@ -118,35 +126,73 @@ class Report:
         }
 
 
-def vet(course: Course, name: str, with_release: bool = True, with_mutants: bool = True) -> Report:
-    """Vet one assignment of a course.
+def vet(
+    course: Course,
+    name: str,
+    with_release: bool = True,
+    with_mutants: bool = True,
+    again: bool = True,
+    tell: Tell = untold,
+) -> Report:
+    """Vet one assignment of a course; where all of it holds, that is remembered.
 
     Shapes:
         with_release  ask that `release/` is what `source/` makes, too
         with_mutants  try the reference with every small change that the rules of `mutate` make
+        again         try the tests although they are known to hold for just what is there; the release is always made
+        tell          told what this is at, the share that is done, and the seconds left
     """
     assignment = course.assignment(name)
-    report = Report(name)
+    report = Report(name, places=assignment.places)
     try:
-        questions = [question for question in assignment.questions if not question.manual]
+        assignment.questions  # noqa: B018 - reading them finds what is not in order
     except KitError as error:
         report.findings.append(Finding("the source notebook is in order", False, str(error), str(assignment.path)))
         return report
-    report.tests = tuple(f"{q.id}.{check.id}" for q in questions for check in checks(name, q.id))
     seed = draws.seed(course, name)
-    with seeded(seed):
-        report.findings += _ids(assignment, questions)
-        report.findings += _draw(assignment, seed)
-        report.findings += _reference(assignment)
-        report.findings += _idle(assignment, questions)
-        report.kills = [_kill(assignment, questions, card.id) for card in bank(name).misconception]
-        report.findings += _mistakes(report)
-        report.findings += _impostors(assignment, questions)
-        report.findings += _variants(assignment, report)
-        if with_mutants:
-            report.findings += _mutants(assignment, questions, report)
+    if not again and vetted.holds(course, name):
+        report.findings.append(Finding("the hidden tests test: they held for just what is there", True))
+    else:
+        held_for = vetted.held_for(course, name)
+        with seeded(seed):
+            _tests(report, assignment, seed, with_mutants, tell)
+        if not report.holds:
+            vetted.forget(course, name)
+        elif with_mutants:
+            vetted.keep(course, name, held_for)
     report.findings += _release(course, assignment, seed, with_release)
     return report
+
+
+def _tests(report: Report, assignment: Assignment, seed: str, with_mutants: bool, tell: Tell) -> None:
+    """Try the hidden tests with everything that they must pass and fail."""
+    questions = [question for question in assignment.questions if not question.manual]
+    report.tests = tuple(f"{q.id}.{check.id}" for q in questions for check in checks(assignment.tests, q.id))
+    progress = Progress(_planned(assignment, questions, with_mutants), tell)
+    report.findings += _ids(assignment, questions)
+    report.findings += _draw(assignment, seed)
+    report.findings += _reference(assignment)
+    report.findings += _idle(assignment, questions, progress)
+    cards = progress.through("known mistakes", bank(assignment.tests).misconception)
+    report.kills = [_kill(assignment, questions, card.id) for card in cards]
+    report.findings += _mistakes(assignment, report)
+    report.findings += _impostors(assignment, questions)
+    report.findings += _variants(assignment, report, progress)
+    if with_mutants:
+        report.findings += _mutants(assignment, questions, report, progress)
+
+
+def _planned(assignment: Assignment, questions: list[Question], with_mutants: bool) -> dict[str, int]:
+    """How many trials of each kind there will be."""
+    names = [name for question in questions for name in question.names]
+    changes = sum(len(mutants(name, source_of(assignment, name))) for name in names) if with_mutants else 0
+    cards = bank(assignment.tests)
+    return {
+        "idle answers": len(IDLE) * len(names),
+        "known mistakes": len(cards.misconception),
+        "right variants": len(cards.variant),
+        "small changes": changes,
+    }
 
 
 def picture(report: Report, path: Path) -> Path:
@@ -166,6 +212,8 @@ def table(report: Report) -> RenderableType:
     for finding in report.findings:
         text = "" if finding.holds else f"{escape(finding.detail)}\n-> {escape(finding.mend)}"
         found.add_row("ok" if finding.holds else "no", escape(finding.what), text)
+    if not report.tests:  # they weren't tried
+        return Group(found)
     kills = Table(title="what each hidden test catches", title_justify="left", box=box.SIMPLE)
     kills.add_column("hidden test")
     kills.add_column("mistakes caught", justify="right")
@@ -177,6 +225,7 @@ def table(report: Report) -> RenderableType:
     classes = Counter(kill.needs for kill in report.kills)
     harmless = sum(bool(survivor.why) for survivor in report.survivors)
     lines = [
+        f"Source: {report.places[0]}. Hidden tests: {report.places[1]}.",
         f"{len(report.kills)} known mistakes: {caught} lose points, {named} are named; "
         f"{len(report.kills) - len(elsewhere)} lose them only where they were made.",
         f"Cards are given by {', '.join(f'{what} ({count})' for what, count in classes.most_common())}; "
@@ -190,23 +239,22 @@ def table(report: Report) -> RenderableType:
 
 
 def _ids(assignment: Assignment, questions: list[Question]) -> Iterator[Finding]:
-    name = assignment.name
-    folder = f"autograder/assignments/{name}"
+    folder, cards_file = assignment.where(), assignment.where("bank.toml")
     asked = {question.id for question in questions}
-    stray = sorted(set(questions_with_checks(name)) - asked)
+    stray = sorted(set(assignment.tests.questions) - asked)
     yield Finding("every file of tests belongs to a question", not stray, ", ".join(stray), folder)
     known = set(assignment.names)
-    cards = bank(name)
+    cards = bank(assignment.tests)
     about = [(c.id, c.function) for c in cards.misconception] + [(c.id, c.function) for c in cards.variant]
     ids = [card for card, _ in about]
     doubled = sorted({one for one in ids if ids.count(one) > 1})
-    yield Finding("every id in the bank is used once", not doubled, ", ".join(doubled), f"{folder}/bank.toml")
+    yield Finding("every id in the bank is used once", not doubled, ", ".join(doubled), cards_file)
     lost = sorted({function for _, function in about} - known)
-    yield Finding("every card is about a graded function", not lost, ", ".join(lost), f"{folder}/bank.toml")
+    yield Finding("every card is about a graded function", not lost, ", ".join(lost), cards_file)
     unknown = sorted(card.id for card in cards.misconception if card.equals and card.equals not in ids)
-    yield Finding("every `equals` names a card", not unknown, ", ".join(unknown), f"{folder}/bank.toml")
+    yield Finding("every `equals` names a card", not unknown, ", ".join(unknown), cards_file)
     silent = sorted(card.id for card in cards.misconception if not card.says.strip() or not card.hint.strip())
-    yield Finding("every card has its sentence and its hint", not silent, ", ".join(silent), f"{folder}/bank.toml")
+    yield Finding("every card has its sentence and its hint", not silent, ", ".join(silent), cards_file)
     empty = sorted(question.id for question in questions if not question.max_points > 0 or not question.names)
     yield Finding("every question has points and a function", not empty, ", ".join(empty), str(assignment.path))
 
@@ -214,8 +262,7 @@ def _ids(assignment: Assignment, questions: list[Question]) -> Iterator[Finding]
 def _draw(assignment: Assignment, seed: str) -> Iterator[Finding]:
     """The hidden inputs show what they have to: see :mod:`autograder.judge.draws`."""
     hidden = "; ".join(sorted(draws.hidden(assignment, seed)))
-    where = f"autograder/assignments/{assignment.name}"
-    mend = f"{where}/cases.py, or `equals` in {where}/bank.toml where two mistakes are one"
+    mend = f"{assignment.where('cases.py')}, or `equals` in {assignment.where('bank.toml')} where two mistakes are one"
     yield Finding("the hidden inputs tell known mistakes from right and from each other", not hidden, hidden, mend)
 
 
@@ -226,19 +273,17 @@ def _reference(assignment: Assignment) -> Iterator[Finding]:
         yield Finding(f"the reference scores full marks in {kind}", not lost, ", ".join(lost), str(assignment.path))
 
 
-def _idle(assignment: Assignment, questions: list[Question]) -> Iterator[Finding]:
-    """Answers that do nothing earn nothing: `pass`, the first argument back, zeros."""
-    bodies = {"pass": "pass", "the first argument back": "return {first}", "zeros": "return {first} * 0"}
-    for kind, body in bodies.items():
+def _idle(assignment: Assignment, questions: list[Question], progress: Progress = UNTOLD) -> Iterator[Finding]:
+    """Answers that do nothing earn nothing: see :data:`IDLE`."""
+    for kind, body in IDLE.items():
         earned = []
-        for question in questions:
-            for name in question.names:
-                source = _idle_source(source_of(assignment, name), body)
-                verdict = judge(assignment, question, replaced(assignment, name, source))
-                if verdict.points:
-                    earned.append(f"{name} earns {verdict.points:g}")
-        where = f"autograder/assignments/{assignment.name}"
-        yield Finding(f"an idle answer ({kind}) scores 0", not earned, ", ".join(earned), where)
+        named = [(question, name) for question in questions for name in question.names]
+        for question, name in progress.through("idle answers", named):
+            source = _idle_source(source_of(assignment, name), body)
+            verdict = judge(assignment, question, replaced(assignment, name, source))
+            if verdict.points:
+                earned.append(f"{name} earns {verdict.points:g}")
+        yield Finding(f"an idle answer ({kind}) scores 0", not earned, ", ".join(earned), assignment.where())
 
 
 def _idle_source(source: str, body: str) -> str:
@@ -254,7 +299,7 @@ def _idle_source(source: str, body: str) -> str:
 
 
 def _kill(assignment: Assignment, questions: list[Question], card_id: str) -> Kill:
-    card = next(card for card in bank(assignment.name).misconception if card.id == card_id)
+    card = next(card for card in bank(assignment.tests).misconception if card.id == card_id)
     verdicts = judge_all(assignment, mistaken(assignment, card.function, card.changes))
     about = {question.id for question in questions if card.function in question.names}
     own = next(verdict for verdict in verdicts if verdict.id in about)
@@ -270,19 +315,19 @@ def _kill(assignment: Assignment, questions: list[Question], card_id: str) -> Ki
     )
 
 
-def _mistakes(report: Report) -> Iterator[Finding]:
-    where = f"autograder/assignments/{report.assignment}"
+def _mistakes(assignment: Assignment, report: Report) -> Iterator[Finding]:
+    where = assignment.where()
     survivors = [kill.mistake for kill in report.kills if kill.lost <= 0]
     yield Finding("every known mistake loses points", not survivors, ", ".join(survivors), where)
-    same = {card.id: card.equals or card.id for card in bank(report.assignment).misconception}
+    same = {card.id: card.equals or card.id for card in bank(assignment.tests).misconception}
     missed = [f"{k.mistake} as {k.diagnosed or 'nothing'}" for k in report.kills if not _named(k, same)]
-    yield Finding("every known mistake is named", not missed, ", ".join(missed), f"{where}/bank.toml")
+    yield Finding("every known mistake is named", not missed, ", ".join(missed), assignment.where("bank.toml"))
     idle = [test for test in report.tests if not any(test in kill.failed for kill in report.kills)]
     yield Finding("every hidden test catches a mistake", not idle, ", ".join(idle), where)
 
 
 def _impostors(assignment: Assignment, questions: list[Question]) -> Iterator[Finding]:
-    where = f"autograder/assignments/{assignment.name}/bank.toml"
+    where = assignment.where("bank.toml")
     alone = ", ".join(impostors.alone(assignment))
     yield Finding("every card that speaks of how has an impostor", not alone, alone, where)
     told = "; ".join(impostors.untrue(assignment, questions))
@@ -293,33 +338,35 @@ def _named(kill: Kill, same: dict[str, str]) -> bool:
     return bool(kill.diagnosed) and same[kill.diagnosed] == same[kill.mistake]
 
 
-def _variants(assignment: Assignment, report: Report) -> Iterator[Finding]:
+def _variants(assignment: Assignment, report: Report, progress: Progress = UNTOLD) -> Iterator[Finding]:
     lost = []
-    where = f"autograder/assignments/{assignment.name}"
     with measured() as shares:
-        for variant in bank(assignment.name).variant:
+        for variant in progress.through("right variants", bank(assignment.tests).variant):
             student = replaced(assignment, variant.function, variant.source)
             for verdict in judge_all(assignment, student):
                 if not _full(verdict):
                     lost.append(f"{variant.id} on {verdict.id}")
-    yield Finding("every right variant keeps full marks", not lost, ", ".join(lost), where)
+    yield Finding("every right variant keeps full marks", not lost, ", ".join(lost), assignment.where())
     report.spread = max(shares, default=0.0)
     what = "right variants stay within half of the tolerances"
     yield Finding(what, report.spread <= ROOM, f"{report.spread:.2f} of the edge", "autograder/compare.py")
 
 
-def _mutants(assignment: Assignment, questions: list[Question], report: Report) -> Iterator[Finding]:
+def _mutants(
+    assignment: Assignment, questions: list[Question], report: Report, progress: Progress = UNTOLD
+) -> Iterator[Finding]:
     """Mistakes that nobody wrote down are caught, or known to be none."""
     survivors = []
     for question in questions:
         for name in question.names:
             made = mutants(name, source_of(assignment, name))
             report.mutants += len(made)
-            survivors += [mutant for mutant in made if not _caught(assignment, question, mutant)]
-    known = bank(assignment.name).harmless
+            tried = progress.through("small changes", made)
+            survivors += [mutant for mutant in tried if not _caught(assignment, question, mutant)]
+    known = bank(assignment.tests).harmless
     why = {m: next((one.why for one in known if one.covers(m.function, m.before, m.after)), "") for m in survivors}
     report.survivors = tuple(Survivor(m.function, m.before, m.after, told) for m, told in why.items())
-    where = f"autograder/assignments/{assignment.name}/bank.toml"
+    where = assignment.where("bank.toml")
     unknown = "; ".join(str(mutant) for mutant, told in why.items() if not told)
     yield Finding("every small change of the reference is caught, or known to be harmless", not unknown, unknown, where)
     idle = [
@@ -335,7 +382,7 @@ def _caught(assignment: Assignment, question: Question, mutant: Mutant) -> bool:
     try:
         with within():
             student = replaced(assignment, mutant.function, mutant.source)
-            for claim in checks(assignment.name, question.id):
+            for claim in checks(assignment.tests, question.id):
                 claim.claim(student)
     except (Mismatch, StudentError, CannotGrade, TimeoutError):
         return True
@@ -346,13 +393,15 @@ def _release(course: Course, assignment: Assignment, seed: str, with_release: bo
     name = assignment.name
     mend = f"autograder release {name}"
     try:
-        made = release.fresh(course, name)
+        files = release.made(course, name)
     except KitError as error:
         yield Finding("the release can be made", False, str(error), str(assignment.path))
         return
-    kept = course.root / "release" / name / f"{name}.ipynb"
+    folder = course.root / "release" / name
     if with_release:
-        yield Finding("release/ is what source/ makes", _bytes(kept) == made, str(kept), mend)
+        stale = ", ".join(str(folder / place) for place, content in files.items() if _bytes(folder / place) != content)
+        yield Finding("release/ is what source/ makes", not stale, stale, mend)
+    made = files[f"{name}.ipynb"]
     text = made.decode("utf-8")
     marks = [mark for mark in ("BEGIN SOLUTION", "HIDDEN TESTS", "autograder.kernel") if mark in text]
     yield Finding("the release holds no solution and no hidden test", not marks, ", ".join(marks), str(assignment.path))
@@ -368,8 +417,8 @@ def _release(course: Course, assignment: Assignment, seed: str, with_release: bo
 
 def _given_away(course: Course, assignment: Assignment, made: Notebook) -> Iterator[Finding]:
     """Students see no answer but those that are given with a reason."""
-    listed = leaks.given(assignment.name)
-    where = f"autograder/assignments/{assignment.name}/given.toml"
+    listed = leaks.given(assignment.tests)
+    where = assignment.where("given.toml")
     found = "; ".join(map(str, leaks.leaks(course, made, listed)))
     mend = f"let numbers, autograd or the student's own function stand there, or list the line in {where} and say why"
     yield Finding("students see no line of an answer, of this lesson or another", not found, found, mend)

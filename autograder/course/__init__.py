@@ -4,23 +4,29 @@ It runs nothing of a student's and judges nothing.
 """
 
 from autograder.course.assignment import Assignment, Question
-from autograder.course.course import CONFIG, Course, find
+from autograder.course.course import CONFIG, Course, find, near
 from autograder.course.folder import lying, others
-from autograder.course.locations import HOME, driven, files, flows_text, questions_with_checks
+from autograder.course.hidden_tests import HiddenTests, driven, hidden_tests, tests_of
+from autograder.course.kit import DATA_UTILS, HOME, SOURCES, lessons, rivals
 from autograder.course.settings import BackpropKit
 
 __all__ = [
     "CONFIG",
+    "DATA_UTILS",
     "HOME",
+    "SOURCES",
     "Assignment",
     "BackpropKit",
     "Course",
+    "HiddenTests",
     "Question",
     "driven",
-    "files",
     "find",
-    "flows_text",
+    "hidden_tests",
+    "lessons",
     "lying",
+    "near",
     "others",
-    "questions_with_checks",
+    "rivals",
+    "tests_of",
 ]

@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 
 from autograder import notebook
-from autograder.course.locations import files, questions_with_checks
+from autograder.course import kit
+from autograder.course.hidden_tests import HiddenTests
 from autograder.errors import CannotGrade
 
 
@@ -28,9 +29,9 @@ class Question:
 class Assignment:
     """An assignment: its source notebook and its questions."""
 
-    def __init__(self, name: str, path: Path) -> None:
-        self.name = name
-        self.path = path
+    def __init__(self, name: str, path: Path, tests: HiddenTests, root: Path) -> None:
+        self.name, self.path, self.tests = name, path, tests
+        self._root = root
 
     @cached_property
     def source(self) -> notebook.Notebook:
@@ -52,9 +53,19 @@ class Assignment:
         """The questions in the order of the notebook; each grades what the solution cells above it define.
 
         Raises:
-            CannotGrade: if an id occurs twice or a question has no tests.
+            CannotGrade: if an id occurs twice, a question has no tests, or a source and tests that don't lie in one
+                place, the course or the kit, have different questions.
         """
-        return tuple(self._questions())
+        found = tuple(self._questions())
+        asked, tested = {question.id for question in found if not question.manual}, {*self.tests.questions}
+        if tested and asked != tested and self._source_of_the_kit != self.tests.of_the_kit:
+            raise self._differ(asked - tested, tested - asked)
+        for question in sorted(asked - tested):
+            raise CannotGrade(
+                f"{self.path}: the question {question} has no hidden tests. "
+                f"Write them in {self.where(f'test_{question}.py')}."
+            )
+        return found
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -64,10 +75,17 @@ class Assignment:
     @cached_property
     def digest(self) -> str:
         """A digest of what the assignment is judged by: its source notebook, its hidden tests and its bank."""
-        found = hashlib.sha256()
-        for path in (self.path, *files(self.name)):
-            found.update(path.name.encode() + path.read_bytes())
-        return found.hexdigest()
+        return hashlib.sha256(self.path.read_bytes() + self.tests.digest.encode()).hexdigest()
+
+    @property
+    def places(self) -> tuple[str, str]:
+        """Where its source and its hidden tests were found: below the course's folder, or in the kit."""
+        return self._place(self.path), self._place(self.tests.folder)
+
+    def where(self, file: str = "") -> str:
+        """Where its hidden tests lie, or a file beside them, for a sentence to a person who is to change it."""
+        path = self.tests.folder / file
+        return str(path.relative_to(self._root) if path.is_relative_to(self._root) else path)
 
     @property
     def max_score(self) -> float:
@@ -88,11 +106,28 @@ class Assignment:
                 )
             seen.add(cell.grade_id)
             manual = bool(cell.nbgrader.get("solution"))
-            if not manual and cell.grade_id not in questions_with_checks(self.name):
-                raise CannotGrade(
-                    f"{self.path}: the question {cell.grade_id} has no hidden tests. "
-                    f"Write them in autograder/assignments/{self.name}/test_{cell.grade_id}.py."
-                )
             yield Question(cell.grade_id, float(cell.nbgrader["points"]), manual, () if manual else tuple(written))
             if not manual:
                 written = []
+
+    def _place(self, path: Path) -> str:
+        if path.is_relative_to(self._root):
+            return str(path.relative_to(self._root))
+        if path.is_relative_to(kit.SOURCES) or path.is_relative_to(kit.HOME):
+            return kit.place(path)
+        return str(path)  # c.BackpropKit.hidden_tests may name any folder
+
+    @property
+    def _source_of_the_kit(self) -> bool:
+        return self.path.is_relative_to(kit.SOURCES)
+
+    def _differ(self, untested: set[str], unasked: set[str]) -> CannotGrade:
+        source, tests = self.places
+        parts = [f"no hidden tests for {', '.join(sorted(untested))}"] if untested else []
+        parts += [f"tests for {', '.join(sorted(unasked))}, which nobody is asked"] if unasked else []
+        files = " and ".join(f"test_{question}.py" for question in sorted(untested))
+        return CannotGrade(
+            f"{source} and the hidden tests don't belong together: {tests} has {' and '.join(parts)}. To have both in "
+            f"your course, and change them together: autograder copy {self.name}"
+            + (f"; then write {files} there." if files else "")
+        )

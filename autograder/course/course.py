@@ -12,14 +12,19 @@ from pathlib import Path
 from traitlets.config import Config
 from traitlets.config.loader import ConfigFileNotFound, PyFileConfigLoader
 
+from autograder.course import kit
 from autograder.course.assignment import Assignment
 from autograder.course.folder import meant, same_name
+from autograder.course.hidden_tests import hidden_tests
 from autograder.course.secret import make_secret, read_secret
 from autograder.course.settings import BackpropKit
-from autograder.errors import CannotGrade, UsageError
+from autograder.errors import CannotGrade, UsageError, nearest
 
 CONFIG = "nbgrader_config.py"
 """The file that makes a folder a course."""
+
+NAMED = 20
+"""Students who are named to whoever asks for one who is not there."""
 
 LONGEST_NAME = 250
 """Bytes of a student's name, which is its folder's: `.json` is put after it, and a file's name ends at 255."""
@@ -55,20 +60,25 @@ class Course:
 
     @property
     def assignments(self) -> tuple[str, ...]:
-        """Names of the assignments that have a source notebook."""
+        """Names of the assignments that have a source notebook in the course, sorted."""
         return tuple(sorted(path.parent.name for path in self.root.glob("source/*/*.ipynb") if _is_master(path)))
 
     def assignment(self, name: str) -> Assignment:
-        """Find an assignment by its name.
+        """Find an assignment by its name: its source and its hidden tests, each in the course or else in the kit.
 
         Raises:
-            UsageError: if the course has none of that name.
+            UsageError: if neither has one of that name.
         """
-        path = self.root / "source" / name / f"{name}.ipynb"
-        if name not in self.assignments:
+        if name not in self.assignments and name not in kit.lessons():
             known = ", ".join(self.assignments) or "none yet"
-            raise UsageError(f"There is no assignment {name} in {self.root / 'source'}. Known assignments: {known}.")
-        return Assignment(name, path)
+            raise UsageError(
+                f"There is no assignment {name} in {self.root / 'source'}. Known assignments: {known}. "
+                f"Those of the kit: {', '.join(kit.lessons())}." + nearest(name, {*self.assignments, *kit.lessons()})
+            )
+        source = self.root / "source" if name in self.assignments else kit.SOURCES
+        own = self.root / self.settings.hidden_tests / name
+        tests = own if own.is_dir() or name not in kit.lessons() else kit.HOME / name
+        return Assignment(name, source / name / f"{name}.ipynb", hidden_tests(tests), self.root)
 
     def submissions(self, assignment: str, student: str | None = None) -> dict[str, Path]:
         """Find the submitted notebooks: student id to path, sorted by student.
@@ -83,7 +93,10 @@ class Course:
         found = {path.parent.name: path for path in self._handed_in(assignment)}
         if student is not None:
             if student not in found:
-                raise UsageError(f"There is no folder {folder / student / assignment}. Check the student's id.")
+                there = f" There {'is' if len(found) == 1 else 'are'} {', '.join([*found][:NAMED])}" if found else ""
+                there += f" and {len(found) - NAMED} more." if len(found) > NAMED else "." if found else ""
+                told = (there or " Check the student's id.") + nearest(student, found)
+                raise UsageError(f"There is no folder {folder / student / assignment}.{told}")
             found = {student: found[student]}
         named = {name: path for name, path in found.items() if not _misnamed(name)}
         if found and not named:
@@ -149,11 +162,19 @@ def find(folder: Path | None = None) -> Course:
         if not (folder / CONFIG).is_file():
             raise UsageError(f"{folder} is not a course: it has no {CONFIG}. Name the folder that holds it.")
         return Course(folder.resolve())
-    here = Path.cwd().resolve()
-    for place in (here, *here.parents):
-        if (place / CONFIG).is_file():
-            return Course(place)
-    raise UsageError(f"No course here: neither {here} nor a folder above it holds {CONFIG}. Use --course DIR.")
+    place = near()
+    if place is None:
+        raise UsageError(
+            f"No course here: neither {Path.cwd()} nor a folder above it holds {CONFIG}. Use --course DIR, or make a "
+            "course: autograder init DIR"
+        )
+    return Course(place)
+
+
+def near(path: Path | None = None) -> Path | None:
+    """The nearest course's folder: this one, or one above; None if there is none."""
+    here = (path or Path.cwd()).resolve()
+    return next((place for place in (here, *here.parents) if (place / CONFIG).is_file()), None)
 
 
 def _is_master(path: Path) -> bool:

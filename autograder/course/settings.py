@@ -46,6 +46,29 @@ class BackpropKit(Configurable):  # type: ignore[misc]  # traitlets is read with
     memory_mib = Integer(1024, help="Memory that a notebook may take, beyond its libraries.").tag(
         config=True, judges=True
     )
+    hidden_tests = Unicode(
+        "hidden_tests",
+        help="The folder of the course's own hidden tests, a folder an assignment. An assignment that has none there "
+        "is judged with the kit's.",
+    ).tag(config=True)
+    data_utils_url = Unicode(
+        "",
+        help="Where a notebook on its own gets data_utils from: the https address at which you put "
+        "release/data_utils.zip, which `release` makes then, with its SHA-256 in the notebook. Without one, data_utils "
+        "has to lie beside the notebook.",
+    ).tag(config=True)
+    colab_url = Unicode(
+        "",
+        help='What the badge "Open in Colab" opens, {name} standing for the lesson\'s name, such as '
+        "https://colab.research.google.com/github/you/course/blob/main/release/{name}/{name}.ipynb. Without one there "
+        "is no badge; with one, data_utils_url is needed, too.",
+    ).tag(config=True)
+    assistants_file = Unicode(
+        "",
+        help="A text in the course: what AI assistants may help with. Each release carries it as AGENTS.md, and its "
+        "first paragraph stands in the notebook. Without one, the kit's own is given: explain, ask, point to a "
+        "section, check a shape; write no answer.",
+    ).tag(config=True)
     secret_file = Unicode(
         ".autograder/secret",
         help="Where the secret is kept that hidden inputs are drawn from; made on first use, never to be published. "

@@ -16,6 +16,7 @@ from autograder.jail.machine import Machine
 from autograder.jail.session import CellFault, Fault, Raised, Session, Step
 from autograder.jail.wire import Value
 from autograder.result import JailLevel
+from autograder.visible import visible
 
 Flow = Callable[..., dict[str, Any]]
 """A short public function `flow(nb, **tensors) -> dict` that drives a notebook and hands back raw results."""
@@ -180,7 +181,7 @@ def flows_source(flow: Flow) -> str:
 
 def as_output(text: str) -> Output:
     """What a cell printed, as notebooks keep it."""
-    return {"output_type": "stream", "name": "stdout", "text": text}
+    return {"output_type": "stream", "name": "stdout", "text": visible(text.replace("\r\n", "\n").replace("\r", "\n"))}
 
 
 @functools.cache

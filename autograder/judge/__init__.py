@@ -3,13 +3,15 @@
 It reads no gradebook, and never runs a student's code but through the jail.
 """
 
+from autograder.judge import oracle
 from autograder.judge.answers import Answers, Recorder, answers, reference_answers, same_answers
 from autograder.judge.bank import Bank, Harmless, Impostor, Misconception, Variant, bank
 from autograder.judge.check import Check, Claim, beside, checks, weight
-from autograder.judge.comparison import Mismatch, a_tensor, compare, measured, unchanged
+from autograder.judge.comparison import Mismatch, a_tensor, compare, counted, measured, unchanged
 from autograder.judge.diagnosis import diagnose
 from autograder.judge.grader import Grader, Grading
 from autograder.judge.inputs import Normal, Spec, Tensors, digest, draw, once, seeded
+from autograder.judge.modules import module
 from autograder.judge.reference import edited, mistaken, reference, replaced, source_of
 from autograder.judge.sentences import explain
 from autograder.judge.submission import Submission
@@ -40,6 +42,7 @@ __all__ = [
     "beside",
     "checks",
     "compare",
+    "counted",
     "diagnose",
     "digest",
     "draw",
@@ -49,7 +52,9 @@ __all__ = [
     "judge_all",
     "measured",
     "mistaken",
+    "module",
     "once",
+    "oracle",
     "reference",
     "reference_answers",
     "replaced",

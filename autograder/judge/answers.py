@@ -6,6 +6,7 @@ import functools
 import math
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -48,6 +49,7 @@ class Recorder:
     answers: Answers = field(default_factory=dict)
     check: str = ""
     sizes: set[int] = field(default_factory=set)
+    _keeps: bool = True
     _asked: dict[Asked, tuple[tuple[torch.Tensor, ...], dict[str, Value] | StudentError]] = field(default_factory=dict)
 
     def run(self, flow: Flow, **tensors: torch.Tensor) -> dict[str, Value]:
@@ -62,12 +64,21 @@ class Recorder:
                 answer = error
             self._asked[asked] = (tuple(tensors.values()), answer)  # while they are held, their ids stay theirs
         answer = self._asked[asked][1]
-        kept = self.answers.setdefault(self.check, [])
+        kept = self.answers.setdefault(self.check, []) if self._keeps else []
         if isinstance(answer, StudentError):
             kept.append(("raised", answer.fault.type_name, _gist(answer.fault.message)))
             raise answer
         kept.append(answer)
         return dict(answer)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Keep nothing in the block: what another claim asks first would shift the runs of this one."""
+        kept, self._keeps = self._keeps, False
+        try:
+            yield
+        finally:
+            self._keeps = kept
 
 
 def _gist(message: str) -> str:
@@ -115,6 +126,18 @@ def _numbers(value: Value) -> Iterator[torch.Tensor]:
     elif isinstance(value, tuple):
         for item in value:
             yield from _numbers(item)
+
+
+def size(answered: Answers) -> int:
+    """How many numbers some answers hold; nothing is computed with them."""
+    named = (outcome for outcomes in answered.values() for outcome in outcomes if isinstance(outcome, Mapping))
+    return sum(_size(value) for outcome in named for value in outcome.values())
+
+
+def _size(value: Value) -> int:
+    if isinstance(value, torch.Tensor):
+        return value.numel()
+    return sum(map(_size, value)) if isinstance(value, tuple) else 1
 
 
 def reference_answers(assignment: Assignment, checks: tuple[Check, ...]) -> Answers:
@@ -193,6 +216,22 @@ def tells(found: Answers, right: Answers) -> bool:
         for check, outcomes in found.items()
         for outcome, wanted in zip(outcomes, right.get(check, ()), strict=False)
     )
+
+
+def otherwise(found: Answers, right: Answers) -> Literal["", "dtype", "shape"]:
+    """What right answers have that isn't asked for: another dtype of real numbers, or axes of length 1."""
+    for check, outcomes in found.items():
+        for outcome, wanted in zip(outcomes, right.get(check, ()), strict=False):
+            if not isinstance(outcome, Mapping) or not isinstance(wanted, Mapping):
+                continue
+            for name, own in outcome.items():
+                asked = wanted.get(name)
+                if isinstance(own, torch.Tensor) and isinstance(asked, torch.Tensor):
+                    if own.dtype != asked.dtype and own.is_floating_point() and asked.is_floating_point():
+                        return "dtype"
+                    if own.shape != asked.shape:
+                        return "shape"
+    return ""
 
 
 def explained(found: Answers, known: Answers, right: Answers) -> frozenset[Place]:

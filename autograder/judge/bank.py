@@ -8,7 +8,7 @@ import tomllib
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from autograder.course import HOME
+from autograder.course import HiddenTests, tests_of
 from autograder.errors import CannotGrade
 
 
@@ -109,13 +109,16 @@ class Bank(BaseModel):
 
 
 @functools.cache
-def bank(assignment: str) -> Bank:
-    """Load an assignment's bank; an assignment without one has an empty bank.
+def bank(lesson: HiddenTests | str) -> Bank:
+    """Load the bank beside an assignment's hidden tests; an assignment without one has an empty bank.
+
+    Shapes:
+        lesson  the hidden tests of the assignment, or the name of one of the kit's own
 
     Raises:
         CannotGrade: if the file is not valid; the sentence names every field that is wrong.
     """
-    path = HOME / assignment / "bank.toml"
+    path = tests_of(lesson).folder / "bank.toml"
     if not path.is_file():
         return Bank()
     try:

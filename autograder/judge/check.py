@@ -1,22 +1,24 @@
 """A hidden test: a claim about a student's answer, and how it is judged.
 
-A check is a plain function `test_claim(student)` in `assignments/<a>/test_<question>.py`.
+A check is a plain function `test_claim(student)` in an assignment's `test_<question>.py`.
 It passes by returning, fails by :class:`~autograder.judge.Mismatch` or because the student's code raises;
 anything else that it raises is a fault of the kit.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import importlib
 import inspect
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import ModuleType
 
-from autograder.course import questions_with_checks
+from autograder.course import HiddenTests, tests_of
 from autograder.jail import Student, StudentError, StudentStopped
-from autograder.judge.comparison import Mismatch
+from autograder.judge.comparison import Mismatch, Waits
+from autograder.judge.modules import module
 
 Claim = Callable[[Student], None]
 
@@ -50,9 +52,7 @@ def beside(*values: Claim) -> Callable[[Claim], Claim]:
         def guarded(student: Student) -> None:
             __tracebackhide__ = True
             if not any(_holds(value, student) for value in values):
-                waits = Mismatch("this counts once the function gives a right value")
-                waits.share = 0.0  # of itself it shows nothing wrong
-                raise waits
+                raise Waits("It is tried once the values are right")
             claim(student)
 
         return guarded
@@ -61,8 +61,10 @@ def beside(*values: Claim) -> Callable[[Claim], Claim]:
 
 
 def _holds(claim: Claim, student: Student) -> bool:
+    aside: Callable[[], AbstractContextManager[None]] = getattr(student, "aside", contextlib.nullcontext)
     try:
-        claim(student)
+        with aside():  # it has its own place among the answers
+            claim(student)
     except StudentStopped:
         raise
     except (Mismatch, StudentError):
@@ -71,19 +73,24 @@ def _holds(claim: Claim, student: Student) -> bool:
 
 
 @functools.cache
-def checks(assignment: str, question: str) -> tuple[Check, ...]:
-    """Load the hidden tests of a question, in the order they stand in its file; none if it has no file."""
-    if question not in questions_with_checks(assignment):
+def checks(lesson: HiddenTests | str, question: str) -> tuple[Check, ...]:
+    """Load the hidden tests of a question, in the order they stand in its file; none if it has no file.
+
+    Shapes:
+        lesson  the hidden tests of the assignment, or the name of one of the kit's own
+    """
+    tests = tests_of(lesson)
+    if question not in tests.questions:
         return ()
-    module = importlib.import_module(f"autograder.assignments.{assignment}.test_{question}")
-    return tuple(Check(name, _sentence(claim), getattr(claim, "weight", 1.0), claim) for name, claim in _claims(module))
+    claims = _claims(module(tests, f"test_{question}"))
+    return tuple(Check(name, _sentence(claim), getattr(claim, "weight", 1.0), claim) for name, claim in claims)
 
 
-def _claims(module: ModuleType) -> list[tuple[str, Claim]]:
+def _claims(found: ModuleType) -> list[tuple[str, Claim]]:
     return [
         (name, claim)
-        for name, claim in vars(module).items()
-        if name.startswith("test_") and inspect.isfunction(claim) and claim.__module__ == module.__name__
+        for name, claim in vars(found).items()
+        if name.startswith("test_") and inspect.isfunction(claim) and claim.__module__ == found.__name__
     ]
 
 

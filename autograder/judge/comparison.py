@@ -1,7 +1,6 @@
-"""Close or not, and in words how it differs: every sentence about a student's answer is written here.
+"""Close or not, shaped right or not, changed or not: what hidden tests check, and its sentence where it fails.
 
-A sentence may say shape, pattern and a ratio that is a diagnosis in itself (2, 1/2, N, 1/N, -1).
-It never says a hidden value, nor a distance from one, nor any text that a student's code chose.
+A check may raise :class:`Mismatch` with a sentence of its own, too, that holds nothing of an answer.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from contextvars import ContextVar
 import torch
 
 from autograder.jail import Value
-from autograder.judge.sentences import difference, kind, listed, swapped
+from autograder.judge.sentences import absent, axes, difference, kind, listed, swapped, together, told
 from autograder.judge.tolerance import identical, share_of
 
 EDGE = 10
@@ -33,6 +32,12 @@ class Mismatch(AssertionError):  # noqa: N818 - it is a finding, not a fault
         return 0 < self.share <= EDGE
 
 
+class Waits(Mismatch):
+    """A claim that is not looked at, because it counts only beside another that doesn't hold."""
+
+    share = 0.0  # of itself it shows nothing wrong
+
+
 _measured: ContextVar[list[float] | None] = ContextVar("measured", default=None)
 
 
@@ -47,8 +52,10 @@ def measured() -> Iterator[list[float]]:
         _measured.reset(token)
 
 
-def compare(got: Mapping[str, Value], want: Mapping[str, torch.Tensor], batch: int | None = None) -> None:
-    """Check `got[name]` against `want[name]` for each name; axes of length 1 don't matter.
+def compare(
+    got: Mapping[str, Value], want: Mapping[str, torch.Tensor], batch: int | None = None, *, exact: bool = False
+) -> None:
+    """Check `got[name]` against `want[name]` for each name; axes of length 1 don't matter, unless it is to be exact.
 
     Shapes:
         want[name]  float64, finite
@@ -62,31 +69,48 @@ def compare(got: Mapping[str, Value], want: Mapping[str, torch.Tensor], batch: i
     if (found := _measured.get()) is not None:
         found += [share for share in shares.values() if share is not None]
     open_to_doubt = [name for name, share in shares.items() if share is None or not share < 1]
-    wrong = {name: text for name in open_to_doubt if (text := difference(got.get(name), want[name], batch))}
+    wrong = {name: text for name in open_to_doubt if (text := _wrong(name, got, want[name], batch))}
+    if exact and not wrong:
+        wrong = {name: text for name in want if (text := axes(got[name], want[name]))}
     if not wrong:
         return
     if "answer" in got and (parts := [name for name in wrong if name not in got and name != "answer"]):
         raise Mismatch(
-            f"it is {kind(got['answer'])} where {listed(parts)} {'are' if len(parts) > 1 else 'is'} asked for"
+            f"The result is {kind(got['answer'])}, where {listed(parts)} {'are' if len(parts) > 1 else 'is'} asked for"
         )
-    alike: dict[str, list[str]] = {}
-    for name, text in wrong.items():
-        alike.setdefault(text, []).append("it" if name == "answer" else name)
-    told = "; ".join(f"{'each of ' * (len(names) > 1)}{listed(names)} {text}" for text, names in alike.items())
-    mismatch = Mismatch(swapped(got, want, wrong) or told)
-    mismatch.share = max(math.inf if (share := shares[name]) is None else share for name in wrong)
+    mismatch = Mismatch(swapped(got, want, wrong) or told(wrong))
+    mismatch.share = max(math.inf if (share := shares[name]) is None or share < 1 else share for name in wrong)
     raise mismatch
 
 
+def _wrong(name: str, got: Mapping[str, Value], want: torch.Tensor, batch: int | None) -> str | None:
+    value = got.get(name)
+    return absent(name, name in got) if value is None else difference(value, want, batch)
+
+
+def counted(got: Mapping[str, Value], name: str, wanted: float, sentence: str) -> None:
+    """Check a number that isn't a matter of rounding, a count or a yes or no.
+
+    Raises:
+        Mismatch: with this sentence, which may hold nothing of the answer but that it is another number.
+    """
+    __tracebackhide__ = True
+    value = got.get(name)
+    if isinstance(value, torch.Tensor) and value.numel() == 1:
+        value = float(value)
+    if value != wanted:
+        raise Mismatch(sentence)
+
+
 def a_tensor(got: Mapping[str, Value]) -> None:
-    """Check that an answer is no plain number of Python's: a tensor that holds one is asked for.
+    """Check that an answer is no plain number: a tensor that holds one is asked for.
 
     Raises:
         Mismatch: if it is one.
     """
     __tracebackhide__ = True
     if isinstance(got.get("answer"), float):
-        raise Mismatch("The result is a plain number of Python's; a tensor that holds one number is asked for")
+        raise Mismatch("The result is a plain number; a tensor that holds one number is asked for")
 
 
 def unchanged(after: Mapping[str, Value], before: Mapping[str, torch.Tensor]) -> None:
@@ -102,4 +126,6 @@ def unchanged(after: Mapping[str, Value], before: Mapping[str, torch.Tensor]) ->
         if not (isinstance(now := after.get(name), torch.Tensor) and identical(now, given))
     ]
     if changed:
-        raise Mismatch(f"{listed(changed)} changed while your function ran; it should only read what it is given")
+        names = together([name.removeprefix("given ") for name in changed])
+        was, they = ("were", "they") if len(changed) > 1 else ("was", "it")
+        raise Mismatch(f"{names} {was} changed, and {they} should only be read")

@@ -59,7 +59,7 @@ def diagnose(
     right = reference_answers(assignment, checks)
     if same_answers(found, right):
         return []
-    cards = [card for card in bank(assignment.name).misconception if card.function in assignment.names]
+    cards = [card for card in bank(assignment.tests).misconception if card.function in assignment.names]
     traced = [card for card in cards if elsewhere.get(card.function) == card.id]
     own = [card for card in cards if card.function in names]
     unjudged = [card for card in cards if card.function not in names and card.function not in elsewhere]
@@ -136,7 +136,7 @@ def _pairs(
     """
     found: dict[tuple[Any, ...], tuple[Pairs, list[Numbers]]] = {}
     solution = reference(assignment)
-    for one, other in itertools.combinations(bank(assignment.name).misconception, 2):
+    for one, other in itertools.combinations(bank(assignment.tests).misconception, 2):
         if one.function != other.function or one.function not in names:
             continue
         try:

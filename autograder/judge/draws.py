@@ -93,10 +93,10 @@ def hidden(assignment: Assignment, seed: str) -> frozenset[str]:
 
 
 def _hidden(assignment: Assignment, question: Question) -> Iterator[str]:
-    claims = checks(assignment.name, question.id)
+    claims = checks(assignment.tests, question.id)
     right = reference_answers(assignment, claims)
     rows: dict[tuple[Any, ...], list[tuple[Misconception, Answers, Numbers]]] = {}
-    for card in bank(assignment.name).misconception:
+    for card in bank(assignment.tests).misconception:
         if card.function in question.names:
             if distance(assignment, card, claims) <= FAR:
                 yield f"{card.function}: {card.id} is too near to right"

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from autograder import notebook
 from autograder.budget import Budget, Spent, reading
-from autograder.course import Assignment, BackpropKit, Question, flows_text
+from autograder.course import Assignment, BackpropKit, Question
 from autograder.jail import Opener, Output, trusting
 from autograder.judge.hindrance import hindrance
 from autograder.judge.inputs import digest, seeded
@@ -121,6 +121,8 @@ class Grader:
             status="grader_error" if any(v.status == "grader_error" for v in verdicts) else "graded",
             jail=self.opener.level,
             seed=digest(self.seed),
+            source=self.assignment.places[0],
+            hidden_tests=self.assignment.places[1],
             seconds=round(time.perf_counter() - started, 4),
             flags=(*judged.flags, *(flag for verdict in verdicts for flag in verdict.flags)),
             mended=judged.mended,
@@ -142,7 +144,7 @@ class Grader:
             )
             return
         with budget.held():
-            self.opener.learn(flows_text(self.assignment.name))
+            self.opener.learn(self.assignment.tests.flows)
         submission.read()
         judged.outputs, judged.flags = submission.outputs(), submission.flags()  # later ones may tell hidden inputs
         judged.mended = submission.mended()
@@ -170,7 +172,7 @@ class Grader:
         before: list[Verdict] = []
         for question in self.assignment.questions:
             if question.manual:
-                yield _manual(question)
+                yield _unwritten(question) if submission.unwritten(question) else _manual(question)
                 continue
             trial = Trial(
                 self.assignment,
@@ -235,6 +237,8 @@ class Grader:
             "message": message,
             "jail": self.opener.level,
             "seed": digest(self.seed),
+            "source": self.assignment.places[0],
+            "hidden_tests": self.assignment.places[1],
         }
         return Grading(Result.model_validate(record), found)
 
@@ -242,6 +246,12 @@ class Grader:
 def _manual(question: Question, message: str = "") -> Verdict:
     """A question that waits for a person."""
     return Verdict(id=question.id, status="manual", points=None, max_points=question.max_points, message=message)
+
+
+def _unwritten(question: Question) -> Verdict:
+    """A written answer that was not written: there is nothing that a person could read."""
+    told = f"{question.id} is not written yet."
+    return Verdict(id=question.id, status="no_answer", points=0.0, max_points=question.max_points, message=told)
 
 
 def _read(paths: Iterable[Path]) -> Iterator[tuple[str, Notebook]]:

@@ -1,14 +1,15 @@
 """Every sentence about a student's answer: how a value differs, and what their code raised.
 
 A sentence may say shape, pattern and a ratio that is a diagnosis in itself (2, 1/2, N, 1/N, -1).
-It never says a hidden value, nor a distance from one, nor any text that a student's code chose.
+It never says a hidden value, nor a distance from one, nor any text that a student's code chose; and of how a value came
+about it says what the value itself proves.
 """
 
 from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -16,6 +17,7 @@ from dataclasses import replace
 import torch
 
 from autograder.jail import TOO_LARGE, Fault, Foreign, Value
+from autograder.judge.complaints import repeated
 from autograder.judge.tolerance import close, squeezed
 
 AXES, LONG = 3, 99
@@ -41,22 +43,97 @@ def one_question() -> Iterator[None]:
         _shown.reset(token)
 
 
+def told(found: Mapping[str, str]) -> str:
+    """Say how each of some values differs, of which the same can be said together.
+
+    Shapes:
+        found  name -> what :func:`difference` or :func:`absent` says of it
+    """
+    alike: dict[str, list[str]] = {}
+    for name, text in found.items():
+        wider = _WIDER.get(text, text)
+        alike.setdefault(wider if wider in found.values() else text, []).append(name)
+    said = [f"{together(names)} {text.format_map(_forms(len(names)))}" for text, names in alike.items()]
+    return capital("; ".join(said))
+
+
+def _forms(howmany: int) -> Mapping[str, str]:
+    """The words of a sentence that depend on how many it is about."""
+    several = {"is": "are", "has": "have", "holds": "hold", "was": "were", "it": "they"}
+    return several if howmany > 1 else dict(zip(several, several, strict=True))
+
+
+def together(names: Sequence[str]) -> str:
+    """Names in a row; what comes after several of them is said once: `w.g and b.g of the first Lin and of the second`.
+
+    A name is a word of the lesson's code, and a phrase may come after it; `answer` is what a function returned.
+    """
+    heads: dict[str, list[str]] = {}
+    for name in names:
+        head, _, phrase = ("the result", "", "") if name == "answer" else name.partition(" ")
+        heads.setdefault(phrase, []).append(head)
+    phrases: dict[tuple[str, bool], list[str]] = {}
+    for phrase, several in heads.items():
+        phrases.setdefault((listed(several), bool(phrase)), []).append(phrase)
+    return ", and ".join(f"{text} {listed(of)}".rstrip() for (text, _), of in phrases.items())
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def capital(text: str) -> str:
+    """A sentence's first letter large, unless it begins with a word of the lesson's code."""
+    return text[:1].upper() + text[1:] if text.partition(" ")[0] in {"the", "in", "of"} else text
+
+
+def absent(name: str, given: bool) -> str:
+    """Say that nothing stands where a value is asked for.
+
+    Shapes:
+        given  whether None stands there
+    """
+    if name == "answer":
+        return "{is} None: no value was returned"
+    if "." in name:
+        return "{is} not set"
+    return "{is} None, where a value is asked for" if given else "{is} missing"
+
+
 def difference(got: Value, want: torch.Tensor, batch: int | None) -> str | None:
-    """Say how a value differs from the right one, or None where it doesn't."""
+    """Say how a value differs from the right one, or None where it doesn't; for :func:`told` to put together."""
     if isinstance(got, float):
         got = torch.tensor(got, dtype=torch.float64)
     if not isinstance(got, torch.Tensor):
         return _other(got, want)
-    got, want = squeezed(got), squeezed(want)
+    got, want = squeezed(got).double(), squeezed(want).double()
     if got.shape != want.shape:
         return _shape(got, want, batch)
-    got = got.double()
     if close(got, want):
         return None
     if not bool(got.isfinite().all()):
-        return "holds nan or infinity"
+        return "{holds} nan or infinity"
     return _pattern(got, want, batch)
 
+
+def axes(got: Value, want: torch.Tensor) -> str | None:
+    """Say that a right value has other axes of length 1 than it should, or None where it has just those.
+
+    For :func:`told` to put together.
+    """
+    found = tuple(got.shape) if isinstance(got, torch.Tensor) else ()
+    if found == tuple(want.shape):
+        return None
+    if len(found) > AXES:
+        return f"{{has}} more axes than {tuple(want.shape)}, which is asked for"
+    return f"{{has}} shape {found}, where {tuple(want.shape)} is asked for"
+
+
+ZERO, ZEROS = "{is} zero", "{is} zero everywhere"
+NUMBER, VALUES = "{is} not the right number", "{has} the right shape, but not the right values"
+_WIDER = {ZERO: ZEROS, NUMBER: VALUES}
+"""What is said of one number, and what may be said of it where it is said of others beside it."""
 
 _TENSORS = {
     "complex tensor": "a complex tensor",
@@ -94,63 +171,85 @@ def kind(got: Value) -> str:
     if got is None or isinstance(got, float):
         return "None" if got is None else "one number"
     if isinstance(got, tuple):
-        return "a sequence"
+        return "a list or a tuple"
     return _KINDS.get(got.kind, "an object of another type") if isinstance(got, Foreign) else "one tensor"
 
 
 def _other(got: Value, want: torch.Tensor) -> str:
     """Say that something came that holds no numbers to compare."""
     if got is None:
-        return "is missing: nothing was returned or set there"
+        return absent("", given=True)
     if got == TOO_LARGE:
-        return f"is far larger than a tensor of shape {tuple(want.shape)}, which is asked for"
+        return f"{{is}} far larger than {tuple(want.shape)}, the shape that is asked for"
     if isinstance(got, Foreign) and got.kind in _TENSORS:
-        return f"is {kind(got)}; an ordinary one of real numbers is asked for"
-    return f"is {kind(got)} where one tensor is asked for"
+        return f"{{is}} {kind(got)}, where an ordinary one of real numbers is asked for"
+    return f"{{is}} {kind(got)}, where {'one tensor' if squeezed(want).dim() else 'one number'} is asked for"
 
 
 def _shape(got: torch.Tensor, want: torch.Tensor, batch: int | None) -> str:
     found, asked = tuple(got.shape), tuple(want.shape)
-    if len(found) > AXES or any(size > max(LONG, *want.shape, 0) for size in found):
-        return f"has another shape than {asked}, which is asked for"
-    text = f"has shape {found}, where {asked} is asked for"
-    if known := _known_shape(found, asked, batch):
-        return f"{text}: {known}"
+    wanted = str(asked) if asked else "one number"
+    usual = found in {(), asked[::-1], asked * 2, (batch, *asked)}
+    if usual or _may_show(found, asked):
+        text = f"{{has}} shape {found}{', a single number' if not found else ''}, where {wanted} is asked for"
+    else:
+        text = f"{{has}} another shape than {asked}, which is asked for" if asked else "{is} not one number"
+    proven = _proven_shape(got, want)
+    return f"{text}: {proven}" if proven else text
+
+
+def _may_show(found: tuple[int, ...], asked: tuple[int, ...]) -> bool:
+    """Whether a shape that no usual mistake leaves is told: a question shows one, and none that is large."""
+    if len(found) > AXES or any(size > max(LONG, *asked, 0) for size in found):
+        return False
     shown = _shown.get()
-    if shown and found not in shown:
-        return f"has another shape than {asked}, which is asked for"
     if shown == []:
         shown.append(found)
-    return text
+    return not shown or found in shown
 
 
-def _known_shape(found: tuple[int, ...], asked: tuple[int, ...], batch: int | None) -> str:
-    """What a shape alone tells, if it is one of a few that mistakes have."""
-    if len(asked) == 2 and found == asked[::-1]:
-        return "it is transposed"
-    if len(asked) == 1 and found == (asked[0], asked[0]):
-        return "a row and a column were broadcast against each other"
-    if batch and batch > 1 and found == (batch, *asked):
-        return "there is still one row for every sample"
-    return "" if found else "everything was summed to one number"
+def _proven_shape(got: torch.Tensor, want: torch.Tensor) -> str:  # noqa: PLR0911 - a finding a line
+    """What the values of a wrong shape prove, where they are what some mistakes leave."""
+    if not bool(got.isfinite().all()):
+        return ""
+    if not got.dim():
+        named = {"sum": want.sum(), "mean": want.mean()}
+        return next(
+            (f"{{it}} {{is}} the {name} of what is asked for" for name, value in named.items() if close(got, value)), ""
+        )
+    if close(got.T if got.dim() == 2 else got, want):
+        return "{it} {is} transposed"
+    if close(got.flatten(), want.flatten()):
+        return "row by row, the values are right"
+    diagonal = got.diagonal() if got.shape == (*want.shape, *want.shape) and want.dim() == 1 else None
+    placed = diagonal is not None and close(diagonal, want)
+    if diagonal is not None and placed and torch.equal(got, torch.diag(diagonal)):
+        return "what is asked for stands on the diagonal, and zeros elsewhere"
+    for axis in range(min(got.dim(), AXES)):
+        over = f"over its {('first', 'second', 'third')[axis]} axis" if got.dim() > 1 else "of its entries"
+        for name, less in {"sum": got.sum(axis), "mean": got.mean(axis)}.items():
+            if close(less, want):
+                return f"the {name} {over} would be right"
+    return "what is asked for stands on the diagonal, as where a row and a column are broadcast" if placed else ""
 
 
 def _pattern(got: torch.Tensor, want: torch.Tensor, batch: int | None) -> str:
     """Say what a wrong value of the right shape looks like."""
+    several = want.numel() > 1
     if not bool(got.any()):
-        return "is zero everywhere"
+        return ZEROS if several else ZERO
     for ratio, said in _ratios(batch).items():
         if close(got, ratio * want):
-            return f"is {said} what it should be, everywhere"
+            return f"{{is}} {said} what {{it}} should be{f', N being {batch}' if 'N' in said else ''}"
     if want.dim() == 2 and want.shape[0] == want.shape[1] and close(got, want.T):
-        return "has the right values, transposed"
+        return "{has} the right values, transposed"
     if close(got.abs(), want.abs()):
-        return "has the right size everywhere, but not the right sign"
-    return "has the right shape, but not the right values"
+        return "{has} the right size everywhere, but not the right sign"
+    return VALUES if several else NUMBER
 
 
 def _ratios(batch: int | None) -> dict[float, str]:
-    named = {2.0: "twice", 0.5: "half of", -1.0: "minus", -2.0: "minus twice", -0.5: "minus half of"}
+    named = {2.0: "twice", 0.5: "half of", -1.0: "the negative of", -2.0: "minus twice", -0.5: "minus half of"}
     if batch and batch > 2:
         named |= {float(batch): "N times", 1.0 / batch: "1/N of"}
     return named
@@ -166,49 +265,8 @@ def swapped(got: Mapping[str, Value], want: Mapping[str, torch.Tensor], wrong: C
         if not found:
             return None
         places[name] = found[0]
-    told = ", ".join(f"{name} holds {holds}" for name, holds in places.items())
-    return f"the values are right, but in another order: {told}"
-
-
-def listed(names: list[str]) -> str:
-    """`a, b and c`."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-# What torch says of shapes, and of float against double, that don't fit. Only these sentences are repeated to a
-# student, and only with sizes that the inputs have: any other text of an exception could carry a hidden value.
-_NUMBER, _SIZES = r"(?:0|[1-9][0-9]{0,5})", r"(?:-?N(?:, -?N){0,3})?"
-_KIND = "(?:[Ff]loat|[Dd]ouble)"
-_SHAPE_SENTENCES = [
-    re.compile(pattern.replace("KIND", _KIND).replace("SIZES", _SIZES).replace("N", _NUMBER).replace("#", "[0-9]"))
-    for pattern in (
-        r"mat1 and mat2 shapes cannot be multiplied \(NxN and NxN\)",
-        r"size mismatch, got input \(N\), mat \(NxN\), vec \(N\)",
-        r"The size of tensor a \(N\) must match the size of tensor b \(N\) at non-singleton dimension #",
-        r"output with shape \[SIZES\] doesn't match the broadcast shape \[SIZES\]",
-        r"inconsistent tensor size, expected tensor \[N\] and src \[N\] to have the same number of elements, "
-        r"but got N and N elements respectively",
-        r"#D tensors expected, but got #D and #D tensors",
-        r"(self|vector|mat1|mat2|vec|input|batch1|batch2) must be a (matrix|#D tensor|vector)",
-        r"vector \+ matrix @ vector expected, got #, #, #",
-        r"shape '\[SIZES\]' is invalid for input of size N",
-        r"outer: Expected 1-D argument (self|vec2), but got #-D",
-        r"expected m1 and m2 to have the same dtype, but got: KIND != KIND",
-        r"self and mat2 must have the same dtype, but got KIND and KIND",
-        r"addmv input tensors must have the same dtype, but got KIND, KIND, and KIND",
-        r"dot : expected both vectors to have same dtype, but found KIND and KIND",
-        r"expected scalar type KIND but found KIND",
-    )
-]
-
-# Likewise what Python says of a call that doesn't fit: numbers below 100, and few names, that stand in the notebook.
-_LIST = r"'\w+'(?:,? (?:and )?'\w+'){0,2}"
-_CALL_SENTENCE = re.compile(
-    r"(?:\w+\.)?(\w+)\(\) (?:"
-    r"takes (?:no arguments|(?:from N to )?N positional arguments?)(?: but N (?:was|were) given| \(N given\))"
-    rf"|missing N required (?:positional|keyword-only) arguments?: {_LIST}"
-    r"|got (?:an unexpected keyword argument|multiple values for argument) '\w+')".replace("N", "[0-9]{1,2}")
-)
+    stands = [f"{together([holds])} stands where {together([name])} is asked for" for name, holds in places.items()]
+    return f"The values are right, but in another order: {', '.join(stands)}"
 
 
 _STOPPED = {
@@ -228,48 +286,45 @@ def explain(
     fault: Fault,
     words: Collection[str] = (),
     sizes: Collection[int] = (),
-    place: Callable[[int, int], str] = lambda _cell, _line: "",
+    place: Callable[[int, int], str] | None = None,
 ) -> str:
     """Say what a student's code raised, in words that hold nothing of a hidden input.
 
     Shapes:
         words  identifiers in the student's own source, and those that are graded: only these are repeated
         sizes  axes of the inputs: only these numbers are repeated
-        place  (cell, line) -> where that is, in words
+        place  (cell, line) -> where that is, in words; None of code that was run by itself, for no question
     """
-    where = place(*fault.frames[-1][:2]) if fault.frames else ""
-    at = f" {where}" if where else ""
     if fault.type_name in _STOPPED:
         return _STOPPED[fault.type_name]
     if fault.missing is not None:
         return f"There is no {fault.missing} in the notebook." if fault.missing in words else "A name is missing."
-    if fault.type_name == "NotImplementedError":
-        return f"It is not written yet{at.rstrip(',')}."
+    where = place(*fault.frames[-1][:2]) if fault.frames and place else ""
+    stopped = f"Your code stopped {where}".rstrip(" ,")
     if fault.type_name in _LEAVES:
-        return f"Your code stopped{at} because {_LEAVES[fault.type_name]}."
+        return f"{stopped}, because {_LEAVES[fault.type_name]}."
     known = getattr(builtins, fault.type_name, None)
     kind = fault.type_name if isinstance(known, type) and issubclass(known, BaseException) else "an error of its own"
-    return f"Your code stopped{at} with {kind}{_told(fault, words, sizes)}."
+    text = f"{kind}: {said}" if (said := _said(fault, words, sizes)) else kind
+    if not fault.frames and place:
+        return f"Using your code as the question asks ends in {text}."
+    return f"{stopped}{',' * bool(where)} with {text}."
 
 
 def explain_again(fault: Fault, words: Collection[str] = ()) -> str:
     """Say what a student's code raised in a question that has told a line before: as :func:`explain`, but no other."""
-    told = fault.type_name in {*_STOPPED, "NotImplementedError"} or fault.missing is not None
-    return explain(replace(fault, frames=()), words) if told else AGAIN
+    told_before = fault.type_name in _STOPPED or fault.missing is not None
+    return explain(replace(fault, frames=()), words) if told_before else AGAIN
 
 
-def _told(fault: Fault, words: Collection[str], sizes: Collection[int]) -> str:
-    """The part of an exception's text that is safe to repeat, with its punctuation, or nothing."""
-    first = fault.message.split("\n")[0]
-    numbers = {int(number) for number in re.findall(r"[0-9]+", re.sub(r"\b\dD\b|\d-D", "", first))}
-    if any(sentence.fullmatch(first) for sentence in _SHAPE_SENTENCES) and numbers <= {0, 1, 2, 3, *sizes}:
-        return f": {first}"
-    if named := re.fullmatch(r"name '(\w+)' is not defined", first):
-        return f": {first}" if named[1] in words else ""
-    if named := re.fullmatch(r"'(\w+)' object has no attribute '(\w+)'.*", first):
-        known = named[1] in {"Tensor", "NoneType", "float", "int", "tuple", "list", "function", "dict"}
-        return f": a {named[1]} has no attribute {named[2]}" if known and named[2] in words else ""
-    if named := _CALL_SENTENCE.fullmatch(first):
-        repeated = set(re.findall(r"'(\w+)'", first)) | set(first.split("(")[0].split("."))
-        return f": {first}" if repeated <= set(words) else ""
-    return ""
+def unwritten(name: str) -> str:
+    """Say that nothing stands yet where an answer belongs."""
+    return f"{name} is not written yet."
+
+
+def _said(fault: Fault, words: Collection[str], sizes: Collection[int]) -> str:
+    """What Python says of it, as far as that may be repeated."""
+    if fault.type_name == "KeyError":
+        key = re.fullmatch(r"'(\w+)'|[0-9]", fault.message)
+        return fault.message if key and (key[1] is None or key[1] in words) else ""
+    return repeated(fault.message, words, sizes)

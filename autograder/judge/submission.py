@@ -111,6 +111,10 @@ class Submission:
             self._shared = self._read(self._together)
         return self._shared
 
+    def unwritten(self, question: Question) -> bool:
+        """Whether a written answer was left as it was given out."""
+        return self._assignment.lesson.unwritten(self.notebook, question.id)
+
     def complete(self, question: Question) -> bool:
         """Run the whole notebook for a question whose names are still missing, if that could bring them."""
         if question.id in self._own or any(self.definitions.of(name) for name in question.names):

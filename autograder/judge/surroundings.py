@@ -46,12 +46,18 @@ def missed(faults: Iterable[Fault], question: Question, found: Definitions) -> s
     for fault in faults:
         line = notebook.line(*fault.frames[-1][:2]) if fault.frames else ""
         if fault.missing is None and is_missed(fault, found.words, line):
+            raised = explain(fault, _on(line), (), notebook.place)
             return (
-                f"{explain(fault, place=notebook.place)} {' and '.join(question.names)} may want something that the "
+                f"{raised} {' and '.join(question.names)} may want something that the "
                 "grader's machine doesn't give: a file, a program, the network, or a library of another version. "
                 f"{ASKED}"
             )
     return ""
+
+
+def _on(line: str) -> set[str]:
+    """The names on a line."""
+    return {*re.findall(r"\w+", line)}
 
 
 def is_missed(fault: Fault, words: Collection[str] = (), line: str = "") -> bool:

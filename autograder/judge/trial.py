@@ -11,22 +11,27 @@ from types import MappingProxyType
 
 from autograder.course import Assignment, BackpropKit, Question, driven
 from autograder.jail import LocalStudent, Reader, Step, Student, StudentError, StudentStopped
-from autograder.judge import oracle, retrial, shortcuts
-from autograder.judge.answers import Answers, Recorder
+from autograder.judge import oracle, retrial, shortcuts, stops
+from autograder.judge.answers import Answers, Recorder, otherwise, outline, reference_answers, size
 from autograder.judge.check import checks
-from autograder.judge.comparison import Mismatch
+from autograder.judge.comparison import Mismatch, Waits
+from autograder.judge.conventions import conventions
 from autograder.judge.diagnosis import diagnose
 from autograder.judge.evidence import Evidence
 from autograder.judge.inputs import current_seed
 from autograder.judge.reference import reference, solutions_of
-from autograder.judge.sentences import ASKED, explain, explain_again, one_question
+from autograder.judge.sentences import ASKED, capital, explain, listed, one_question
 from autograder.judge.surroundings import missed
-from autograder.notebook import Definitions, Statement, Unreadable
+from autograder.notebook import QUOTED, Definitions, Unreadable
 from autograder.result import Question as Verdict
 from autograder.result import QuestionStatus
 from autograder.result import Test as Claimed
+from autograder.visible import shortened
 
 log = logging.getLogger(__name__)
+
+BROADCAST = 16
+"""How many times as many numbers as are asked for come where a column met a vector, at the most."""
 
 _STOPPED = {
     "timeout": "was stopped because it took too long; it keeps the points of the claims that had passed",
@@ -59,7 +64,7 @@ def tried(
     `absent` says what the answer rests on and this machine hasn't: where code fails for want of something, a person is
     asked then; nobody is, whatever it wants, where it is None.
     """
-    claims = checks(assignment.name, question.id)
+    claims = checks(assignment.tests, question.id)
     if unsound := _unsound(assignment, question, current_seed()):
         return _fault(question, unsound), {}
     recorder = Recorder(student)
@@ -69,7 +74,7 @@ def tried(
     stopped: StudentStopped | None = None
     for claim in claims:
         recorder.check = claim.id
-        passed, message = False, ""
+        passed, was_tried, message = False, stopped is None, ""
         try:
             if stopped is None:
                 claim.claim(recorder)
@@ -77,17 +82,19 @@ def tried(
             else:
                 message = "It was not tried any more."
         except Mismatch as mismatch:
+            was_tried = not isinstance(mismatch, Waits)
             near += [claim.id] if mismatch.near else []
-            message = _sentence(f"{question.id}: {mismatch}")
+            message = _sentence(str(mismatch))
         except StudentStopped as ended:
             message, stopped = explain(ended.fault), ended
         except StudentError as error:
-            message = _explained(error, recorder, found, _vocabulary(assignment), bool(raised))
+            message = stops.told(error, recorder, (assignment, question), found, again=bool(raised))
             raised.append(error)
         except Exception:
             log.exception("%s, %s: the check itself failed", question.id, claim.id)
             return _fault(question, claim.id), {}
-        tests.append(Claimed(id=claim.id, says=claim.says, passed=passed, weight=claim.weight, message=message))
+        claimed = Claimed(id=claim.id, says=claim.says, passed=passed, weight=claim.weight, message=message)
+        tests.append(claimed if was_tried else claimed.model_copy(update={"tried": False}))
     if absent and any(error.fault.missing is not None or error.fault.type_name in _WANT for error in raised):
         asked = Verdict(id=question.id, status="manual", points=None, max_points=question.max_points, message=absent)
         return asked, recorder.answers
@@ -102,14 +109,14 @@ def tried(
     status: QuestionStatus = "graded"
     if stopped is not None:
         status = stopped.status
-    elif any(_unwritten(error, question, found) for error in raised) and not any(test.passed for test in tests):
+    elif any(stops.is_unwritten(error, question, found) for error in raised) and not any(test.passed for test in tests):
         status = "no_answer"
     verdict = Verdict(
         id=question.id,
         status=status,
         points=round(question.max_points * share, 4),
         max_points=question.max_points,
-        message=_said(status, question, found, stopped),
+        message=stops.why(status, question, found, stopped),
         flags=tuple(_to_look_at(question, near, raised, stopped)),
         tests=tuple(tests),
     )
@@ -144,7 +151,7 @@ def named(
     """
     if verdict.status != "graded" or all(test.passed for test in verdict.tests):
         return verdict
-    claims = checks(assignment.name, question.id)
+    claims = checks(assignment.tests, question.id)
     diagnoses = diagnose(assignment, question.names, claims, found, elsewhere, Evidence(assignment, sources))
     return verdict.model_copy(update={"diagnoses": tuple(diagnoses)})
 
@@ -173,7 +180,8 @@ class Trial:
 
     def judge(self, student: Reader, settings: BackpropKit) -> Verdict:
         """Judge the question as the course's settings ask."""
-        verdict, helped = self._followed(student) if settings.follow_through else (self._judged(student), Helped())
+        verdict, found, helped = self._followed(student) if settings.follow_through else self._judged(student)
+        verdict = self._by_convention(verdict, found, student, helped)
         return verdict if settings.by_hand == "ignore" else self._by_hand(verdict, student, helped, settings.by_hand)
 
     @property
@@ -198,23 +206,25 @@ class Trial:
         mistakes = self._mistakes | dict.fromkeys(wrong, "")
         return named(self.assignment, self.question, verdict, found, self.sources, mistakes)
 
-    def _judged(self, student: Student) -> Verdict:
-        return self._named(*self._tried(student))
+    def _judged(self, student: Student) -> tuple[Verdict, Answers, Helped]:
+        verdict, found = self._tried(student)
+        return self._named(verdict, found), found, Helped()
 
-    def _followed(self, student: Reader) -> tuple[Verdict, Helped]:
+    def _followed(self, student: Reader) -> tuple[Verdict, Answers, Helped]:
         """Judge, and again with right functions in place of those that have cost points before: one mistake costs once.
 
-        Returns the better verdict, and the help that it was reached with. Only that one's mistake is named: to name one
-        may take as long as all else.
+        Returns the better verdict, its answers, and the help that it was reached with. Only that one's mistake is
+        named: to name one may take as long as all else.
         """
         verdict, found = self._tried(student)
         if verdict.status not in {"graded", "timeout", "killed", "manual"} or verdict.points == verdict.max_points:
-            return self._named(verdict, found), Helped()
+            return self._named(verdict, found), found, Helped()
         lost = [v for v in self.before if v.points is None or v.points < v.max_points]
-        wrong = [name for v in lost for name in self._names(v) if self._uses(name)]
+        odd = dict(self._odd(student)) if self._misfits(found) else {}
+        wrong = [name for v in lost for name in self._names(v) if self._uses(name)] + list(odd)
         given = retrial.helpers(self.assignment, wrong)
         if not given:
-            return self._named(verdict, found), Helped()
+            return self._named(verdict, found), found, Helped()
         written = (statement for name in wrong if self.definitions for statement in self.definitions.of(name))
         own = frozenset(statement.step for statement in written)
         with student.given(given, without=own) as other:
@@ -223,21 +233,56 @@ class Trial:
         if gained >= 0:
             again = self._named(again, found_again, wrong)
         if gained < 0 or not (gained or again.diagnoses):
-            return self._named(verdict, found), Helped()
+            return self._named(verdict, found), found, Helped()
         # Beside the reference's source nothing may be said that the code could choose: not a line, a size, nor a sign.
-        said = {test.id: test.message or _OTHERWISE for test in verdict.tests}
+        said = {test.id: test.message or _OTHERWISE for test in verdict.tests if test.tried}
         tests = tuple(
-            t if t.passed else t.model_copy(update={"message": said.get(t.id, _OTHERWISE)}) for t in again.tests
+            t.model_copy(update={"message": said.get(t.id, _OTHERWISE)}) if t.tried and not t.passed else t
+            for t in again.tests
         )
         # without a gain it only names the question's own mistake
-        return again.model_copy(update={"follow_through": gained > 0, "tests": tests}), Helped(given, own)
+        again = again.model_copy(update={"follow_through": gained > 0, "tests": tests})
+        if gained and odd:
+            again = again.model_copy(update={"message": _replaced(odd)})
+        return again, found_again, Helped(given, own)
+
+    def _misfits(self, found: Answers) -> bool:
+        """Whether something was raised, or is of another kind or shape than right, and not too large to be meant so."""
+        right = reference_answers(self.assignment, checks(self.assignment.tests, self.question.id))
+        wanted = {check: right[check] for check in found}
+        return outline(found) != outline(wanted) and size(found) <= BROADCAST * size(wanted)
+
+    def _odd(self, student: Student) -> Iterator[tuple[str, str]]:
+        """Functions before this one that kept their points, and give another dtype or shape than others build on."""
+        for verdict in self.before:
+            if verdict.points != verdict.max_points or not any(map(self._uses, self._names(verdict))):
+                continue
+            question = next(question for question in self.assignment.questions if question.id == verdict.id)
+            _, found = tried(self.assignment, question, student, self.definitions, None)
+            what = otherwise(found, reference_answers(self.assignment, checks(self.assignment.tests, question.id)))
+            if what:
+                yield from ((name, what) for name in question.names)
+
+    def _by_convention(self, verdict: Verdict, found: Answers, student: Reader, helped: Helped) -> Verdict:
+        """Name the other convention by which an answer is right, if there is one: the points stay as they are."""
+        if verdict.status != "graded" or verdict.points == verdict.max_points or verdict.diagnoses:
+            return verdict
+        if self.definitions is None or not self._misfits(found):
+            return verdict
+        for other in conventions(self.assignment, self.question, self.definitions):
+            with student.given([*helped.given, *other.steps], without=helped.without) as called:
+                again, _ = self._tried(called, helped=True)
+            if again.points == again.max_points:
+                flag = f"{self.question.id}: {other.diagnosis.says} A person should look at it."
+                return verdict.model_copy(update={"flags": (*verdict.flags, flag), "diagnoses": (other.diagnosis,)})
+        return verdict
 
     def _uses(self, name: str) -> bool:
         """Whether what drives the answer has a name in it, or both the answer and the reference's rest on it.
 
         A right loss is of no use to a right dloss: whoever takes the slope of it would be given the answer.
         """
-        if name in driven(self.assignment.name, self.question.id):
+        if name in driven(self.assignment.tests, self.question.id):
             return True
         rests = {s.defines for own in self.question.names for s in solutions_of(self.assignment, own)}
         if name not in rests:
@@ -302,12 +347,22 @@ class Trial:
         names, where = " and ".join(self.question.names), ""
         if source is not None:
             step = (self.sources or ())[source]
-            text = step.source.split("\n")[line - 1].strip()[:100]
+            text = shortened(step.source.split("\n")[line - 1].strip(), QUOTED)
             where = f" (cell {step.cell + 1}: `{text}`)" if step.cell >= 0 else f" (`{text}`)"
             defined = re.match(r"(?:@[^\n]*\n)*(?:def|class) (\w+)|(\w+) *=[^=]", step.source)
             if defined and (by := defined[1] or defined[2]) not in self.question.names:
                 does = f"{does} in {by}"
         return f"{names} {does}{where}, and is asked for by hand"
+
+
+def _replaced(odd: Mapping[str, str]) -> str:
+    """Say which functions were replaced though they kept their points, and why."""
+    told = (
+        f"The values of your {listed([name for name, own in odd.items() if own == what])} are right, "
+        f"but not the {what}, so that what builds on them may stop: it was judged with right ones in their place."
+        for what in dict.fromkeys(odd.values())
+    )
+    return " ".join(told)
 
 
 def _covers(step: Step, cell: int, line: int) -> bool:
@@ -333,7 +388,7 @@ def _own(assignment: Assignment, question: Question, steps: Sequence[Step]) -> l
 @functools.lru_cache(maxsize=1024)
 def _is_by_hand(assignment: Assignment, question: Question, _seed: str) -> bool:
     """Whether a question asks for a derivative, and its reference does without autograd: then everybody can."""
-    if not any(oracle.judges(claim.claim) for claim in checks(assignment.name, question.id)):
+    if not any(oracle.judges(claim.claim) for claim in checks(assignment.tests, question.id)):
         return False
     solution = reference(assignment)
     with solution.given(retrial.AUTOGRAD_OFF, retrial.AUTOGRAD_ON) as other:
@@ -344,7 +399,7 @@ def _is_by_hand(assignment: Assignment, question: Question, _seed: str) -> bool:
 def _unsound(assignment: Assignment, question: Question, _seed: str) -> str:
     """Name a claim that the reference doesn't pass: oracle and reference disagree, so nobody may be judged by it."""
     solution = reference(assignment)
-    for claim in checks(assignment.name, question.id):
+    for claim in checks(assignment.tests, question.id):
         try:
             claim.claim(solution)
         except Exception:
@@ -363,78 +418,6 @@ def _fault(question: Question, claim: str) -> Verdict:
     )
 
 
-def _unwritten(error: StudentError, question: Question, found: Definitions | None) -> bool:
-    """Whether an error means that the question's own names aren't written, not others that they call or inherit."""
-    fault = error.fault
-    if fault.missing is not None:
-        return fault.missing in question.names and _written(fault.missing, found) is None
-    if fault.type_name != "NotImplementedError":
-        return False
-    inside = fault.frames[-1][2] if fault.frames else ""
-    if found is not None:
-        chosen = [found.chosen(name) for name in question.names]
-        return all(s is None or s.stub for s in chosen) or any(s and inside in s.unwritten for s in chosen)
-    return not inside or inside.split(".")[0] in question.names
-
-
-def _written(name: str, found: Definitions | None) -> Statement | None:
-    """The definition of a name, if there is one and it is no stub."""
-    definition = found.chosen(name) if found is not None else None
-    return definition if definition is not None and not definition.stub else None
-
-
-@functools.lru_cache(maxsize=64)
-def _vocabulary(assignment: Assignment) -> tuple[str, ...]:
-    """The names that a lesson asks for, and those of their parameters."""
-    asked = [found for name in assignment.names if (found := assignment.definitions.chosen(name))]
-    return (*assignment.names, *(name for found in asked for takes in found.takes.values() for name in takes.names))
-
-
-def _explained(
-    error: StudentError, recorder: Recorder, found: Definitions | None, asked: tuple[str, ...], again: bool
-) -> str:
-    if found is None:
-        return explain_again(error.fault, asked) if again else explain(error.fault, asked, recorder.sizes)
-    missing = error.fault.missing
-    if missing in asked and (definition := _written(missing, found)) is not None:
-        section = found.notebook.section(definition.cell)
-        return f"{missing} is defined{f' {section}' if section else ''}, but that statement could not be run."
-    frames = error.fault.frames
-    if error.fault.type_name == "NotImplementedError" and frames and _written(inside := frames[-1][2], found):
-        return f"{inside} has an answer, and the stub's `raise NotImplementedError` is still in it. Take that line out."
-    words = {*asked}
-    if frames:  # of the notebook's words only those that stand on the line that is told
-        words |= set(re.findall(r"\w+", found.notebook.line(*frames[-1][:2]))) & found.words
-    if again:
-        return explain_again(error.fault, words)
-    return explain(error.fault, words, recorder.sizes, found.notebook.place)
-
-
-def _said(
-    status: QuestionStatus, question: Question, found: Definitions | None, stopped: StudentStopped | None = None
-) -> str:
-    """Say why a question has no answer: it isn't written, is no Python, or had to be ended."""
-    names = " and ".join(question.names)
-    if status == "timeout":
-        limit = f"took longer than {stopped.seconds:g} seconds" if stopped and stopped.seconds else "took too long"
-        return f"{names} {limit} and was stopped. Is there a loop that doesn't end?"
-    if status == "killed":
-        return (
-            f"{names} ended the whole program instead of giving an answer, so the rest of this question was not tried."
-        )
-    if status != "no_answer":
-        return ""
-    for name in question.names if found else ():
-        assert found is not None
-        if fault := found.notebook.broken_definition(name):
-            section, line = found.notebook.section(fault.cell), found.notebook.line(fault.cell, fault.line)
-            return (
-                f"The cell that defines {name}{f', {section},' if section else ''} is not valid Python: "
-                f"line {fault.line}{f', {line},' if line else ''} {fault.message}. "
-                "Mend that line, and the cell can be graded."
-            )
-    return f"{names} is not written yet."
-
-
 def _sentence(text: str) -> str:
+    text = capital(text)
     return text if text.endswith(".") else f"{text}."

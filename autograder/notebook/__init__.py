@@ -8,13 +8,14 @@ from autograder.notebook.file import LARGEST, UnreadableNotebook, contents, pars
 from autograder.notebook.lesson import Lesson, Repaired, known, listed
 from autograder.notebook.modules import Folder
 from autograder.notebook.newer import HERE
-from autograder.notebook.notebook import Cell, Notebook
+from autograder.notebook.notebook import QUOTED, Cell, Notebook
 from autograder.notebook.statement import Statement, SyntaxFault, defined, steps
 from autograder.notebook.text import TOO_DEEP, Unreadable, kept, nodes, taking_apart
 
 __all__ = [
     "HERE",
     "LARGEST",
+    "QUOTED",
     "TOO_DEEP",
     "Cell",
     "Definitions",

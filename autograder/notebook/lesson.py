@@ -42,6 +42,12 @@ class Repair:
     """Whether it is told although no answer rests on it."""
 
 
+TO_BE_WRITTEN = "YOUR ANSWER HERE"
+"""What nbgrader puts in the place of a written answer."""
+
+_SOLUTION = re.compile(r"^[^\n]*### BEGIN SOLUTION.*?### END SOLUTION[^\n]*$", re.MULTILINE | re.DOTALL)
+
+
 @dataclass(frozen=True)
 class Repaired:
     """A notebook as it is read, and what was put right for that."""
@@ -109,6 +115,14 @@ class Lesson:
         for step in (self._put_back, self._turned_back, _unfenced, self._joined, self._read_text, self._given_back):
             made = step(made)
         return made
+
+    def unwritten(self, found: Notebook, question: str) -> bool:
+        """Whether the cell of a written answer is there, and holds no line but those that it was given out with."""
+        asked, cell = self._source.cell_of(question), found.cell_of(question)
+        if asked is None or cell is None:
+            return False
+        given = _lines(_SOLUTION.sub("", asked.source)) if _SOLUTION.search(asked.source) else set()
+        return _lines(cell.source) <= given | {TO_BE_WRITTEN}
 
     def goes_on(self, found: Notebook, cell: int) -> bool:
         """Whether the cell of code below one begins indented, as the rest of a function would."""
@@ -361,3 +375,8 @@ def _runs(text: str) -> bool:
 def _new_id(metadata: Mapping[str, Any], taken: set[Any]) -> str:
     mark = str(metadata.get("nbgrader", {}).get("grade_id", "imports"))[:50]
     return next(name for name in (mark, *(f"{mark}-{n}" for n in range(len(taken) + 1))) if name not in taken)
+
+
+def _lines(text: str) -> set[str]:
+    """The lines of a text that say something."""
+    return {line.strip() for line in plain_lines(text).split("\n")} - {""}

@@ -13,6 +13,7 @@ from typing import Any
 from autograder.notebook.newer import needs
 from autograder.notebook.statement import Room, Statement, SyntaxFault, bound_by, plain_lines, writing
 from autograder.notebook.text import Unreadable
+from autograder.visible import shortened
 
 QUOTED = 100
 """Characters of a line, or of a heading, that are repeated where it is named."""
@@ -133,7 +134,7 @@ class Notebook:
     def line(self, cell: int, line: int) -> str:
         """A line of a cell, as it is quoted."""
         lines = plain_lines(self.code.get(cell, "")).split("\n")
-        text = lines[line - 1].strip()[:QUOTED] if 0 < line <= len(lines) else ""
+        text = shortened(lines[line - 1].strip(), QUOTED) if 0 < line <= len(lines) else ""
         return f"`{text}`" if text else ""
 
     def quoted(self, cell: int, line: int) -> str:
@@ -191,7 +192,7 @@ class Notebook:
                 told = [
                     " ".join(each.rstrip(" \t#").translate(_MARKUP).split()) for each in _HEADING.findall(cell.source)
                 ]
-                heading = next(filter(None, reversed(told)), heading)[:QUOTED]
+                heading = shortened(next(filter(None, reversed(told)), heading), QUOTED)
             found.append(heading)
         return found
 

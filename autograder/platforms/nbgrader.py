@@ -20,10 +20,10 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor, SaveAutoGrades
 
 from autograder import course
-from autograder.authoring import release
+from autograder.authoring import release, start
 from autograder.errors import KitError
 from autograder.judge import draws
-from autograder.run import Book, Job, Page, Worker, barred, noted, notes
+from autograder.run import Book, Job, Page, Worker, barred, noted, notes, remember
 from autograder.visible import VisibleLog
 
 _VISIBLE = VisibleLog()
@@ -33,7 +33,17 @@ _DEFINED = re.compile(r"^(?:def|class) (\w+)", re.MULTILINE)
 
 
 class NamedStubs(ClearSolutions):  # type: ignore[misc]  # nbgrader has no types
-    """Clear solutions; where code was, NotImplementedError says which task is open."""
+    """Clear solutions; where code was, NotImplementedError says which task is open. The lesson starts anywhere."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        """Put the first cells in front, and clear the solutions."""
+        try:
+            start.begin(nb, course.find(Path()), resources["nbgrader"]["assignment"])
+        except KitError as error:
+            self.log.error("%s", error)  # noqa: TRY400 - a sentence for a person, and no traceback
+            raise NbGraderException(str(error)) from None
+        cleared: tuple[NotebookNode, dict[str, Any]] = super().preprocess(nb, resources)
+        return cleared
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: dict[str, Any], cell_index: int
@@ -96,6 +106,7 @@ class JailedExporter(NotebookExporter):  # type: ignore[misc]  # nbconvert has n
                 self.log.info("Grading %s (%d of %d that nbgrader can't take in)", who, number, len(strange))
                 made = noted(_graded(here, name, who, path, book.master), told[who])
                 book.write({who: (made, path)})
+                remember(here, name, who, path, made.result)
                 for sentence in filter(None, dict.fromkeys((made.result.message, *told[who]))):
                     self.log.warning("%s: %s", who, sentence)
 
@@ -153,8 +164,8 @@ class SaveGrades(SaveAutoGrades):  # type: ignore[misc]  # nbgrader has no types
 
 
 def pack(assignment: str, student: str, notebooks: list[str]) -> None:
-    """Put data_utils beside a released notebook; nbgrader's `post_convert_hook`, called in the course's folder."""
-    release.pack(Path("release") / assignment)
+    """Put beside a release what goes with it; nbgrader's `post_convert_hook`, called in the course's folder."""
+    release.furnish(course.find(Path()), assignment)
 
 
 def save_unreadable(assignment: str, student: str, notebooks: list[str]) -> None:
@@ -196,6 +207,8 @@ def _save(assignment: str, pages: dict[str, Page]) -> None:
     submissions = here.submissions(assignment)
     with Book(here, here.assignment(assignment)) as book:
         book.save({who: (made, submissions[who]) for who, made in pages.items()})
+    for who, made in pages.items():
+        remember(here, assignment, who, submissions[who], made.result)
 
 
 def _page(assignment: str, student: str) -> Page:
@@ -208,11 +221,11 @@ def _page(assignment: str, student: str) -> Page:
 
 
 def _graded(here: course.Course, name: str, student: str, path: Path, master: Mapping[str, Any]) -> Page:
-    return _worker(name, str(here.root), _version(here.assignment(name).path)).work(student, path, master)
+    return _worker(name, str(here.root), here.assignment(name).digest).work(student, path, master)
 
 
 @functools.lru_cache(maxsize=1)
-def _worker(assignment: str, root: str, source: int) -> Worker:
+def _worker(assignment: str, root: str, judged_by: str) -> Worker:
     """One jail for all submissions of a run; a server that lives long gets a new one when the assignment changes."""
     _open.close()
     here = course.find(Path(root))

@@ -1,19 +1,25 @@
 """Reports: pure functions of results. They read no gradebook and no notebook, and look at no clock."""
 
+from autograder.report.formula import formula
 from autograder.report.matrix import write_matrix
-from autograder.report.page import class_page, student_page, write
+from autograder.report.page import Handed, class_page, feedback_page, student_page, write
 from autograder.report.plots import Picture, mistakes, questions, scores
 from autograder.report.table import changes, class_table, verdict
 from autograder.report.tally import ClassTally, MistakeTally, QuestionTally, tally
+from autograder.report.words import called
 
 __all__ = [
     "ClassTally",
+    "Handed",
     "MistakeTally",
     "Picture",
     "QuestionTally",
+    "called",
     "changes",
     "class_page",
     "class_table",
+    "feedback_page",
+    "formula",
     "mistakes",
     "questions",
     "scores",

@@ -9,6 +9,7 @@ import functools
 import itertools
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,16 @@ from autograder.report.words import (
     headline,
     kind,
     listed,
-    number,
     page_name,
     percent,
-    points,
     remark,
     standing,
     waits,
 )
-from autograder.result import FOLLOWED, Question, Result
+from autograder.result import FOLLOWED, Question, Result, number, points
+from autograder.total import MarkedQuestion, Total
 from autograder.visible import one_line, visible
+from autograder.watch import Watch, unwatched
 
 SIGNS = {"no_answer": "\N{EN DASH}", "manual": "✎", "ungraded": "?"}
 """What stands in the table where there are no points."""
@@ -52,6 +53,9 @@ AGAIN = {
     "not_this_assignment": "If you can still hand in, look whether this is the file that you meant.",
 }
 """What a student can do whose file could not be graded."""
+
+AGAIN_MARKED = "A person marked this, and then it was graded again. Look whether the mark still holds."
+"""What an instructor reads of a mark that counts, on an answer that may have changed."""
 
 
 def class_page(results: Sequence[Result], assignment_title: str) -> str:
@@ -91,7 +95,33 @@ def student_page(result: Result, assignment_title: str = "") -> str:
     )
 
 
-def write(results: Sequence[Result], folder: Path, assignment_title: str = "") -> Path:
+@dataclass(frozen=True)
+class Handed:
+    """A cell of what was handed in, as it stands on a page of feedback."""
+
+    kind: str
+    """`text`, `code` or `answer`."""
+    html: str = ""
+    """What it shows, made safe: the page takes it as it is."""
+    outputs: Sequence[str] = ()
+    question: Question | None = None
+    """The question that is judged below it."""
+
+
+def feedback_page(result: Result, cells: Sequence[Handed], code_style: str, assignment_title: str = "") -> str:
+    """Make the page of a student with all that they handed in, and each verdict where its question stands."""
+    return _render(
+        "feedback.html.jinja",
+        title=assignment_title or result.assignment,
+        result=result,
+        summary=_student_summary(result),
+        cells=cells,
+        places={question.id: place for place, question in enumerate(result.questions, 1)},
+        code_style=code_style,
+    )
+
+
+def write(results: Sequence[Result], folder: Path, assignment_title: str = "", watch: Watch = unwatched) -> Path:
     """Write `index.html` and a page for each student, and return the path of the first.
 
     Each file is replaced in one step, the index last: whoever reads meanwhile sees the old page or the new one.
@@ -101,7 +131,7 @@ def write(results: Sequence[Result], folder: Path, assignment_title: str = "") -
     """
     title = assignment_title or (results[0].assignment if results else "No assignment")
     index = class_page(results, title)
-    for result in results:
+    for result in watch(results, "pages"):
         private.write(folder / "students" / page_name(result.submission), student_page(result, title))
     private.write(folder / "index.html", index)
     return folder / "index.html"
@@ -134,23 +164,23 @@ def _class_summary(found: ClassTally) -> list[str]:
             f"The hardest question was {hardest[1]}, with {percent(hardest[0])} of its points on average, "
             f"and the easiest {easiest[1]}, with {percent(easiest[0])}."
         )
-    if manual := [q for q in found.questions if q.manual]:
-        named = listed(f"{q.id} ({points(q.max_points)})" for q in manual)
-        sentences.append(f"Marked by hand, and not in these scores: {named}.")
-    return sentences
+    return sentences + ([found.unread] if found.unread else [])
 
 
 def _student_summary(result: Result) -> list[str]:
     sentences = [AGAIN[result.status]] if result.status in AGAIN else []
     if result.status == "grader_error":
         sentences.append(f"So far there are {number(result.score)} of {points(result.max_score)}, and nothing is lost.")
-    if result.status == "graded" and result.max_score > 0 and result.score >= result.max_score - 1e-9:
-        sentences.append("Every claim holds.")
+    tests = [test for question in result.questions for test in question.tests]
+    if result.status == "graded" and tests and all(test.passed for test in tests):
+        sentences.append("Every claim passes.")
     if waiting := [question.id for question in result.questions if waits(question)]:
         sentences.append(f"This is not all yet: a person will look at {listed(waiting)}.")
     if manual := [question for question in result.questions if kind(question) == "manual"]:
         named = listed(f"{question.id} ({points(question.max_points)})" for question in manual)
         sentences.append(f"Read by a person, and not in this number yet: {named}.")
+    if isinstance(result, Total) and result.penalty:
+        sentences.append(f"Being late has cost {points(result.penalty)}.")
     return sentences
 
 
@@ -165,6 +195,13 @@ def _waiting(found: ClassTally) -> tuple[Cause, ...]:
         (question.id, question.message or standing(question), result.submission)
         for result in found.results
         for question in filter(waits, result.questions)
+    ]
+    questions += [
+        (question.id, AGAIN_MARKED, found.submission)
+        for found in found.results
+        if isinstance(found, Total)
+        for question in found.questions
+        if question.again
     ]
     return causes(submissions) + causes(questions)
 
@@ -210,6 +247,7 @@ def _templates() -> Environment:
         remark=remark,
         share=_share,
         standing=standing,
+        marked=_marked,
     )
     return environment
 
@@ -221,6 +259,11 @@ def _render(template: str, **values: Any) -> str:
 def _shown(value: Any) -> Any:
     """Make every text visible before it is escaped; markup is our own."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _marked(question: Question) -> MarkedQuestion | None:
+    """A question's marks, where it has some."""
+    return question if isinstance(question, MarkedQuestion) else None
 
 
 def _breakable(name: str) -> Markup:

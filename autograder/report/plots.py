@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograder.report.tally import ClassTally, MistakeTally, QuestionTally
-from autograder.report.words import KINDS, count, listed, number, percent, points
+from autograder.report.words import KINDS, count, listed, percent
+from autograder.result import number, points
 from autograder.visible import one_line
 
 BLUE, SKY, ORANGE, VERMILION, PURPLE = "#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#CC79A7"
@@ -34,6 +35,7 @@ _FILLS: dict[str, dict[str, Any]] = {
     "part": {"facecolor": SKY, "hatch": "////", "edgecolor": "#2C7FB0"},
     "nothing": {"facecolor": ORANGE, "hatch": "....", "edgecolor": "#9A6A00"},
     "no_answer": {"facecolor": "none", "hatch": "", "edgecolor": "#999999"},
+    "manual": {"facecolor": "none", "hatch": "\\\\", "edgecolor": "#999999"},
     "ungraded": {"facecolor": PURPLE, "hatch": "xxxx", "edgecolor": "#8A4A6C"},
 }
 _RC = {
@@ -159,7 +161,7 @@ def _question_bar(axes: Any, row: int, question: QuestionTally) -> None:
         share = howmany / everyone
         axes.barh(row, share, left=start, height=0.38, linewidth=0.6, **fill)
         if share >= 0.03:
-            color = {"full": "#FFFFFF", "no_answer": INK}.get(name, "#111111")
+            color = {"full": "#FFFFFF", "no_answer": INK, "manual": INK}.get(name, "#111111")
             box = {"facecolor": fill["facecolor"], "edgecolor": "none", "pad": 1.2}
             axes.text(start + share / 2, row, f"{howmany}", ha="center", va="center_baseline", color=color, bbox=box)
         start += share

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,9 +12,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from autograder.report.tally import ClassTally, tally
-from autograder.report.words import called, headline, kind, listed, number, points, remark, standing
-from autograder.result import FOLLOWED, Question, Result
+from autograder.report.tally import Cause, ClassTally, QuestionTally, causes, tally
+from autograder.report.words import called, headline, kind, remark, standing
+from autograder.result import ARROW, FOLLOWED, SIGNS, Question, Result, Told, number, points
+from autograder.total import MarkedQuestion, Total
 from autograder.visible import one_line
 
 _STYLES = {
@@ -28,19 +28,23 @@ _STYLES = {
 }
 _SIGNS = {
     "no_answer": ("\N{EN DASH}", "no answer"),
+    "manual": ("✎", "to be read by a person"),
     "ungraded": ("?", "waits for a person"),
 }
-_PLAINER = str.maketrans({"\N{EN DASH}": "-", "·": "|", "…": "."})
+_PLAINER = str.maketrans(
+    {"\N{EN DASH}": "-", "·": "|", "…": ".", "✓": "+", "✗": "x", "→": ">", "✎": "*", "\N{NO-BREAK SPACE}": " "}
+)
+_OUTCOMES = {"passes": "green", "fails": "red", "not tried": "dim"}
 _GAP = 2
 """Blanks between two columns."""
-_REMARK_WIDTH = 34
-"""With less room than this for the remark, the questions' names give way to numbers."""
+FEW = 8
+"""Students who are named beside a sentence; of more, their number is told."""
 
 
 def class_table(results: Sequence[Result]) -> RenderableType:
-    """Make the table of a class: a row a student, a column a question, and the first mistake of each.
+    """Make the table of a class: a row a student, a column a question.
 
-    It fits into 80 columns, and says more in 120.
+    It fits into 80 columns; what there is to say stands below it, equal sentences once.
     """
     found = tally(results)
     return _Printable(_ClassTable(found) if found.results else Text("No submissions yet."))
@@ -62,60 +66,87 @@ class _Printable:
 
 @dataclass(frozen=True)
 class _ClassTable:
-    """Chooses its columns when it knows how much room there is."""
+    """Chooses its columns when it knows how much room there is; the sentences stand below it, whole."""
 
     found: ClassTally
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        names = [one_line(question.id) for question in self.found.questions if not question.manual]
-        wide = [max(map(len, _halves(name))) for name in names]
-        student = min(max(len(called(result.submission)) for result in self.found.results), 18)
-        student = max(student, len("student"))
-        taken = student + sum(wide) + len("5.62/8") + _GAP * (len(wide) + 2)
-        by_name = options.max_width - taken >= _REMARK_WIDTH
-        yield self._table(by_name, student, options)
-        if not by_name:
-            legend = " · ".join(f"{i} {name}" for i, name in enumerate(names, 1))
-            yield Text(legend, style="dim")
+        questions = [question for question in self.found.questions if not question.manual]
+        names = [one_line(question.id) for question in questions]
+        student = max(min(max(len(called(result.submission)) for result in self.found.results), 18), len("student"))
+        score = max(len("score"), *(len(_score(result)) for result in self.found.results))
+        columns = [[_points(answer) for answer in self._answers(question.id)] for question in questions]
+        means = [self._mean(question) for question in questions]
+        heads = ["\n".join(_halves(name)) for name in names]
+        taken = student + score + 2 * _GAP
+        by_name = taken + sum(_width(*column) + _GAP for column in zip(heads, means, columns, strict=True))
+        if numbered := by_name > options.max_width:
+            heads = [str(place) for place in range(1, len(names) + 1)]
+        yield self._table(student, [*zip(heads, means, columns, strict=True)])
+        if numbered:
+            yield Text(
+                " · ".join(f"{place}\N{NO-BREAK SPACE}{name}" for place, name in enumerate(names, 1)), style="dim"
+            )
         if signs := self._signs():
             yield Text(signs, style="dim")
-        if manual := [one_line(question.id) for question in self.found.questions if question.manual]:
-            yield Text(f"Marked by hand, and not in these scores: {listed(manual)}.", style="dim")
+        if self.found.unread:
+            yield Text(self.found.unread, style="dim")
+        told = causes(("", remark(result), result.submission) for result in self.found.results if remark(result))
+        flags = causes(
+            ("", one_line(flag), result.submission) for result in self.found.results for flag in result.flags
+        )
+        for heading, group in (("What to look at first", told), ("Noted while grading", flags)):
+            if group:
+                yield Text()
+                yield Text(heading, style="bold")
+                yield _named(group, options.max_width)
 
-    def _table(self, by_name: bool, student: int, options: ConsoleOptions) -> Table:
-        questions = [question for question in self.found.questions if not question.manual]
+    def _table(self, student: int, columns: Sequence[tuple[str, str, list[Text]]]) -> Table:
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, show_footer=True, pad_edge=False)
         table.add_column("student", "mean", max_width=student, overflow="ellipsis", no_wrap=True)
         scores = self.found.scores
-        mean = number(statistics.fmean(scores)) if scores else ""
-        table.add_column("score", mean, justify="right", no_wrap=True)
-        taken = student + _GAP + max(len("score"), *(len(_score(result)) for result in self.found.results)) + _GAP
-        for place, question in enumerate(questions, 1):
-            head = "\n".join(_halves(one_line(question.id))) if by_name else str(place)
-            foot = "" if question.mean_share is None else number(question.mean_share * question.max_points)
-            cells = [_points(answer) for answer in self._answers(question.id)]
-            width = max(len(text) for text in [*head.split("\n"), foot, *(str(cell) for cell in cells)])
+        table.add_column("score", number(statistics.fmean(scores)) if scores else "", justify="right", no_wrap=True)
+        for head, foot, cells in columns:
+            width = _width(head, foot, cells)
             table.add_column(head, foot, justify="right", no_wrap=True, min_width=width)
-            taken += width + _GAP
-        room = max(options.max_width - taken, 12)
-        table.add_column("", overflow="fold")
-        for result in self.found.results:
-            by_id = {question.id: question for question in result.questions}
-            cells = [_points(by_id.get(question.id)) for question in questions]
-            table.add_row(Text(called(result.submission)), Text(_score(result)), *cells, _remark(result, room))
+        for place, result in enumerate(self.found.results):
+            cells = [column[place] for _, _, column in columns]
+            table.add_row(Text(called(result.submission)), Text(_score(result)), *cells)
         return table
+
+    def _mean(self, question: QuestionTally) -> str:
+        return "" if question.mean_share is None else number(question.mean_share * question.max_points)
 
     def _answers(self, question: str) -> list[Question | None]:
         return [next((q for q in result.questions if q.id == question), None) for result in self.found.results]
 
     def _signs(self) -> str:
-        used = {kind(question) for result in self.found.results for question in result.questions}
+        shown = {question.id for question in self.found.questions if not question.manual}
+        used = {kind(q) for result in self.found.results for q in result.questions if q.id in shown}
         return " · ".join(f"{sign} {word}" for name, (sign, word) in _SIGNS.items() if name in used)
+
+
+def _width(head: str, foot: str, cells: Sequence[Text]) -> int:
+    return max(len(text) for text in [*head.split("\n"), foot, *map(str, cells)])
+
+
+def _named(group: Sequence[Cause], width: int) -> RenderableType:
+    """Sentences, each once and whole, beside those whom it is about."""
+    names = [", ".join(map(called, cause.students[:FEW])) for cause in group]
+    for place, cause in enumerate(group):
+        left = len(cause.students) - FEW
+        names[place] += f" and {left} more" if left > 0 else ""
+    grid = Table.grid(padding=(0, _GAP, 0, 0))
+    grid.add_column(width=min(max(map(len, names)), width // 4), overflow="fold")
+    grid.add_column(overflow="fold")
+    for who, cause in zip(names, group, strict=True):
+        grid.add_row(Text(who), Text(cause.says))
+    return grid
 
 
 def verdict(result: Result) -> RenderableType:
     """Put one submission in words: its score, every claim, and what to think about next."""
-    lines: list[RenderableType] = [Text.assemble((headline(result), "bold"), f"  {one_line(result.submission)}")]
+    lines: list[RenderableType] = [Text.assemble((_headline(result), "bold"), f"  {one_line(result.submission)}")]
     if result.status == "grader_error":
         lines.append(Text(f"So far {number(result.score)} of {number(result.max_score)} points."))
     if result.message:
@@ -131,32 +162,58 @@ def verdict(result: Result) -> RenderableType:
     return _Printable(Group(*lines))
 
 
+def _headline(result: Result) -> str:
+    """The score; of a record that no gradebook stands behind, also what a person may add."""
+    more = sum(question.max_points for question in result.questions if kind(question) == "manual")
+    if result.status != "graded" or isinstance(result, Total) or not more:
+        return headline(result)
+    return f"{number(result.score)} of {number(result.max_score)}; a person gives {number(more)} more"
+
+
 def _question(question: Question) -> list[RenderableType]:
     style = _STYLES[kind(question)]
-    given = "" if question.points is None else f"{number(question.points)} / {number(question.max_points)}"
+    given = "" if question.points is None else f"{number(question.points)} of {points(question.max_points)}"
     head = Table.grid(padding=(0, 2, 0, 0))
     head.add_column(width=24, no_wrap=True, overflow="ellipsis")
-    head.add_column(width=11, justify="right")
+    head.add_column(min_width=13, justify="right")
     head.add_column()
     head.add_row(
         Text(one_line(question.id), style="bold"), Text(given, style=style), Text(standing(question), style=style)
     )
     lines: list[RenderableType] = [head]
-    for note in (question.message, question.definition, FOLLOWED if question.follow_through else ""):
+    comment = question.comment if isinstance(question, MarkedQuestion) else ""
+    followed = FOLLOWED if question.follow_through else ""
+    for note in (question.message, comment, followed):
         if note:
             lines.append(_indented("", one_line(note)))
-    for test in question.tests:
-        if not test.passed and question.status != "no_answer":
-            lines.append(_indented("not yet  ", one_line(test.says)))
-            if test.message:
-                lines.append(_indented("         ", one_line(test.message), "dim"))
     for diagnosis in question.diagnoses:
-        lines.append(_indented("looks so ", one_line(diagnosis.says)))
-        lines.append(_indented("think    ", one_line(diagnosis.hint)))
+        lines.append(_indented("", one_line(diagnosis.says), "bold"))
+        lines.append(_indented(ARROW, one_line(diagnosis.hint)))
+    if question.definition:
+        lines.append(_indented("", one_line(f"{question.definition}."), "dim"))
+    if kind(question) != "full":
+        lines += map(_claims, question.told)
     return [*lines, Text()] if len(lines) > 1 else lines
 
 
+def _claims(told: Told) -> RenderableType:
+    """Claims of which the same is said, a row each, and what is said below them."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(width=11, no_wrap=True)
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    style = _OUTCOMES[told.outcome]
+    for worth, says in told.claims:
+        grid.add_row(Text(f"{SIGNS[told.outcome]} {told.outcome}", style=style), Text(worth), Text(one_line(says)))
+    rows: list[RenderableType] = [grid]
+    if told.message:
+        rows.append(Padding(Text(one_line(told.message), style="dim"), (0, 0, 0, 13)))
+    return Padding(Group(*rows), (0, 0, 0, 2))
+
+
 def _indented(label: str, text: str, style: str = "") -> RenderableType:
+    if not label:
+        return Padding(Text(text, style=style), (0, 0, 0, 2))
     grid = Table.grid()
     grid.add_column(width=len(label))
     grid.add_column(overflow="fold")
@@ -188,14 +245,6 @@ def _points(question: Question | None) -> Text:
     return Text(number(question.points or 0.0), style=_STYLES[name])
 
 
-def _remark(result: Result, room: int) -> Text:
-    lines = textwrap.wrap(remark(result), room, max_lines=2, placeholder=" …")
-    if result.flags:
-        flags = f"{len(result.flags)} flag{'' if len(result.flags) == 1 else 's'}"
-        lines.append(flags)
-    return Text("\n".join(lines))
-
-
 def changes(pairs: Sequence[tuple[Result | None, Result]]) -> RenderableType:
     """Show who would change if results were written: before, after, by how much, and the questions that say why."""
     table = Table(box=box.SIMPLE, title="what would change", title_justify="left")
@@ -207,7 +256,7 @@ def changes(pairs: Sequence[tuple[Result | None, Result]]) -> RenderableType:
         why = _why(before, after)
         if why:
             rows += 1
-            change = f"{after.score - before.score:+g}" if before else "new"
+            change = f"{round(after.score - before.score, 2):+g}" if before else "new"
             table.add_row(
                 Text(called(after.submission)),
                 points(before.score) if before else "",

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from autograder.report.words import kind, waits
-from autograder.result import Diagnosis, Question, Result
+from autograder.report.words import count, kind, listed, waits
+from autograder.result import Diagnosis, Question, Result, points
+from autograder.visible import one_line
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,13 @@ class QuestionTally:
 
     @property
     def manual(self) -> bool:
-        """Whether a person marks it."""
-        return bool(self.kinds.get("manual"))
+        """Whether a person marks it, and has marked nobody's yet."""
+        return set(self.kinds) == {"manual"}
+
+    @property
+    def unread(self) -> int:
+        """How many answers a person has still to read."""
+        return self.kinds.get("manual", 0)
 
 
 @dataclass(frozen=True)
@@ -64,8 +70,17 @@ class ClassTally:
         return tuple(result.score for result in self.graded)
 
     @property
+    def unread(self) -> str:
+        """A sentence about the answers that a person has still to read; empty where there are none."""
+        waiting = [question for question in self.questions if question.unread]
+        if not waiting:
+            return ""
+        told = (f"{q.id} ({points(q.max_points)}, {count(q.unread, 'student')})" for q in waiting)
+        return f"To be read by a person, and not in these scores yet: {listed(map(one_line, told))}."
+
+    @property
     def max_score(self) -> float:
-        """Points that the grader can give."""
+        """Points that there are."""
         return max((result.max_score for result in self.results), default=0.0)
 
 

@@ -10,7 +10,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from autograder.result import Question, Result
+from autograder.result import Question, Result, number, points
+from autograder.total import MarkedQuestion
 from autograder.visible import one_line
 
 KINDS = {
@@ -19,7 +20,7 @@ KINDS = {
     "nothing": "no points yet",
     "no_answer": "no answer",
     "ungraded": "waits for a person",
-    "manual": "marked by hand",
+    "manual": "to be read by a person",
 }
 """What can become of a question, best first, and how it is called."""
 
@@ -27,7 +28,7 @@ _STATUS = {
     "no_answer": "not answered yet",
     "timeout": "took too long",
     "killed": "stopped early",
-    "manual": "marked by a person",
+    "manual": "to be read by a person",
     "grader_error": "waits for a person",
 }
 _HEADLINES = {
@@ -43,16 +44,6 @@ def called(student: str) -> str:
     """Write a student's id on one line, short enough to read."""
     name = one_line(student)
     return f"{name[:59]}\N{HORIZONTAL ELLIPSIS}" if len(name) > 60 else name or "(no name)"
-
-
-def number(value: float) -> str:
-    """Write points with two decimals at most, and none that say nothing."""
-    return f"{value:.2f}".rstrip("0").rstrip(".")
-
-
-def points(value: float) -> str:
-    """Write points with their noun."""
-    return f"{number(value)} point{'' if value == 1 else 's'}"
 
 
 def percent(share: float) -> str:
@@ -95,6 +86,8 @@ def standing(question: Question) -> str:
     """Say in a few calm words how a question stands."""
     if waits(question):
         return KINDS["ungraded"]
+    if isinstance(question, MarkedQuestion) and question.by_person:
+        return "marked by a person"
     if question.status != "graded":
         return _STATUS[question.status]
     return {"full": "right", "part": "partly right", "nothing": "not right yet"}[kind(question)]
@@ -113,11 +106,14 @@ def remark(result: Result) -> str:
         return one_line(result.message)
     waiting = [q for q in result.questions if waits(q)]
     diagnosed = [q for q in result.questions if q.diagnoses]
-    for question in waiting + diagnosed + [q for q in result.questions if kind(q) not in {"full", "manual"}]:
+    others = [q for q in result.questions if kind(q) not in {"full", "manual"}]
+    for question in waiting + diagnosed + sorted(others, key=lambda q: not q.tests):  # code before written answers
         if question.diagnoses:
             text = question.diagnoses[0].says
+        elif isinstance(question, MarkedQuestion) and question.by_person:
+            text = question.comment or standing(question)
         else:
-            failed = [test.message or f"not yet: {test.says}" for test in question.tests if not test.passed]
+            failed = [test.message or f"fails: {test.says}" for test in question.tests if not test.passed]
             text = question.message or next(iter(failed), standing(question))
         text = one_line(text)
         return text if question.id in text else f"{one_line(question.id)}: {text}"

@@ -4,11 +4,12 @@ It judges nothing itself and draws no page.
 """
 
 from autograder.run.autograded import Page, noted, page
-from autograder.run.batch import Batch, Graded, notes
+from autograder.run.batch import Batch, Graded, notes, remember
 from autograder.run.beside import barred
 from autograder.run.custody import held, holds
-from autograder.run.gradebook import Book, create, tools_on_path
+from autograder.run.gradebook import Book, create, due, tools_on_path
 from autograder.run.records import results, stored
+from autograder.run.totals import previewed, totals
 from autograder.run.worker import Job, Worker
 
 __all__ = [
@@ -20,12 +21,16 @@ __all__ = [
     "Worker",
     "barred",
     "create",
+    "due",
     "held",
     "holds",
     "noted",
     "notes",
     "page",
+    "previewed",
+    "remember",
     "results",
     "stored",
     "tools_on_path",
+    "totals",
 ]

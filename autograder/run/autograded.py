@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,16 +18,19 @@ from autograder.run.markdown import harmless
 _UNQUOTED = ":/?#@!$&()*+,;=%"
 """What markdown leaves in an address as it is."""
 
-_PICTURES = frozenset({"image/png", "image/jpeg", "image/gif"})
-"""Kinds of attachments that are kept: they are shown, and nothing in them runs."""
+_PICTURES = {"image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8\xff", "image/gif": b"GIF8"}
+"""Kinds of pictures that are kept, and how each begins: they are shown, and nothing in them runs."""
 
 LONGEST_NAME = 200
 """Characters of an attached picture's name: Jupyter gives them forty."""
 
 ADDED = "# This cell was missing from the submission; it was put back to show the score.\n"
 
-UNREAD = "# This submission was not graded. What stood in the way:"
+UNREAD = "# This submission was not graded. What stood in the way, and what was handed in:"
 """Stands above what was asked, where nothing that was handed in could be read."""
+
+HANDED_IN = "Handed in:"
+"""Stands above the names of the files."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +55,16 @@ class Page:
     """Whether a person is asked to look at every question, whatever its points."""
 
 
-def page(grading: Grading, assignment: Assignment, master: Mapping[str, MasterCell]) -> Page:
+def page(
+    grading: Grading, assignment: Assignment, master: Mapping[str, MasterCell], handed_in: Sequence[str] = ()
+) -> Page:
     """Put together what is written for a student.
 
-    A submission that could not be read has a notebook of what was asked, and every question of it needs a person.
+    A submission that could not be read has a notebook of what was asked and of what was `handed_in`, a line each, and
+    every question of it needs a person.
     """
     found = grading.notebook or Notebook({"cells": []})
-    content = autograded(found, assignment, master, grading)
+    content = autograded(found, assignment, master, grading, handed_in)
     untouched = frozenset(name for name, cell in master.items() if unanswered(found, cell))
     text = json.dumps(content, ensure_ascii=False, sort_keys=True) + "\n"
     return Page(grading.result, text.encode("utf-8", "replace").decode(), untouched)
@@ -78,7 +85,11 @@ def unanswered(found: Notebook, master: MasterCell) -> bool:
 
 
 def autograded(
-    found: Notebook, assignment: Assignment, master: Mapping[str, MasterCell], grading: Grading
+    found: Notebook,
+    assignment: Assignment,
+    master: Mapping[str, MasterCell],
+    grading: Grading,
+    handed_in: Sequence[str] = (),
 ) -> dict[str, Any]:
     """A submission as nbgrader keeps it: locked cells restored, missing grade cells put back, verdicts as outputs.
 
@@ -90,7 +101,8 @@ def autograded(
     own = {name: _pictures(asked.content["cells"][cell.index]) for name, cell in asked.marked.items()}
     cells: list[dict[str, Any]] = []
     if grading.notebook is None:
-        told = {"output_type": "stream", "name": "stdout", "text": grading.result.message + "\n"}
+        said = (grading.result.message, *(("", HANDED_IN, *handed_in) if handed_in else ()))
+        told = {"output_type": "stream", "name": "stdout", "text": "\n".join(said) + "\n"}
         cells.append({"cell_type": "code", "metadata": {}, "source": UNREAD, "outputs": [told]})
     for given, cell in zip(found.content["cells"], found.cells, strict=True):
         kind = cell.kind if cell.kind in {"code", "markdown"} else "raw"
@@ -99,7 +111,7 @@ def autograded(
         if cell.grade_id in master and found.marked[cell.grade_id] is cell:
             raw = _restored(raw, master[cell.grade_id], marks[cell.grade_id])
         if raw["cell_type"] == "code":
-            raw["outputs"] = grading.outputs.get(cell.index, [])
+            raw["outputs"] = grading.outputs.get(cell.index, []) or _drawn(given)
         elif raw["metadata"].get("nbgrader", {}).get("locked"):
             raw["attachments"] = own[cell.grade_id]
         else:
@@ -131,10 +143,35 @@ def _pictures(cell: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     for name, kinds in attached.items() if isinstance(attached, dict) else ():
         if len(name) > LONGEST_NAME:
             continue
-        kept = {kind: kinds[kind] for kind in _PICTURES & kinds.keys()} if isinstance(kinds, dict) else {}
+        kept = {kind: kinds[kind] for kind in _PICTURES.keys() & kinds.keys()} if isinstance(kinds, dict) else {}
         if kept and all(isinstance(data, str) for data in kept.values()):
             found |= {name: kept, quote(name, safe=_UNQUOTED, errors="replace"): kept}
     return found
+
+
+def _drawn(given: Any) -> list[dict[str, Any]]:
+    """The pictures that a cell was handed in with: nobody here runs a cell that no question depends on."""
+    outputs = given.get("outputs") if isinstance(given, dict) else None
+    found = []
+    for output in outputs if isinstance(outputs, list) else ():
+        kinds = output.get("data") if isinstance(output, dict) else None
+        if not isinstance(kinds, dict):
+            continue
+        for kind, start in _PICTURES.items():
+            data = kinds.get(kind)
+            text = "".join(map(str, data)) if isinstance(data, list) else str(data or "")
+            if _base64(text).startswith(start):
+                found.append({"output_type": "display_data", "metadata": {}, "data": {kind: text}})
+                break
+    return found
+
+
+def _base64(text: str) -> bytes:
+    """What stands there in base64, or nothing."""
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except ValueError:
+        return b""
 
 
 def _restored(raw: dict[str, Any], master: MasterCell, marks: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,7 +186,8 @@ def _restored(raw: dict[str, Any], master: MasterCell, marks: Mapping[str, Any])
 def _outputs(verdict: Question) -> list[dict[str, Any]]:
     """A verdict as a cell's outputs: its words, and its points as the value that nbgrader reads."""
     if verdict.points is None:
-        return [{"output_type": "error", "ename": "CannotJudge", "evalue": verdict.message, "traceback": []}]
+        told = verdict.in_words().split("\n")  # the only words of an error that nbgrader's pages show
+        return [{"output_type": "error", "ename": "CannotJudge", "evalue": verdict.message, "traceback": told}]
     text = {"output_type": "stream", "name": "stdout", "text": verdict.in_words() + "\n"}
     value = {"output_type": "execute_result", "execution_count": 1, "metadata": {}}
     return [text, {**value, "data": {"text/plain": repr(verdict.points)}}]

@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 WAITING = 4
 """Submissions a worker that are on their way at once: enough to keep it busy, few enough to keep memory flat."""
 
+_PREVIEW = "--preview shows who would change, and writes nothing."
+
 TOGETHER_S = 0.5
 """Seconds of work that are written to the gradebook in one transaction."""
 
@@ -88,15 +90,28 @@ class Batch:
 
     def warnings(self) -> list[str]:
         """What whoever starts this run should know before anything is graded anew."""
-        others = sum(1 for last in self._last.values() if last.secret not in {"", self._secret})
-        if not others:
-            return []
-        return [
+        told = []
+        if older := [last.kit for last in self._last.values() if last.kit != __version__]:
+            told.append(
+                f"{len(older)} of these submissions were graded by backprop-kit {', '.join(sorted(set(older)))}. "
+                f"They are graded again by {__version__}. {_PREVIEW}"
+            )
+        if changed := sum(last.kit == __version__ and last.rules != self._rules for last in self._last.values()):
+            told.append(
+                f"The source of {self._job.name}, its hidden tests, its bank or a setting has changed since {changed} "
+                f"of these submissions were graded. They are graded again. {_PREVIEW}"
+            )
+        if others := sum(1 for last in self._last.values() if last.secret not in {"", self._secret}):
+            told.append(self._other_secret(others))
+        return told
+
+    def _other_secret(self, others: int) -> str:
+        return (
             f"The course's secret has changed since {others} of these submissions were graded. They are graded again "
             "with other hidden inputs, and a score can change where an answer is right for some inputs and wrong for "
             f"others. If that is not meant, stop this run and put the old secret back in "
-            f"{self._course.settings.secret_file}; --preview shows who would change, and writes nothing."
-        ]
+            f"{self._course.settings.secret_file}. {_PREVIEW}"
+        )
 
     @cached_property
     def _last(self) -> dict[str, Stored]:
@@ -116,8 +131,10 @@ class Batch:
             self._stack.callback(self._alone.close)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, stopped_by: object, *_: object) -> None:
         if self._pool is not None:
+            if stopped_by is not None:  # what the workers are at is graded in the next run: nobody waits for it
+                _kill_workers()
             self._pool.shutdown(wait=True, cancel_futures=True)
         self._stack.close()
 
@@ -182,8 +199,7 @@ class Batch:
                 self._submit(waiting.popleft(), master, running)
             done, _ = wait(running, self._patience, return_when=FIRST_COMPLETED)
             if not done:
-                for process in multiprocessing.active_children():
-                    process.kill()
+                _kill_workers()
             for future in done:
                 who = running.pop(future)
                 try:
@@ -232,6 +248,11 @@ class Batch:
         return (kept.submission_sha256, kept.kit, kept.rules, kept.result.seed, kept.notes) == now
 
 
+def _kill_workers() -> None:
+    for process in multiprocessing.active_children():
+        process.kill()
+
+
 def _cores(workers: int) -> list[int]:
     """A core for each worker, if there are as many cores as workers; else none.
 
@@ -264,6 +285,19 @@ def notes(course: Course, name: str, submissions: Mapping[str, Path]) -> dict[st
         told = (*beside.notes(course.root, path), timestamp(course.root, path).note, doubled.get(who, ""))
         found[who] = tuple(visible(note) for note in told if note)
     return found
+
+
+def remember(course: Course, name: str, who: str, path: Path, result: Result) -> None:
+    """Keep the record of a submission that another program's run has graded, as this kit's own runs keep it."""
+    kept = Stored(
+        submission_sha256=_sha256(course.root, path),
+        kit=__version__,
+        rules=_rules(course, name),
+        secret=digest(course.seed(name)),
+        notes=notes(course, name, {who: path})[who],
+        result=result,
+    )
+    store(course, name, who, kept)
 
 
 def _sha256(root: Path, path: Path) -> str:

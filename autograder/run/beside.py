@@ -6,6 +6,7 @@ nothing is opened here. nbgrader would copy it, links and pipes followed, into w
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import stat
@@ -26,6 +27,9 @@ MOST_BESIDE = 1_000
 
 DEEPEST_BESIDE = 10
 """Folders within folders beside a notebook."""
+
+MOST_NAMED = 20
+"""Files of a submission that are listed where it could not be read."""
 
 MOST_NOTES = 5
 """Files that are named; how many more there are is counted."""
@@ -82,6 +86,31 @@ def notes(root: Path, path: Path) -> tuple[str, ...]:
     if len(found) > MOST_NOTES:
         told.append(f"{named(root, folder)} has {len(found) - MOST_NOTES} more of that kind; nothing of it was opened.")
     return tuple(told)
+
+
+def inventory(root: Path, path: Path) -> list[str]:
+    """What has been handed in, a line a file: its name, and its size or what else it is."""
+    folder = handed_in(root, path)
+    if elsewhere(root, path) or _kind(folder) != "a folder":
+        return []
+    found = list(itertools.islice(_entries(folder), MOST_NAMED + 1))
+    told = [f"{named(root, place)}: {_KINDS.get(stat.S_IFMT(about.st_mode)) or _size(about)}" for place, about in found]
+    return [*told[:MOST_NAMED], "and more"] if len(told) > MOST_NAMED else told
+
+
+def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """What lies in a folder and those below it, as far as it can be looked at."""
+    for place, folders, names in os.walk(folder):
+        depth = len(Path(place).relative_to(folder).parts)
+        links = [name for name in folders if (Path(place) / name).is_symlink()]
+        folders[:] = sorted(set(folders) - {*links}) if depth < DEEPEST_BESIDE else []
+        for name in sorted([*names, *links]):
+            with contextlib.suppress(OSError):
+                yield Path(place) / name, (Path(place) / name).lstat()
+
+
+def _size(about: os.stat_result) -> str:
+    return f"{about.st_size:,} byte{'' if about.st_size == 1 else 's'}"
 
 
 def _strange(root: Path, folder: Path, notebook: Path) -> Iterator[tuple[str, str]]:

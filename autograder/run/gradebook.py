@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from autograder.course import Assignment, Course
 from autograder.errors import CannotGrade
 from autograder.run.autograded import MasterCell, Page
 from autograder.run.timestamp import timestamp
+from autograder.total import Mark, Marks
 
 UNANSWERED = "No response."
 """nbgrader's own comment on a cell that was handed in as it was released."""
@@ -61,6 +63,7 @@ class Book:
         }
         tasks = self._notebook.task_cells
         self._graded = {cell.id: cell.name for cell in (*self._notebook.grade_cells, *tasks)}
+        self._most = {cell.name: float(cell.max_score) for cell in (*self._notebook.grade_cells, *tasks)}
         self._answered = {cell.id: cell.name for cell in (*self._notebook.solution_cells, *tasks)}
 
     def __enter__(self) -> Book:
@@ -108,6 +111,77 @@ class Book:
         if notebooks:
             stamps = self._stamps(notebooks)
             self._committed(lambda: self._dates(stamps))
+
+    def mark(self, student: str, question: str, points: float, comment: str = "") -> None:
+        """Give a question a person's points, as formgrader does."""
+        name = self.assignment.name
+
+        def change() -> None:
+            grade = self._book.find_grade(question, name, name, student)
+            grade.manual_score, grade.needs_manual_grade = points, False
+            if comment:
+                self._book.find_comment(question, name, name, student).manual_comment = comment
+
+        self._committed(change)
+
+    def marks(self, student: str | None = None) -> dict[str, Marks]:
+        """What the gradebook holds of those who have handed in, in the order of the lesson's questions."""
+        submission, notebook = self._api.SubmittedAssignment.__table__, self._api.SubmittedNotebook.__table__
+        grade, comment = self._api.Grade.__table__, self._api.Comment.__table__
+        self._db.expire_all()
+        query = (
+            select(notebook.c.id, submission.c.student_id, notebook.c.late_submission_penalty)
+            .join(submission, notebook.c.assignment_id == submission.c.id)
+            .where(notebook.c.notebook_id == self._notebook.id)
+        )
+        if student is not None:
+            query = query.where(submission.c.student_id == student)
+        books = self._db.execute(query).all()
+        mine = [book.id for book in books] if student is not None else None
+        rows: dict[str, dict[str, Any]] = {}
+        given = select(grade).where(grade.c.cell_id.in_(list(self._graded)))
+        for row in self._db.execute(given if mine is None else given.where(grade.c.notebook_id.in_(mine))):
+            rows.setdefault(row.notebook_id, {})[self._graded[row.cell_id]] = row
+        said: dict[str, dict[str, list[str]]] = {}
+        told = select(comment).where(comment.c.cell_id.in_(list(self._answered)), comment.c.manual_comment.is_not(None))
+        for row in self._db.execute(told if mine is None else told.where(comment.c.notebook_id.in_(mine))):
+            about = self._about.get(self._answered[row.cell_id], "")
+            said.setdefault(row.notebook_id, {}).setdefault(about, []).append(row.manual_comment.strip())
+        order = dict.fromkeys((*self._about.values(), *self._most))
+        return {
+            student: Marks(
+                questions={
+                    name: self._mark(rows[book][name], name, said.get(book, {}).get(name, []))
+                    for name in order
+                    if name in rows.get(book, {})
+                },
+                penalty=penalty or 0.0,
+            )
+            for book, student, penalty in books
+        }
+
+    def _mark(self, row: Any, name: str, comments: list[str]) -> Mark:
+        return Mark(
+            max_points=self._most[name],
+            automatic=row.auto_score,
+            manual=row.manual_score,
+            extra=row.extra_credit or 0.0,
+            comment="\n".join(filter(None, comments)),
+            asks=bool(row.needs_manual_grade),
+        )
+
+    @cached_property
+    def _about(self) -> dict[str, str]:
+        """Cell that can be commented on -> the question whose answer stands in it: the next that is graded."""
+        found: dict[str, str] = {}
+        waiting: list[str] = []
+        for cell in self.assignment.source.cells:
+            if cell.nbgrader.get("solution") or cell.nbgrader.get("task"):
+                waiting.append(cell.grade_id)
+            if cell.grade_id in self._most:
+                found |= dict.fromkeys([*waiting, cell.grade_id], cell.grade_id)
+                waiting = []
+        return found
 
     def _stamps(self, notebooks: Mapping[str, Path]) -> dict[str, datetime | None]:
         """When students handed in; `autograded/` keeps it, too, where nbgrader looks for it."""
@@ -277,8 +351,29 @@ class Book:
         return None if penalty is None else min(max(penalty, 0), score)
 
 
+def due(course: Course, name: str) -> datetime | None:
+    """When the last student's time for an assignment is over, in UTC: nbgrader's due date, and the longest extension.
+
+    None if nbgrader knows of no such date.
+    """
+    from nbgrader.api import MissingEntry
+
+    with contextlib.closing(_opened(course)) as book:
+        try:
+            assignment = book.find_assignment(name)
+        except MissingEntry:
+            return None
+        last: datetime | None = assignment.duedate
+        extensions = (one.extension or timedelta() for one in assignment.submissions)
+        return None if last is None else last + max(extensions, default=timedelta())
+
+
 def create(course: Course) -> None:
     """Make the gradebook of a course, if there is none, so that its owner alone reads it."""
+    _opened(course).close()
+
+
+def _opened(course: Course) -> Any:
     from nbgrader.api import Gradebook
     from nbgrader.coursedir import CourseDirectory
 
@@ -286,7 +381,7 @@ def create(course: Course) -> None:
     config.CourseDirectory.root = str(course.root)
     folder = CourseDirectory(config=config)
     with tools_on_path(), private.making(course.root):
-        Gradebook(folder.db_url, folder.course_id).close()
+        return Gradebook(folder.db_url, folder.course_id)
 
 
 def _text(path: Path) -> str:

@@ -8,8 +8,11 @@ from pydantic import ValidationError
 
 from autograder import private
 from autograder.course import Course
-from autograder.errors import CannotGrade
+from autograder.errors import CannotGrade, UsageError, nearest
 from autograder.result import Record, Result
+
+NAMED = 20
+"""Students who are named to whoever asks for one who is not there."""
 
 
 class Stored(Record):
@@ -40,9 +43,16 @@ def results(course: Course, name: str, student: str | None = None) -> list[Resul
 
     Raises:
         CannotGrade: if there are none yet.
+        UsageError: if nothing of this student has been graded.
     """
     folder = _record(course, name, "x").parent
-    students = [student] if student else sorted(path.stem for path in folder.glob("*.json"))
+    students = sorted(path.stem for path in folder.glob("*.json"))
+    if student is not None and students:
+        if student not in students:
+            more = f" and {len(students) - NAMED} more" if len(students) > NAMED else ""
+            there = f"Graded are {', '.join(students[:NAMED])}{more}."
+            raise UsageError(f"Nothing of {student} has been graded in {name}. {there}{nearest(student, students)}")
+        students = [student]
     found = [kept.result for who in students if (kept := stored(course, name, who))]
     if not found:
         raise CannotGrade(f"Nothing of {name} has been graded yet. Grade it first: autograder grade {name}")

@@ -19,12 +19,17 @@ from autograder.course import Course, lying, others
 from autograder.errors import KitError, UsageError
 from autograder.jail import control
 from autograder.judge import Grader, Grading
+from autograder.notebook import LARGEST, UnreadableNotebook, contents
 from autograder.result import Result
 from autograder.run.autograded import MasterCell, Page, page
-from autograder.run.beside import barred
+from autograder.run.beside import barred, inventory
 from autograder.run.custody import held
+from autograder.visible import visible
 
 log = logging.getLogger(__name__)
+
+BEGINNING = 2_000
+"""Bytes that are shown of a file that could not be read."""
 
 PAGE_S = 30.0
 """Seconds that putting together what is written for a student may take, once it is judged."""
@@ -54,22 +59,32 @@ class Worker:
     def work(self, who: str, path: Path, master: Mapping[str, MasterCell]) -> Page:
         """Grade one submission; whatever goes wrong with it, the next one is graded."""
         try:
-            return self._page(self._graded(who, path), master)
+            return self._page(self._graded(who, path), master, path)
         except KitError:  # there is no jail any more
             raise
         except Exception:
             log.exception("%r could not be graded", who)
             message = "The grader failed on this submission. A person will look at it; nothing is lost."
-            return page(self._grader.failed(who, message), self._assignment, master)
+            return page(self._grader.failed(who, message), self._assignment, master, self._handed_in(path))
 
-    def _page(self, grading: Grading, master: Mapping[str, MasterCell]) -> Page:
+    def _page(self, grading: Grading, master: Mapping[str, MasterCell], path: Path) -> Page:
         """What is written for a student: without their notebook, if that takes too much to be put together."""
+        handed_in = self._handed_in(path) if grading.notebook is None else []
         try:
             with Budget(PAGE_S).striking(), reading():
-                return page(grading, self._assignment, master)
+                return page(grading, self._assignment, master, handed_in)
         except Spent:
             log.warning("%r: putting the notebook together took too much time or memory", grading.result.submission)
-            return page(replace(grading, notebook=None), self._assignment, master)
+            return page(replace(grading, notebook=None), self._assignment, master, self._handed_in(path))
+
+    def _handed_in(self, path: Path) -> list[str]:
+        """The files that were handed in, and how the one that should be a notebook begins."""
+        told = inventory(self._root, path)
+        with suppress(OSError, UnreadableNotebook):
+            if told and not barred(self._root, path):
+                began = contents(path, LARGEST)[:BEGINNING].decode("utf-8", "replace")
+                told += ["", f"{path.name} begins:", *map(visible, began.splitlines())] if began else []
+        return told
 
     def _graded(self, who: str, path: Path) -> Grading:
         if why := barred(self._root, path):
@@ -109,7 +124,13 @@ _worker: Worker | None = None
 
 
 def enter(job: Job, cores: SimpleQueue[int]) -> None:
-    """Make a process of a pool a worker, on a core of its own where there is one for each."""
+    """Make a process of a pool a worker, on a core of its own where there is one for each.
+
+    A terminal tells it, too, that the run is to stop: that is for the process that started it to say.
+    """
+    for each in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if sys.platform == "linux":
         control(_PR_SET_PDEATHSIG, signal.SIGKILL)  # a pool's process waits for ever for a parent that was killed
         with suppress(OSError):  # where that may not be chosen

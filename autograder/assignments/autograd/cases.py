@@ -12,8 +12,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from autograder.jail import Value
-from autograder.judge import Mismatch, Normal, Spec, Tensors, draw, once, oracle
+from autograder.judge import Normal, Spec, Tensors, draw, once, oracle
 
 WEIGHTS = ("w1", "b1", "w2", "b2")
 
@@ -33,7 +32,7 @@ def _layer(label: str, rows: int, n_in: int, n_out: int) -> Spec:
         inp=Normal((rows, n_in)),
         w=Normal((n_in, n_out)),
         b=Normal((n_out,), 1.0, 1.0),
-        out_g=Normal((rows, n_out)),
+        out_g=Normal((rows, n_out), 4.0),
     )
 
 
@@ -117,7 +116,7 @@ def gradients(net: Tensors) -> Tensors:
 @once
 def after_a_step(net: Tensors) -> Tensors:
     """The loss on the same batch after a step against the gradients of the four parameters."""
-    return Tensors({"after a step": _loss(**_stepped(net.map(Tensor.double)))})
+    return Tensors({"loss after a step": _loss(**_stepped(net.map(Tensor.double)))})
 
 
 @once
@@ -132,16 +131,6 @@ def trained(given: Tensors, batches: int) -> Tensors:
         parameters = {name: parameters[name] - values["lr"] * found[name] for name in WEIGHTS}
     ends = {f"{name} at the end": tensor for name, tensor in parameters.items()}
     return Tensors({"losses": torch.stack(losses), **ends})
-
-
-def counted(answer: Mapping[str, Value], name: str, wanted: float, sentence: str) -> None:
-    """Check a number that isn't a matter of rounding.
-
-    Raises:
-        Mismatch: with this sentence.
-    """
-    if answer.get(name) != wanted:
-        raise Mismatch(sentence)
 
 
 def _linear(inp: Tensor, w: Tensor, b: Tensor) -> Tensor:

@@ -2,10 +2,11 @@
 
 import torch
 
-from autograder.assignments.autograd import flows
-from autograder.assignments.autograd.cases import LONE_NET, NET, SQUARE_NET, WEIGHTS, counted, gradients, network
 from autograder.jail import Student, Value
-from autograder.judge import Spec, beside, compare, unchanged, weight
+from autograder.judge import Spec, beside, compare, counted, unchanged, weight
+
+from . import flows
+from .cases import LONE_NET, NET, SQUARE_NET, WEIGHTS, gradients, network
 
 
 def _answered(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:
@@ -18,7 +19,7 @@ def test_five_gradients(student: Student) -> None:
     answers = {spec: _answered(student, spec) for spec in (LONE_NET, NET)}
     for spec, answer in reversed(answers.items()):
         compare(answer, gradients(network(spec)), batch=len(network(spec)["inp"]))
-        counted(answer, "how many", 5.0, "more than the five gradients are returned")
+        counted(answer, "how many", 5.0, "More than the five gradients are returned")
 
 
 @weight(1)
@@ -31,7 +32,7 @@ def test_layers_of_equal_width(student: Student) -> None:
 @weight(1)
 @beside(test_five_gradients)
 def test_second_call(student: Student) -> None:
-    """A second call on the same tensors gives the same gradients, not twice as much."""
+    """A second call on the same tensors gives the same gradients, not twice as much, and other ones for others."""
     compare(_answered(student, NET, calls=2), gradients(network(NET)))
 
 
@@ -42,5 +43,5 @@ def test_leaves_its_arguments_alone(student: Student) -> None:
     answer = _answered(student, NET)
     given = network(NET).pick("inp", "targ", *WEIGHTS)
     unchanged(answer, {f"given {name}": tensor for name, tensor in given.items()})
-    counted(answer, "watched afterwards", 0.0, "autograd goes on watching tensors of the caller: it is to watch clones")
-    counted(answer, "gradients left behind", 0.0, "a gradient was left on a tensor of the caller")
+    counted(answer, "watched afterwards", 0.0, "Autograd goes on watching tensors of the caller: it is to watch clones")
+    counted(answer, "gradients left behind", 0.0, "A gradient was left on a tensor of the caller")

@@ -2,10 +2,11 @@
 
 import torch
 
-from autograder.assignments.autograd import flows
-from autograder.assignments.autograd.cases import BATCHES, TRAINING, trained
 from autograder.jail import Student, Value
 from autograder.judge import beside, compare, draw, unchanged, weight
+
+from . import flows
+from .cases import BATCHES, TRAINING, trained
 
 
 def _answered(student: Student, batches: int) -> dict[str, Value]:

@@ -1,18 +1,18 @@
 """Hidden tests of Model."""
 
-from autograder.assignments.autograd import flows
-from autograder.assignments.autograd.cases import (
+from autograder.jail import Student, Value
+from autograder.judge import Spec, beside, compare, counted, unchanged, weight
+
+from . import flows
+from .cases import (
     LONE_NET,
     NET,
     SQUARE_NET,
     WEIGHTS,
-    counted,
     gradients,
     loss,
     network,
 )
-from autograder.jail import Student, Value
-from autograder.judge import Spec, beside, compare, unchanged, weight
 
 
 def _answered(student: Student, spec: Spec) -> dict[str, Value]:

@@ -2,21 +2,21 @@
 
 import torch
 
-from autograder.assignments.autograd import flows
-from autograder.assignments.autograd.cases import (
+from autograder.jail import Student, Value
+from autograder.judge import Spec, beside, compare, counted, unchanged, weight
+
+from . import flows
+from .cases import (
     LEARNING_RATE,
     LONE_NET,
     NET,
     SQUARE_NET,
     WEIGHTS,
     after_a_step,
-    counted,
     gradients,
     loss,
     network,
 )
-from autograder.jail import Student, Value
-from autograder.judge import Spec, beside, compare, unchanged, weight
 
 
 def _answered(student: Student, spec: Spec) -> dict[str, Value]:

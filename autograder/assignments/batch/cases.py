@@ -1,8 +1,9 @@
 """Hidden inputs of `batch`, and their right answers in float64, by autograd.
 
 All sizes differ (a forgotten transpose stops the code), one case is square (it gives a silent wrong number), and one
-is a batch of a single sample. About half of the pre-activations are negative, and none is so near 0 that float32 or
-a centred difference could find it on the other side: the slope of relu at exactly 0 is nobody's mistake.
+is a batch of a single sample. About half of the pre-activations are negative; some are near 0 on both sides, and none
+so near that float32 or a centred difference could find it on the other: the slope of relu at exactly 0 is nobody's
+mistake. Some gradients are larger than 5: whoever cuts them off is seen.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def _layer(label: str, rows: int, n_in: int, n_out: int) -> Spec:
         inp=Normal((rows, n_in)),
         w=Normal((n_in, n_out)),
         b=Normal((n_out,), 1.0, 1.0),
-        out_g=Normal((rows, n_out)),
+        out_g=Normal((rows, n_out), 4.0),
     )
 
 
@@ -36,6 +37,9 @@ NARROW_LAYER = _layer("5-4-1", 5, 4, 1)
 
 MATRICES = (Spec("matrix-12-7", x=Normal((12, 7), 4.5)), Spec("matrix-1-7", x=Normal((1, 7), 1.5)))
 """Pre-activations of a batch, some so large that a ceiling would be hit, and of a batch of one."""
+
+NEAR = (0.07, 0.01, -0.01, -0.07)
+"""Pre-activations so near 0 that a threshold beside it is on their other side."""
 
 PAIRS = (
     Spec("pair-6", output=Normal((6, 1), 2.0), targ=Normal((6,), 2.0, 1.0)),
@@ -50,7 +54,7 @@ def _net(label: str, rows: int, n_in: int, n_hidden: int) -> Spec:
     return Spec(
         f"net-{label}",
         inp=Normal((rows, n_in)),
-        targ=Normal((rows,), 1.0, 2.0),
+        targ=Normal((rows,), 12.0, 6.0),
         w1=Normal((n_in, n_hidden), n_in**-0.5),
         b1=Normal((n_hidden,), 0.5),
         w2=Normal((n_hidden, 1)),
@@ -65,13 +69,16 @@ NET, SQUARE_NET, LONE_NET = _net("6-7-5", 6, 7, 5), _net("4-4-4", 4, 4, 4), _net
 def network(spec: Spec) -> Tensors:
     """Inputs, targets and the four parameters.
 
-    b1 is moved until no pre-activation is near 0, and b2 until half of a batch's outputs are negative: where none is,
-    a relu that doesn't belong at the end can't be seen.
+    b1 is moved until no pre-activation is too near 0, and one of either sign near it; and b2 until half of a batch's
+    outputs are negative: where none is, a relu that doesn't belong at the end can't be seen.
     """
     drawn = draw(spec)
     values = {name: drawn[name].double() for name in ("inp", *WEIGHTS)}
-    while float(_linear(values["inp"], values["w1"], values["b1"]).abs().min()) < CLEAR:
-        values["b1"] = values["b1"] + 2 * CLEAR
+    before = _linear(values["inp"], values["w1"], values["b1"])
+    values["b1"][:2] += torch.tensor([0.02, -0.02]) - before[0, :2]
+    away = 2 * CLEAR * torch.tensor([1.0, -1.0, *[1.0] * (len(values["b1"]) - 2)])
+    while (near := _linear(values["inp"], values["w1"], values["b1"]).abs().amin(0) < CLEAR).any():
+        values["b1"] = values["b1"] + away * near
     outputs = _predicted(**values).flatten().sort().values
     if len(outputs) > 1:
         half = len(outputs) // 2
@@ -91,6 +98,14 @@ def layer(spec: Spec) -> Tensors:
     """A linear layer with the output that it gives: what lin_grad is given."""
     drawn = draw(spec)
     return Tensors(drawn, out=linear(drawn)["answer"].float())
+
+
+@once
+def matrix(spec: Spec) -> Tensors:
+    """Pre-activations, a few of them near 0 on both sides."""
+    x = draw(spec)["x"].clone()
+    x[0, : len(NEAR)] = torch.tensor(NEAR)
+    return Tensors(x=x)
 
 
 @once

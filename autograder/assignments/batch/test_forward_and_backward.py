@@ -2,10 +2,11 @@
 
 import torch
 
-from autograder.assignments.batch import flows
-from autograder.assignments.batch.cases import LONE_NET, NET, SQUARE_NET, WEIGHTS, gradients, network
 from autograder.jail import Student, Value
 from autograder.judge import Spec, beside, compare, same_values, unchanged, weight
+
+from . import flows
+from .cases import LONE_NET, NET, SQUARE_NET, WEIGHTS, gradients, network
 
 
 def _answered(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:

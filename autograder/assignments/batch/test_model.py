@@ -1,9 +1,10 @@
 """Hidden tests of model."""
 
-from autograder.assignments.batch import flows
-from autograder.assignments.batch.cases import LONE_NET, NET, SQUARE_NET, WEIGHTS, network, predicted
 from autograder.jail import Student, Value
 from autograder.judge import Spec, beside, compare, unchanged, weight
+
+from . import flows
+from .cases import LONE_NET, NET, SQUARE_NET, WEIGHTS, network, predicted
 
 
 def _answered(student: Student, spec: Spec) -> dict[str, Value]:

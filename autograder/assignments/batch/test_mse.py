@@ -1,9 +1,10 @@
 """Hidden tests of mse."""
 
-from autograder.assignments.batch import flows
-from autograder.assignments.batch.cases import LONE_PAIR, PAIRS, error
 from autograder.jail import Student
-from autograder.judge import beside, compare, draw, unchanged, weight
+from autograder.judge import a_tensor, beside, compare, draw, unchanged, weight
+
+from . import flows
+from .cases import LONE_PAIR, PAIRS, error
 
 
 @weight(3)
@@ -12,6 +13,7 @@ def test_is_the_mean_squared_difference(student: Student) -> None:
     pairs = [draw(spec) for spec in PAIRS]
     answers = [student.run(flows.mse, **pair) for pair in pairs]
     for pair, answer in zip(pairs, answers, strict=True):
+        a_tensor(answer)
         compare(answer, error(pair), batch=len(pair["targ"]))
 
 

@@ -31,8 +31,10 @@ STALE_PAIR = Spec("stale-7", stale=Normal((7,)))
 """Predictions and targets, and a gradient that was there before."""
 
 MATRIX, VECTOR = (
-    Spec(f"gate-{len(n)}", inp=Normal(n, std), out_g=Normal(n)) for n, std in (((12, 7), 4.5), ((9,), 1.5))
+    Spec(f"gate-{len(n)}", inp=Normal(n, std), out_g=Normal(n, 4.0)) for n, std in (((12, 7), 4.5), ((9,), 1.5))
 )
+NEAR = (0.02, -0.02, 0.08, -0.08)
+"""Inputs of a relu that are near 0, on both sides of it."""
 STALE_MATRIX = Spec("stale-12-7", stale=Normal((12, 7)))
 """What goes into a relu, and the gradient that reaches its output."""
 
@@ -43,7 +45,7 @@ def _layer(label: str, rows: int, n_in: int, n_out: int) -> Spec:
         inp=Normal((rows, n_in)),
         W=Normal((n_in, n_out)),
         b=Normal((rows, n_out), 1.0, 1.0),
-        out_g=Normal((rows, n_out)),
+        out_g=Normal((rows, n_out), 4.0),
     )
 
 
@@ -52,14 +54,15 @@ NARROW_LAYER, LONE_LAYER = _layer("5-3-1", 5, 3, 1), _layer("1-5-3", 1, 5, 3)
 """One linear layer: its input, its parameters, and the gradient that reaches its output."""
 
 TWO_LAYERS = Spec(
-    "linears-6-4-3-5",
+    "linears-6-4-3-3",
     inp=Normal((6, 4)),
     W1=Normal((4, 3)),
     b1=Normal((6, 3), 1.0, 1.0),
-    W2=Normal((3, 5)),
-    b2=Normal((6, 5), 1.0, 1.0),
-    out_g=Normal((6, 5)),
+    W2=Normal((3, 3)),
+    b2=Normal((6, 3), 1.0, 1.0),
+    out_g=Normal((6, 3)),
 )
+"""Two layers of as many outputs: the gradient of the one fits the other, too."""
 
 
 def _stack(label: str, rows: int, *sizes: int) -> Spec:
@@ -73,7 +76,7 @@ def _stack(label: str, rows: int, *sizes: int) -> Spec:
 
 STACK, SQUARE_STACK = _stack("6-4-3-5-2", 6, 4, 3, 5, 2), _stack("4-4-4-4-4", 4, 4, 4, 4, 4)
 ONE_LAYER = _stack("5-4-3", 5, 4, 3)
-OTHER_BATCH = Spec("batch-3-4", other_inp=Normal((3, 4)), other_out_g=Normal((3, 2)))
+OTHER_BATCH = Spec("batch-3-4", other_inp=Normal((3, 4)), other_out_g=Normal((3, 4)))
 LOOSE_BATCH = Spec("batch-3-7", other_inp=Normal((3, 7)), other_out_g=Normal((3, 7)))
 """A model of matrix products with tanh between them; its input, and the gradient that reaches its output."""
 
@@ -98,14 +101,19 @@ def pairs() -> tuple[Tensors, Tensors]:
     """Rows to be told apart with the default eps, and how many AssertionErrors are right for each.
 
     Equal; one entry larger; one smaller; differences that add up to 0; a millionth where the other has 0; less than the
-    default eps where the other has 0.
+    default eps where the other has 0; all but one larger; all with the other sign; a large one a little off.
     """
-    left = (draw(Spec("close", left=Normal((6, 8))))["left"] * 256).round() / 256  # so that adding 0.5 is exact
-    off = torch.zeros(6, 8)
-    off[1, 5], off[2, 2], off[3, 0], off[3, 6] = 0.03, -0.03, 0.5, -0.5
-    left[4:] = 0
+    left = (draw(Spec("close", left=Normal((9, 8))))["left"] * 256).round() / 256  # so that adding 0.5 is exact
+    off = torch.zeros(9, 8)
+    off[1, 1], off[2, 2], off[3, 0], off[3, 6] = 0.03, -0.03, 0.5, -0.5
+    left[4:6] = 0
     off[4, 3], off[5, 1] = 1e-6, 7e-9
-    return Tensors(left=left, right=left + off), Tensors(AssertionErrors=torch.tensor([0, 1, 1, 1, 1, 0]).double())
+    off[6, :], off[6, 4] = 0.5, 0
+    off[7] = -2 * left[7]
+    left[8] = 100 * left[8].sign() + left[8]
+    off[8, 5] = 0.01
+    wanted = torch.tensor([0, 1, 1, 1, 1, 0, 1, 1, 1]).double()
+    return Tensors(left=left, right=left + off), Tensors(AssertionErrors=wanted)
 
 
 @once
@@ -135,9 +143,11 @@ def error(pair: Tensors) -> Tensors:
 
 @once
 def gate(spec: Spec) -> Tensors:
-    """Inputs of a relu, none of them near 0."""
+    """Inputs of a relu, some of them near 0 and none nearer than a centred difference can measure."""
     drawn = draw(spec)
-    return Tensors(drawn, inp=_clear(drawn["inp"]))
+    inp = _clear(drawn["inp"])
+    inp.view(-1)[1 :: inp.numel() // len(NEAR)][: len(NEAR)] = torch.tensor(NEAR).to(inp)
+    return Tensors(drawn, inp=inp)
 
 
 @once
@@ -190,7 +200,7 @@ def bent(spec: Spec) -> Tensors:
     """What tanh alone gives, and the gradient of its input."""
     given = draw(spec).map(Tensor.double)
     found = oracle.gradients(_bent, given, ("other_inp",))
-    return Tensors({"other out": given["other_inp"].tanh(), "other inp.g": found["other_inp"]})
+    return Tensors({"out of the other MLP": given["other_inp"].tanh(), "inp.g of the other MLP": found["other_inp"]})
 
 
 @once

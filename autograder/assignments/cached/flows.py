@@ -45,8 +45,8 @@ def get(nb, a, b, c):
     layer = _plain_layer(nb)()
     layer.cache(a=a, b=b, c=c)
     two, one, again = layer.get("c", "a"), layer.get("b"), layer.get("c")
-    firsts = {"first of two": two[0], "second of two": two[1], "of one": one[0], "asked again": again[0]}
-    return {**firsts, **_counted(two, one)}
+    values = {"get('c','a')[0]": _at(two, 0), "get('c','a')[1]": _at(two, 1), "get('b')[0]": _at(one, 0)}
+    return {**values, "get('c')[0]": _at(again, 0), **_counted({"get('c','a')": two, "get('b')": one})}
 
 
 def get_missing(nb, a, b):
@@ -57,20 +57,20 @@ def get_missing(nb, a, b):
     layer.cache(b=b)
     some = layer.get("nowhere", "a", "nothing", "b")
     return {
-        "second of four": some[1],
-        "fourth of four": some[3],
-        "number of None": _number(sum(value is None for value in (*none, *some))),
-        **_counted(none, some),
+        "get('nowhere','a','nothing','b')[1]": _at(some, 1),
+        "get('nowhere','a','nothing','b')[3]": _at(some, 3),
+        "number of None": _number(sum(_at(found, i) is None for found, i in ((none, 0), (some, 0), (some, 2)))),
+        **_counted({"get('a')": none, "get('nowhere','a','nothing','b')": some}),
     }
 
 
 def cache_again(nb, a, b, c):
-    """Cache one of two names once more."""
+    """Cache one of two names once more; a capital letter is another name."""
     layer = _plain_layer(nb)()
-    layer.cache(a=a, b=b)
-    layer.cache(b=c)
-    got = layer.get("a", "b")
-    return {"the one left": got[0], "the one cached again": got[1]}
+    layer.cache(W=a, w=b)
+    layer.cache(w=c)
+    got = layer.get("W", "w")
+    return {"get('W','w')[0]": _at(got, 0), "get('W','w')[1]": _at(got, 1)}
 
 
 def cache_in_two(nb, a, b, c):
@@ -80,7 +80,8 @@ def cache_in_two(nb, a, b, c):
     first.cache(a=a)
     second.cache(a=b)
     third.cache(a=c)
-    return {"first layer": first.get("a")[0], "second layer": second.get("a")[0], "third layer": third.get("a")[0]}
+    found = {"first": first.get("a"), "second": second.get("a"), "third": third.get("a")}
+    return {f"get('a')[0] of the {name} layer": _at(values, 0) for name, values in found.items()}
 
 
 def cache_keeps_the_tensor(nb, inp, factor, out_g):
@@ -126,7 +127,7 @@ def mse(nb, pred, gt):
     layer = nb.MSE()
     loss = layer(pred, gt)
     layer.backward()
-    axes = {"number of axes of pred.g": _axes(_gradient(pred))}
+    axes = {"axes of pred.g": _axes(_gradient(pred))}
     return {"loss": loss, "pred.g": _gradient(pred), **axes, "given pred": pred, "given gt": gt}
 
 
@@ -151,8 +152,8 @@ def two_mses(nb, pred, gt, other_pred, other_gt):
     return {
         "loss": losses[0],
         "pred.g": _gradient(pred),
-        "other loss": losses[1],
-        "other pred.g": _gradient(other_pred),
+        "loss of the other MSE": losses[1],
+        "pred.g of the other MSE": _gradient(other_pred),
     }
 
 
@@ -201,7 +202,18 @@ def two_relus(nb, inp, out_g, other_inp, other_out_g):
     first(inp).g, second(other_inp).g = out_g, other_out_g
     first.backward()
     second.backward()
-    return {"inp.g": _gradient(inp), "other inp.g": _gradient(other_inp)}
+    return {"inp.g": _gradient(inp), "inp.g of the other ReLU": _gradient(other_inp)}
+
+
+def relu_anew(nb, inp, out_g, other_inp):
+    """Call one ReLU on one input, and go forward and back on another."""
+    _poison(nb)
+    layer = nb.ReLU()
+    layer(other_inp).g = out_g.clone()
+    layer.backward()
+    layer(inp).g = out_g
+    layer.backward()
+    return {"inp.g": _gradient(inp)}
 
 
 def linear_forward(nb, inp, W, b):
@@ -300,7 +312,8 @@ def two_mlps(nb, inp, w1, w2, w3, out_g, other_inp, other_out_g):
     out.g, other_out.g = out_g, other_out_g
     first.backward()
     second.backward()
-    return {"out": out, "other out": other_out, **_gradients(inp, w1, w2, w3), "other inp.g": _gradient(other_inp)}
+    others = {"out of the other MLP": other_out, "inp.g of the other MLP": _gradient(other_inp)}
+    return {"out": out, **_gradients(inp, w1, w2, w3), **others}
 
 
 def network(nb, inp, gt, W1, b1, W2, b2):
@@ -315,7 +328,9 @@ def network(nb, inp, gt, W1, b1, W2, b2):
 
 
 class _Mix:
-    """A matrix product, the first or the last of a model's layers."""
+    """A matrix product, the first or the last of a model's layers; without a forward it has no way back."""
+
+    out = None
 
     def __init__(self, w):
         self.w = w
@@ -327,12 +342,15 @@ class _Mix:
     __call__ = forward
 
     def backward(self):
-        g = _arrived(self.out)
-        self.inp.g, self.w.g = g @ self.w.T, self.inp.T @ g
+        if self.out is not None:
+            g = _arrived(self.out)
+            self.inp.g, self.w.g = g @ self.w.T, self.inp.T @ g
 
 
 class _Bend:
     """Something that is not linear, so that the order of layers matters."""
+
+    out = None
 
     def forward(self, inp):
         self.inp, self.out = inp, inp.tanh()
@@ -341,7 +359,8 @@ class _Bend:
     __call__ = forward
 
     def backward(self):
-        self.inp.g = _arrived(self.out) * (1 - self.out**2)
+        if self.out is not None:
+            self.inp.g = _arrived(self.out) * (1 - self.out**2)
 
 
 def _plain_layer(nb):
@@ -366,7 +385,7 @@ def _scaled(self, inp, factor):
 
 def _scaled_back(self):
     inp, factor, out = self.get("inp", "factor", "out")
-    inp.g = factor * out.g
+    inp.g = factor * _arrived(out)
 
 
 def _raised(function, *args, **kwargs):
@@ -381,8 +400,19 @@ def _number(value):
     return torch.tensor(float(value))
 
 
-def _counted(*lists):
-    return {f"length of list {i}": _number(len(found)) for i, found in enumerate(lists)}
+def _at(found, place):
+    """What stands in a list, None if nothing does; what is no list stands for itself."""
+    if isinstance(found, (list, tuple, dict)):
+        return found[place] if not isinstance(found, dict) and place < len(found) else None
+    return found if torch.is_tensor(found) and not place else None
+
+
+def _counted(lists):
+    """How many values each call gives, -1 for what is no list."""
+    return {
+        f"length of {call}": _number(len(found) if isinstance(found, (list, tuple)) else -1)
+        for call, found in lists.items()
+    }
 
 
 def _letters(text):

@@ -2,8 +2,11 @@
 
 import torch
 
-from autograder.assignments.cached import flows
-from autograder.assignments.cached.cases import (
+from autograder.jail import Student
+from autograder.judge import beside, compare, draw, same_values, unchanged, weight
+
+from . import flows
+from .cases import (
     LAYER,
     LONE_LAYER,
     NARROW_LAYER,
@@ -12,8 +15,6 @@ from autograder.assignments.cached.cases import (
     linear,
     linears,
 )
-from autograder.jail import Student
-from autograder.judge import beside, compare, draw, same_values, unchanged, weight
 
 STALE = torch.tensor(7.0)
 """A gradient that was there before, in every entry."""

@@ -1,7 +1,10 @@
 """Hidden tests of MLP."""
 
-from autograder.assignments.cached import flows
-from autograder.assignments.cached.cases import (
+from autograder.jail import Student
+from autograder.judge import Tensors, beside, compare, draw, unchanged, weight
+
+from . import flows
+from .cases import (
     LOOSE_BATCH,
     NET,
     ONE_LAYER,
@@ -14,8 +17,6 @@ from autograder.assignments.cached.cases import (
     network,
     stacked,
 )
-from autograder.jail import Student
-from autograder.judge import Tensors, beside, compare, draw, unchanged, weight
 
 GRADIENTS = ("inp.g", "w1.g", "w2.g", "w3.g")
 
@@ -43,7 +44,7 @@ def test_goes_back_in_reverse(student: Student) -> None:
 @beside(test_goes_back_in_reverse)
 def test_goes_again(student: Student) -> None:
     """The same MLP goes forward and back once more, with other inputs."""
-    given = draw(STACK)
+    given = draw(SQUARE_STACK)
     compare(student.run(flows.mlp_twice, **given, **draw(OTHER_BATCH)), stacked(given))
 
 

@@ -1,51 +1,64 @@
 """Hidden tests of Module."""
 
+from collections.abc import Mapping
+
 import torch
 
-from autograder.assignments.cached import flows
-from autograder.assignments.cached.cases import SCALED, VALUES
-from autograder.jail import Student
-from autograder.judge import beside, compare, draw, weight
+from autograder.jail import Student, Value
+from autograder.judge import Mismatch, beside, compare, counted, draw, same_values, weight
 
-
-def _count(number: float) -> torch.Tensor:
-    return torch.tensor(number).double()
+from . import flows
+from .cases import SCALED, VALUES
 
 
 def _letters(text: str) -> torch.Tensor:
     return torch.tensor([*map(ord, text), *[0] * (8 - len(text))]).double()
 
 
+def _lists(answer: Mapping[str, Value], asked: Mapping[str, int]) -> Mapping[str, Value]:
+    """An answer whose lists have a value for each name that was asked."""
+    for call, count in asked.items():
+        found = answer.get(f"length of {call}")
+        length = float(found) if isinstance(found, torch.Tensor) and found.numel() == 1 else -1.0
+        if length < 0:
+            raise Mismatch(f"{call} doesn't give a list")
+        if length != count:
+            raise Mismatch(f"{call} gives too {'few' if length < count else 'many'} values")
+    return answer
+
+
 @weight(3)
 def test_gets_what_was_cached(student: Student) -> None:
     """get gives a list of the cached values in the order asked, of one value for one name."""
     given = draw(VALUES)
-    wanted = {"first of two": given["c"], "second of two": given["a"], "of one": given["b"], "asked again": given["c"]}
-    lengths = {"length of list 0": _count(2), "length of list 1": _count(1)}
-    compare(student.run(flows.get, **given), {**wanted, **lengths})
+    places = {"get('c','a')[0]": "c", "get('c','a')[1]": "a", "get('b')[0]": "b", "get('c')[0]": "c"}
+    answer = _lists(student.run(flows.get, **given), {"get('c','a')": 2, "get('b')": 1})
+    compare(answer, {place: given[name] for place, name in places.items()})
 
 
 @weight(1)
 def test_gives_none_for_what_is_missing(student: Student) -> None:
     """get gives None in the place of every name that was never cached."""
     given = draw(VALUES).pick("a", "b")
-    wanted = {"second of four": given["a"], "fourth of four": given["b"], "number of None": _count(3)}
-    lengths = {"length of list 0": _count(1), "length of list 1": _count(4)}
-    compare(student.run(flows.get_missing, **given), {**wanted, **lengths})
+    asked = "get('nowhere','a','nothing','b')"
+    answer = _lists(student.run(flows.get_missing, **given), {"get('a')": 1, asked: 4})
+    compare(answer, {f"{asked}[1]": given["a"], f"{asked}[3]": given["b"]})
+    counted(answer, "number of None", 3.0, "Not every name that was never cached has None in its place")
 
 
 @weight(2)
 def test_caches_again(student: Student) -> None:
-    """A name that is cached again has the new value, and the other names keep theirs."""
+    """A name that is cached again has the new value, and the other names keep theirs; w and W are two."""
     given = draw(VALUES)
-    compare(student.run(flows.cache_again, **given), {"the one left": given["a"], "the one cached again": given["c"]})
+    compare(student.run(flows.cache_again, **given), {"get('W','w')[0]": given["a"], "get('W','w')[1]": given["c"]})
 
 
 @weight(1)
 def test_each_layer_has_its_own_memory(student: Student) -> None:
     """What one layer caches, no other layer sees."""
     given = draw(VALUES)
-    wanted = {"first layer": given["a"], "second layer": given["b"], "third layer": given["c"]}
+    layers = {"first": "a", "second": "b", "third": "c"}
+    wanted = {f"get('a')[0] of the {layer} layer": given[name] for layer, name in layers.items()}
     compare(student.run(flows.cache_in_two, **given), wanted)
 
 
@@ -62,12 +75,15 @@ def test_carries_a_layer(student: Student) -> None:
 @weight(2)
 def test_is_named_after_its_class(student: Student) -> None:
     """repr of a layer is the name of its own class."""
-    wanted = {f"letters of {name}": _letters(name) for name in ("Dense", "Soft")}
-    compare(student.run(flows.names), wanted)
+    answer = student.run(flows.names)
+    for name in ("Dense", "Soft"):
+        if not same_values(answer.get(f"letters of {name}"), _letters(name)):
+            raise Mismatch(f"repr of a layer of the class {name} is not {name!r}")
 
 
 @weight(1)
 @beside(test_gets_what_was_cached)
 def test_has_no_backward_of_its_own(student: Student) -> None:
     """A layer without a backward of its own raises NotImplementedError when it is asked to go back."""
-    compare(student.run(flows.no_backward), {"NotImplementedErrors": _count(1)})
+    silent = "A layer that has no backward of its own went back, and no NotImplementedError was raised"
+    counted(student.run(flows.no_backward), "NotImplementedErrors", 1.0, silent)

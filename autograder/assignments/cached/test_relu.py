@@ -1,9 +1,10 @@
 """Hidden tests of ReLU."""
 
-from autograder.assignments.cached import flows
-from autograder.assignments.cached.cases import MATRIX, STALE_MATRIX, VECTOR, gate, gate_with_zeros, gated
 from autograder.jail import Student
 from autograder.judge import Tensors, beside, compare, draw, unchanged, weight
+
+from . import flows
+from .cases import MATRIX, STALE_MATRIX, VECTOR, gate, gate_with_zeros, gated
 
 
 def _compared(student: Student, given: list[Tensors]) -> None:
@@ -41,8 +42,16 @@ def test_two_gates_at_once(student: Student) -> None:
     """Two ReLUs go forward, then back: each remembers its own input."""
     given, other = gate(MATRIX), gate(VECTOR)
     others = Tensors({f"other_{name}": tensor for name, tensor in other.items()})
-    wanted = {"inp.g": gated(given)["inp.g"], "other inp.g": gated(other)["inp.g"]}
+    wanted = {"inp.g": gated(given)["inp.g"], "inp.g of the other ReLU": gated(other)["inp.g"]}
     compare(student.run(flows.two_relus, **given, **others), wanted)
+
+
+@weight(1)
+@beside(test_gradient_of_the_input)
+def test_speaks_of_the_last_call(student: Student) -> None:
+    """A ReLU that is called on another input of the same shape goes back to that."""
+    given = gate(MATRIX)
+    compare(student.run(flows.relu_anew, **given, other_inp=-given["inp"]), gated(given).pick("inp.g"))
 
 
 @weight(1)

@@ -107,7 +107,7 @@ def shifted(pair: Tensors) -> Tensors:
 def error_gradient(pair: Tensors) -> Tensors:
     """The gradient of that mean with respect to the output, and the output after a step against it."""
     found = oracle.gradients(_error, pair, ("output",))["output"]
-    return Tensors({"inp.g": found, "inp - inp.g": pair["output"].double() - found})
+    return Tensors({"inp.g": found, "inp after a step against inp.g": pair["output"].double() - found})
 
 
 @once

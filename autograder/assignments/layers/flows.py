@@ -37,7 +37,7 @@ def two_relus(nb, inp, out_g, other, other_g):
     _reached(second(other), other_g)
     first.backward()
     second.backward()
-    return {"inp.g of the first": _gradient(inp), "inp.g of the second": _gradient(other)}
+    return {"inp.g of the first Relu": _gradient(inp), "inp.g of the second Relu": _gradient(other)}
 
 
 def relu_again(nb, inp, out_g, other, other_g):
@@ -48,7 +48,7 @@ def relu_again(nb, inp, out_g, other, other_g):
     for x, g in ((inp, out_g), (other, other_g)):
         answer = _reached(layer(x), g)
         layer.backward()
-    return {"answer": answer, "inp.g of the first batch": _gradient(inp), "inp.g of the second": _gradient(other)}
+    return {"answer": answer, "inp.g of the first batch": _gradient(inp), "inp.g of the second batch": _gradient(other)}
 
 
 def lin_forward(nb, inp, w, b):
@@ -122,11 +122,11 @@ def two_mses(nb, output, targ, other, other_targ):
     second(other, other_targ)
     first.backward()
     second.backward()
-    found = {"inp.g of the first": _gradient(output), "inp.g of the second": _gradient(other)}
+    found = {"inp.g of the first Mse": _gradient(output), "inp.g of the second Mse": _gradient(other)}
     _long_ago(again)
     second(again, again_targ)
     second.backward()
-    return {**found, "inp.g of the second's next batch": _gradient(again)}
+    return {**found, "inp.g of the second Mse's next batch": _gradient(again)}
 
 
 def model_forward(nb, x, targ, w1, b1, w2, b2):
@@ -162,8 +162,8 @@ def two_models(nb, x, targ, w1, b1, w2, b2, x_, targ_, w1_, b1_, w2_, b2_):
     first.backward()
     second.backward()
     ours, theirs = dict(x=x, w1=w1, b1=b1, w2=w2, b2=b2), dict(x=x_, w1=w1_, b1=b1_, w2=w2_, b2=b2_)
-    found = {f"{name}.g of the first": _gradient(t) for name, t in ours.items()}
-    return {**found, **{f"{name}.g of the second": _gradient(t) for name, t in theirs.items()}}
+    found = {f"{name}.g of the first Model": _gradient(t) for name, t in ours.items()}
+    return {**found, **{f"{name}.g of the second Model": _gradient(t) for name, t in theirs.items()}}
 
 
 def model_again(nb, x, targ, w1, b1, w2, b2, rows):
@@ -204,7 +204,7 @@ def _stepped(inp, before):
     The step begins at what the tensor held before anybody could change it.
     """
     g = _gradient(inp)
-    return {"inp.g": g, "inp - inp.g": before - g if torch.is_tensor(g) else None}
+    return {"inp.g": g, "inp after a step against inp.g": before - g if torch.is_tensor(g) else None}
 
 
 def _long_ago(*tensors):

@@ -2,10 +2,11 @@
 
 import torch
 
-from autograder.assignments.layers import flows
-from autograder.assignments.layers.cases import LONE_NET, NET, OTHER_NET, SQUARE_NET, WEIGHTS, gradients, loss, network
 from autograder.jail import Student, Value
 from autograder.judge import Spec, Tensors, beside, compare, same_values, unchanged, weight
+
+from . import flows
+from .cases import LONE_NET, NET, OTHER_NET, SQUARE_NET, WEIGHTS, gradients, loss, network
 
 
 def _given(spec: Spec) -> Tensors:
@@ -63,8 +64,8 @@ def test_two_have_two_memories(student: Student) -> None:
     both = {**ours, **{f"{name}_": tensor for name, tensor in theirs.items()}}
     losses = student.run(flows.models_forward, **both)
     answer = student.run(flows.two_models, **both)
-    nets = {"the first": network(NET), "the second": network(OTHER_NET)}
-    compare(losses, {f"the loss of {whose} Model": loss(net)["answer"] for whose, net in nets.items()})
+    nets = {"the first Model": network(NET), "the second Model": network(OTHER_NET)}
+    compare(losses, {f"the loss of {whose}": loss(net)["answer"] for whose, net in nets.items()})
     compare(answer, {f"{name} of {whose}": g for whose, net in nets.items() for name, g in gradients(net).items()})
 
 

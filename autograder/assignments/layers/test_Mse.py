@@ -2,10 +2,11 @@
 
 import torch
 
-from autograder.assignments.layers import flows
-from autograder.assignments.layers.cases import EVEN_PAIR, LONE_PAIR, OTHER_PAIR, PAIR, error, error_gradient, shifted
 from autograder.jail import Student, Value
 from autograder.judge import Spec, a_tensor, beside, compare, draw, same_values, unchanged, weight
+
+from . import flows
+from .cases import EVEN_PAIR, LONE_PAIR, OTHER_PAIR, PAIR, error, error_gradient, shifted
 
 
 def _answered(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:
@@ -33,7 +34,9 @@ def test_gradient_of_the_input(student: Student) -> None:
 @beside(test_gradient_of_the_input)
 def test_gradient_is_a_column(student: Student) -> None:
     """inp.g is a column, as inp is, so that the two can be subtracted."""
-    compare(_answered(student, PAIR), error_gradient(draw(PAIR)).pick("inp - inp.g"))
+    answer, wanted = _answered(student, PAIR), error_gradient(draw(PAIR))
+    compare(answer, wanted.pick("inp.g"), exact=True)
+    compare(answer, wanted.pick("inp after a step against inp.g"))
 
 
 @weight(1)
@@ -50,8 +53,8 @@ def test_two_have_two_memories(student: Student) -> None:
     pair = draw(PAIR)
     for other in (draw(EVEN_PAIR), draw(OTHER_PAIR)):
         answer = student.run(flows.two_mses, **pair, other=other["output"], other_targ=other["targ"])
-        named = {"the first": pair, "the second": other, "the second's next batch": shifted(pair)}
-        compare(answer, {f"inp.g of {name}": error_gradient(given)["inp.g"] for name, given in named.items()})
+        named = {"first Mse": pair, "second Mse": other, "second Mse's next batch": shifted(pair)}
+        compare(answer, {f"inp.g of the {name}": error_gradient(given)["inp.g"] for name, given in named.items()})
 
 
 @weight(1)

@@ -2,10 +2,11 @@
 
 import torch
 
-from autograder.assignments.layers import flows
-from autograder.assignments.layers.cases import GATE, LONE_GATE, OTHER_GATE, gate, gate_gradient, rectified
 from autograder.jail import Student, Value
 from autograder.judge import Spec, Tensors, beside, compare, same_values, unchanged, weight
+
+from . import flows
+from .cases import GATE, LONE_GATE, OTHER_GATE, gate, gate_gradient, rectified
 
 
 def _answered(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:
@@ -40,14 +41,14 @@ def test_gradient_of_the_input(student: Student) -> None:
 def test_two_have_two_memories(student: Student) -> None:
     """Of two Relus, each goes back through its own input, although both were called before."""
     answer = student.run(flows.two_relus, **_two())
-    compare(answer, _each("inp.g of the first", "inp.g of the second"))
+    compare(answer, _each("inp.g of the first Relu", "inp.g of the second Relu"))
 
 
 @weight(1)
 def test_goes_back_through_the_latest_call(student: Student) -> None:
     """A Relu that is called again goes back through its latest input, and leaves the earlier one's gradient alone."""
     answer = student.run(flows.relu_again, **_two())
-    compare(answer, _each("inp.g of the first batch", "inp.g of the second"))
+    compare(answer, _each("inp.g of the first batch", "inp.g of the second batch"))
 
 
 @weight(1)

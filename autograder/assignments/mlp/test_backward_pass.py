@@ -2,10 +2,11 @@
 
 import torch
 
-from autograder.assignments.mlp import flows
-from autograder.assignments.mlp.cases import DISTINCT, HELD, SLIM, SQUARE, WEIGHTS, empty, gradients, trace
 from autograder.jail import Student, Value
 from autograder.judge import Spec, Tensors, beside, compare, draw, unchanged, weight
+
+from . import flows
+from .cases import DISTINCT, HELD, SLIM, SQUARE, WEIGHTS, empty, gradients, trace
 
 
 def _given(spec: Spec) -> Tensors:

@@ -1,9 +1,10 @@
 """Hidden tests of dsigma."""
 
-from autograder.assignments.mlp import flows
-from autograder.assignments.mlp.cases import VECTORS, slope
 from autograder.jail import Student
 from autograder.judge import beside, compare, draw, unchanged, weight
+
+from . import flows
+from .cases import VECTORS, slope
 
 
 @weight(3)

@@ -1,9 +1,10 @@
 """Hidden tests of forward_pass."""
 
-from autograder.assignments.mlp import flows
-from autograder.assignments.mlp.cases import DISTINCT, SLIM, SQUARE, WEIGHTS, trace
 from autograder.jail import Student, Value
 from autograder.judge import Spec, beside, compare, draw, unchanged, weight
+
+from . import flows
+from .cases import DISTINCT, SLIM, SQUARE, WEIGHTS, trace
 
 
 def _passed_forward(student: Student, spec: Spec) -> dict[str, Value]:

@@ -1,9 +1,10 @@
 """Hidden tests of sigma."""
 
-from autograder.assignments.mlp import flows
-from autograder.assignments.mlp.cases import VECTORS, tanh
 from autograder.jail import Student
 from autograder.judge import beside, compare, draw, unchanged, weight
+
+from . import flows
+from .cases import VECTORS, tanh
 
 
 @weight(3)

@@ -2,10 +2,11 @@
 
 import torch
 
-from autograder.assignments.mlp import flows
-from autograder.assignments.mlp.cases import CLASS, ETA, WEIGHTS, met_targets, targets, trained
 from autograder.jail import Student, Value
 from autograder.judge import Tensors, beside, compare, draw, unchanged, weight
+
+from . import flows
+from .cases import CLASS, ETA, WEIGHTS, met_targets, targets, trained
 
 
 def _given(aims: Tensors | None = None) -> Tensors:
@@ -28,7 +29,7 @@ def test_one_step(student: Student) -> None:
 def test_several_steps(student: Student) -> None:
     """Each step starts with empty accumulators and from the weights of the step before; all steps are taken."""
     met = met_targets(draw(CLASS))
-    answers = _trained(student, 4), _trained(student, 3, aims=met)  # in the second run, not one sample is wrong
+    answers = _trained(student, 4), _trained(student, 3, aims=met)  # not one sample is wrong in the second
     compare(answers[0], trained(draw(CLASS), 4).pick(*WEIGHTS))
     compare(answers[1], trained(draw(CLASS), 3, met).pick(*WEIGHTS))
 
@@ -36,14 +37,14 @@ def test_several_steps(student: Student) -> None:
 @weight(2)
 def test_tells_loss_and_errors(student: Student) -> None:
     """after_step is told the step's number, and the summed loss and the errors measured before the step."""
-    expected = trained(draw(CLASS), 4).pick("told k", "told loss", "told errors")
+    expected = trained(draw(CLASS), 4).pick(*(f"{name} told to after_step" for name in ("k", "loss", "errors")))
     compare(_trained(student, 4), expected, batch=len(draw(CLASS)["inputs"]))
 
 
 @weight(1)
 def test_tells_the_new_weights(student: Student) -> None:
     """after_step is told the weights after the step."""
-    compare(_trained(student, 2), trained(draw(CLASS), 2).pick(*(f"told {name}" for name in WEIGHTS)))
+    compare(_trained(student, 2), trained(draw(CLASS), 2).pick(*(f"{name} told to after_step" for name in WEIGHTS)))
 
 
 @weight(1)

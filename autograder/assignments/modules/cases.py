@@ -129,13 +129,13 @@ def network(spec: Spec) -> Tensors:
 @once
 def cubed(given: Tensors) -> Tensors:
     """The layer of one argument, forward."""
-    return Tensors(one=given["x"].double() ** 3)
+    return Tensors({"layer(x)": given["x"].double() ** 3})
 
 
 @once
 def blended(given: Tensors) -> Tensors:
     """The layer of three arguments, forward."""
-    return Tensors(three=_blend(**given.pick("a", "b", "c").map(Tensor.double)))
+    return Tensors({"layer(a,b,c)": _blend(**given.pick("a", "b", "c").map(Tensor.double))})
 
 
 @once

@@ -19,7 +19,7 @@ STRANGERS = (
 
 def called(nb, x, a, b, c):
     """What layers of one and of three arguments give."""
-    return {"one": _cube(nb)()(x), "three": _blend(nb)()(a, b, c)}
+    return {"layer(x)": _cube(nb)()(x), "layer(a,b,c)": _blend(nb)()(a, b, c)}
 
 
 def one_argument(nb, x, out_g):
@@ -52,8 +52,8 @@ def kept(nb, a, b, c, out_g):
     if torch.is_tensor(out):
         _leave(out, out_g)
     held = list(args) if isinstance(args, (tuple, list)) else []
-    found = {f"args[{place}]": held[place] if place < len(held) else None for place in range(3)}
-    own = {"gradient of args[0]": _gradient(found["args[0]"]), "gradient of out": _gradient(returned)}
+    found = {f"args[{place}]": thing for place, thing in enumerate(held[:3])}
+    own = {"gradient of args[0]": _gradient(found.get("args[0]")), "gradient of out": _gradient(returned)}
     return {**found, **own, "length of args": torch.tensor(float(len(held))), "out": out}
 
 
@@ -125,7 +125,7 @@ def own_constructor(nb, x, out_g):
     layer = _layer(nb, __init__=constructor, forward=forward, bwd=bwd)(3)
     returned = _called(layer, x, out_g)
     layer.backward()
-    return {"one": returned, "x.g": _gradient(x)}
+    return {"layer(x)": returned, "x.g": _gradient(x)}
 
 
 def forgotten(nb, x, out_g):
@@ -218,7 +218,7 @@ def two_lins(nb, inp, w, b, out_g, other_inp, other_w, other_b, other_out_g):
     first.backward()
     second.backward()
     mine = {"inp.g": _gradient(inp), "w.g": _gradient(w), "b.g": _gradient(b)}
-    return {**mine, "other w.g": _gradient(other_w), "other b.g": _gradient(other_b)}
+    return {**mine, "w.g of the other Lin": _gradient(other_w), "b.g of the other Lin": _gradient(other_b)}
 
 
 def mse(nb, inp, targ):
@@ -239,7 +239,7 @@ def mse_back(nb, inp, targ, calls):
     got = _gradient(inp)
     repeated = got + torch.zeros(1, len(inp), dtype=inp.dtype) if torch.is_tensor(got) else got
     left = {"targ.g": _gradient(targ), "out.g": _gradient(loss)}
-    return {"inp.g": got, "inp.g, repeated to N columns,": repeated, **left, "given inp": inp, "given targ": targ}
+    return {"inp.g": got, "inp.g beside itself": repeated, **left, "given inp": inp, "given targ": targ}
 
 
 def two_mses(nb, p, p_targ, q, q_targ):
@@ -290,7 +290,7 @@ def two_models(nb, inp, targ, w1, b1, w2, b2, p, p_targ, v1, c1, v2, c2):
     tensors = dict(inp=inp, w1=w1, b1=b1, w2=w2, b2=b2)
     _stale(*tensors.values(), p, v1)
     first.backward()
-    return {**_gradients(tensors), "the other inp.g": _gradient(p), "the other w1.g": _gradient(v1)}
+    return {**_gradients(tensors), "inp.g of the other Model": _gradient(p), "w1.g of the other Model": _gradient(v1)}
 
 
 def model_twice(nb, inp, targ, w1, b1, w2, b2, p, p_targ):

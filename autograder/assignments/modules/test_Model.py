@@ -2,8 +2,11 @@
 
 import torch
 
-from autograder.assignments.modules import flows
-from autograder.assignments.modules.cases import (
+from autograder.jail import Student, Value
+from autograder.judge import Spec, beside, compare, same_values, unchanged, weight
+
+from . import flows
+from .cases import (
     EVEN_NET,
     LONE_NET,
     NET,
@@ -15,8 +18,6 @@ from autograder.assignments.modules.cases import (
     loss,
     network,
 )
-from autograder.jail import Student, Value
-from autograder.judge import Spec, beside, compare, same_values, unchanged, weight
 
 
 def _back(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:
@@ -69,12 +70,12 @@ def test_two_models(student: Student) -> None:
     first, second = network(NET), network(EVEN_NET)
     names = dict(zip(("inp", "targ", *WEIGHTS), ("p", "p_targ", "v1", "c1", "v2", "c2"), strict=True))
     other = {names[name]: tensor for name, tensor in second.items()}
+    left = {f"{name}.g of the other Model": torch.full_like(second[name], STALE).double() for name in ("inp", "w1")}
     losses = {
         f"the loss of the {which} Model": loss(net)["answer"]
         for which, net in zip(("first", "second"), (first, second), strict=True)
     }
     compare(student.run(flows.models, **first, **other), losses)
-    left = {f"the other {name}.g": torch.full_like(second[name], STALE).double() for name in ("inp", "w1")}
     compare(student.run(flows.two_models, **first, **other), {**gradients(first), **left})
 
 

@@ -2,8 +2,11 @@
 
 import torch
 
-from autograder.assignments.modules import flows
-from autograder.assignments.modules.cases import (
+from autograder.jail import Student
+from autograder.judge import Mismatch, beside, compare, counted, draw, same_values, weight
+
+from . import flows
+from .cases import (
     ONE,
     STALE,
     THREE,
@@ -13,8 +16,6 @@ from autograder.assignments.modules.cases import (
     cube_gradient,
     cubed,
 )
-from autograder.jail import Student
-from autograder.judge import beside, compare, draw, weight
 
 
 @weight(3)
@@ -44,9 +45,12 @@ def test_keeps_args_and_out(student: Student) -> None:
     """After a call, args holds the very tensors that were given, and out the very one that was returned."""
     three = draw(THREE)
     wanted = {f"args[{place}]": three[name].double() for place, name in enumerate("abc")}
-    held = {**wanted, "length of args": torch.tensor(3.0), "out": blended(three)["three"]}
-    own = {f"gradient of {name}": three["out_g"].double() for name in ("args[0]", "out")}
-    compare(student.run(flows.kept, **three), {**held, **own})
+    answer = student.run(flows.kept, **three)
+    compare(answer, {**wanted, "out": blended(three)["layer(a,b,c)"]})
+    counted(answer, "length of args", 3.0, "args doesn't hold exactly the three arguments")
+    for name, which in {"args[0]": "that was given", "out": "that was returned"}.items():
+        if not same_values(answer.get(f"gradient of {name}"), three["out_g"]):
+            raise Mismatch(f"{name} has the right values, but is not the very tensor {which}")
 
 
 @weight(1)
@@ -69,18 +73,22 @@ def test_last_call_counts(student: Student) -> None:
 def test_runs_forward_and_bwd_once(student: Student) -> None:
     """A call runs forward once, each backward runs bwd once, on one thing more; backward may be repeated."""
     three = draw(THREE)
-    wanted = {
-        "number of runs of forward in a call": 1.0,
-        "number of runs of bwd in a call": 0.0,
-        "number of runs of bwd in a backward": 1.0,
-        "number of runs of bwd in two": 2.0,
-        "number of runs of forward altogether": 1.0,
-        "number of runs of forward in two calls": 2.0,
-        "number of things that forward is given": 3.0,
-        "number of things that bwd is given": 4.0,
-    }
-    counts = {name: torch.tensor(count) for name, count in wanted.items()}
-    compare(student.run(flows.counted, **three), {**counts, "out.g": three["out_g"].double()})
+    answer = student.run(flows.counted, **three)
+    for name, (wanted, otherwise) in {
+        "number of runs of forward in a call": (1.0, "A call doesn't run forward exactly once"),
+        "number of runs of bwd in a call": (0.0, "A call runs bwd: only backward should"),
+        "number of runs of bwd in a backward": (1.0, "A backward doesn't run bwd exactly once"),
+        "number of runs of bwd in two": (2.0, "A second backward doesn't run bwd exactly once more"),
+        "number of runs of forward altogether": (1.0, "backward runs forward again"),
+        "number of runs of forward in two calls": (2.0, "A second call doesn't run forward exactly once more"),
+        "number of things that forward is given": (
+            3.0,
+            "forward isn't given the three arguments of the call, one by one",
+        ),
+        "number of things that bwd is given": (4.0, "bwd isn't given out and the three arguments, one by one"),
+    }.items():
+        counted(answer, name, wanted, otherwise)
+    compare(answer, {"out.g": three["out_g"].double()})
 
 
 @weight(1)
@@ -95,6 +103,12 @@ def test_needs_no_constructor(student: Student) -> None:
 @beside(test_hands_one_argument_to_bwd, test_hands_three_arguments_to_bwd)
 def test_a_forgotten_method_is_an_error(student: Student) -> None:
     """Using a layer that lacks forward, or bwd, raises an error of whatever kind; so does one of the layer's own."""
-    places = ("a layer has no forward", "a layer has no bwd", "forward stops", "bwd stops", "bwd is not written")
-    wanted = {f"number of errors where {place}": torch.tensor(1.0) for place in places}
-    compare(student.run(flows.forgotten, **draw(ONE)), wanted)
+    answer = student.run(flows.forgotten, **draw(ONE))
+    for place, told in {
+        "a layer has no forward": "where a layer has no forward",
+        "a layer has no bwd": "where a layer has no bwd",
+        "forward stops": "where a layer's own forward raises one",
+        "bwd stops": "where a layer's own bwd raises one",
+        "bwd is not written": "where a layer's own bwd raises NotImplementedError",
+    }.items():
+        counted(answer, f"number of errors where {place}", 1.0, f"There is no error {told}")

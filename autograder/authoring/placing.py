@@ -1,0 +1,63 @@
+"""Parts of a course that are put in their places when they are whole: a failure leaves nothing of them behind."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from autograder.errors import CannotGrade
+
+
+class Made(list[Path]):
+    """What was made so far, in its order."""
+
+    def folders(self, path: Path) -> None:
+        """Make a folder and those above it, as far as they are missing."""
+        missing = [place for place in (path, *path.parents) if not place.exists()]
+        for place in reversed(missing):
+            place.mkdir()
+            self.append(place)
+
+
+@contextmanager
+def placing(root: Path, parts: Sequence[Path], then: Callable[[Made], object] = bool) -> Iterator[Path]:
+    """Give a folder in which parts of a course are made; then move each to its place, in the order given.
+
+    Shapes:
+        then  what is done once they are there; if it fails, they are taken away again, and what it has told of
+
+    Raises:
+        CannotGrade: if something can't be written.
+    """
+    try:
+        with _undone() as made:
+            made.folders(root)
+            with tempfile.TemporaryDirectory(dir=root, prefix=".autograder-draft-") as draft:
+                yield Path(draft)
+                for part in parts:
+                    made.folders((root / part).parent)
+                    Path(draft, part).rename(root / part)
+                    made.append(root / part)
+                then(made)
+    except OSError as error:
+        raise CannotGrade(
+            f"{error.filename or root} can't be written: {error.strerror or error}. Nothing was changed. "
+            "Make the folder writable, or work in another one."
+        ) from None
+
+
+@contextmanager
+def _undone() -> Iterator[Made]:
+    """Take away what was made, if what is done with it fails."""
+    made = Made()
+    try:
+        yield made
+    except BaseException:
+        for path in reversed(made):
+            with contextlib.suppress(OSError):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        raise

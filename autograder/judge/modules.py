@@ -1,0 +1,66 @@
+"""The modules of hidden tests: the kit's by their names; a course's by their paths, under names of their own.
+
+A course's folder is no place where Python looks for modules: two courses may have a lesson of one name, and a
+`torch.py` that lies there is imported by nobody. Within their folder, tests say `from . import flows`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from types import CodeType, ModuleType
+
+from autograder.course import HiddenTests
+from autograder.errors import CannotGrade
+
+
+def module(tests: HiddenTests, name: str) -> ModuleType:
+    """Import a module of an assignment's hidden tests, such as `test_<question>` or `flows`.
+
+    Raises:
+        CannotGrade: if a course's own can't be imported; the sentence says what stands in the way.
+    """
+    if tests.of_the_kit:
+        return importlib.import_module(f"autograder.assignments.{tests.folder.name}.{name}")
+    package = f"hidden_tests_{hashlib.sha256(f'{tests.folder}|{tests.digest}'.encode()).hexdigest()[:16]}"
+    if package not in sys.modules:
+        made = ModuleType(package, f"The hidden tests in {tests.folder}.")
+        made.__path__ = [str(tests.folder)]
+        sys.modules[package] = made
+        _FOLDERS[package] = tests.folder
+    try:
+        return importlib.import_module(f"{package}.{name}")
+    except Exception as error:  # whatever an author's text may raise
+        raise CannotGrade(f"{tests.folder / name}.py can't be imported: {type(error).__name__}: {error}.") from error
+
+
+class _Text(SourceFileLoader):
+    """Compiles a module's text each time: what is judged by is what stands there now, and no file is written."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
+class _Beside(MetaPathFinder):
+    """Finds what lies in a folder of hidden tests, for the modules of that folder."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        package, _, name = fullname.partition(".")
+        if package not in _FOLDERS:
+            return None
+        file = _FOLDERS[package] / f"{name}.py"
+        return spec_from_file_location(fullname, file, loader=_Text(fullname, str(file))) if file.is_file() else None
+
+
+_FOLDERS: dict[str, Path] = {}
+"""Which package stands for which folder."""
+
+sys.meta_path.insert(0, _Beside())

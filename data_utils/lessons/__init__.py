@@ -1,0 +1,1 @@
+"""The checks and pictures of the kit's lessons, a file each."""

@@ -1,0 +1,104 @@
+"""What a source shows: how a mistake was made is said only where the student's own lines have it."""
+
+from __future__ import annotations
+
+import pytest
+
+from autograder.course.assignment import Assignment
+from autograder.course.course import Course
+from autograder.jail.session import Step
+from autograder.judge.bank import Misconception
+from autograder.judge.evidence import Evidence
+from autograder.judge.inputs import seeded
+from autograder.judge.reference import replaced
+from autograder.judge.trial import judge
+
+CARD = Misconception(id="card", function="dloss", edit=("2 * (v - t)", "(v - t)"), says="It is half.", hint="hint")
+
+IN_THE_CLASS = """
+class Relu:
+    kept = []
+    def __call__(self, inp):
+        self.kept.append(inp)
+"""
+BY_NAME = """
+class Relu:
+    inp = None
+    def __call__(self, inp):
+        Relu.inp = inp
+"""
+ON_THE_OBJECT = """
+class Relu:
+    inp = None
+    def __call__(self, inp):
+        self.inp = inp
+"""
+IN_A_DEFAULT = """
+class Relu:
+    def __init__(self, kept={}):
+        self.kept = kept
+"""
+OUTSIDE = """
+kept = {}
+
+class Relu:
+    def __call__(self, inp):
+        kept["inp"] = inp
+"""
+
+
+def shown(assignment: Assignment, source: str, what: str, card: Misconception = CARD) -> bool:
+    """Whether a source shows something."""
+    return Evidence(assignment, [Step(0, 1, source)]).shows(card, what)
+
+
+@pytest.mark.parametrize(
+    ("source", "fact"),
+    [
+        (IN_THE_CLASS, "kept in the class"),
+        (BY_NAME, "kept in the class"),
+        (ON_THE_OBJECT, ""),
+        (IN_A_DEFAULT, "kept in a default value"),
+        (OUTSIDE, "kept outside"),
+    ],
+)
+def test_a_source_shows_where_a_memory_is(course: Course, source: str, fact: str) -> None:
+    """In the class, in a default value, outside, or where it belongs: each is told from the others."""
+    layers = course.assignment("layers")
+    card = CARD.model_copy(update={"function": "Relu"})
+
+    facts = ("kept in the class", "kept in a default value", "kept outside")
+    assert [name for name in facts if shown(layers, source, name, card)] == [fact] * bool(fact)
+
+
+@pytest.mark.parametrize(
+    ("source", "is_shown"),
+    [
+        ("def dloss(v, t):\n    return v - t", True),
+        ("def dloss(a, b):\n    'a docstring'\n    return (a - b)  # half", True),
+        ("def dloss(v, t):\n    # return v - t\n    return (2 * v - 2 * t) / 2", False),
+        ("def dloss(v, t:\n    return v - t", False),
+        ("def dloss(v, t):\n    return v - t\n" + "# a long comment\n" * 2000, False),
+    ],
+)
+def test_the_lines_of_a_mistake_are_found_under_other_names(mlp: Assignment, source: str, is_shown: bool) -> None:
+    """Parameters may be called otherwise; a comment is no line."""
+    assert shown(mlp, source, "") is is_shown
+
+
+def test_an_unknown_source_shows_nothing(mlp: Assignment) -> None:
+    """Where the statements aren't known, nothing is said of how."""
+    assert not Evidence(mlp, None).shows(CARD, ".")
+
+
+def test_equal_exceptions_alone_are_no_mistake_by_name(course: Course) -> None:
+    """A sigma that fails as math.tanh does isn't told of math.tanh."""
+    mlp = course.assignment("mlp")
+    sigma = next(question for question in mlp.questions if question.id == "sigma")
+    named, other = (
+        "import math\ndef sigma(v):\n    return math.tanh(v)",
+        "def sigma(v):\n    return torch.tensor([1.0, float(v)])",
+    )
+    with seeded(course.seed("mlp")):
+        assert [d.id for d in judge(mlp, sigma, replaced(mlp, "sigma", named)).diagnoses] == ["sigma-takes-one-number"]
+        assert not any("math" in d.says for d in judge(mlp, sigma, replaced(mlp, "sigma", other)).diagnoses)
