@@ -371,6 +371,11 @@ def run() -> None:
     except Exception as error:
         if os.environ.get("AUTOGRADER_TRACEBACK"):
             raise
+        from autograder.judge import own_fault
+
+        if theirs := own_fault(error):
+            _say(f"autograder: {theirs}")
+            sys.exit(theirs.exit_code)
         _say(
             f"autograder: this is a fault of the kit, not yours ({type(error).__name__}: {error}). "
             "Nothing was graded as zero because of it. Run again with AUTOGRADER_TRACEBACK=1 to see where."

@@ -19,6 +19,7 @@ from rich.table import Table
 from autograder.authoring import impostors, leaks, release, vetted
 from autograder.authoring.mutants import Mutant, mutants, within
 from autograder.authoring.progress import UNTOLD, Progress, Tell, untold
+from autograder.authoring.slips import slips
 from autograder.course import Assignment, Course, Question
 from autograder.errors import CannotGrade, KitError
 from autograder.jail import StudentError
@@ -147,13 +148,22 @@ def vet(
     try:
         assignment.questions  # noqa: B018 - reading them finds what is not in order
     except KitError as error:
-        report.findings.append(Finding("the source notebook is in order", False, str(error), str(assignment.path)))
+        where = " or ".join(assignment.places)
+        report.findings.append(Finding("the source and the hidden tests are in order", False, str(error), where))
+        return report
+    read = [
+        Finding(what, not wrong, "; ".join(one.removesuffix(".") for one in wrong), where)
+        for what, wrong, where in slips(assignment)
+    ]
+    if not all(finding.holds for finding in read):
+        report.findings += read
         return report
     seed = draws.seed(course, name)
     if not again and vetted.holds(course, name):
         report.findings.append(Finding("the hidden tests test: they held for just what is there", True))
     else:
         held_for = vetted.held_for(course, name)
+        report.findings += read
         with seeded(seed):
             _tests(report, assignment, seed, with_mutants, tell)
         if not report.holds:
@@ -349,7 +359,7 @@ def _variants(assignment: Assignment, report: Report, progress: Progress = UNTOL
     yield Finding("every right variant keeps full marks", not lost, ", ".join(lost), assignment.where())
     report.spread = max(shares, default=0.0)
     what = "right variants stay within half of the tolerances"
-    yield Finding(what, report.spread <= ROOM, f"{report.spread:.2f} of the edge", "autograder/compare.py")
+    yield Finding(what, report.spread <= ROOM, f"{report.spread:.2f} of the edge", assignment.where())
 
 
 def _mutants(

@@ -60,10 +60,12 @@ class Assignment:
         asked, tested = {question.id for question in found if not question.manual}, {*self.tests.questions}
         if tested and asked != tested and self._source_of_the_kit != self.tests.of_the_kit:
             raise self._differ(asked - tested, tested - asked)
-        for question in sorted(asked - tested):
+        if untested := sorted(asked - tested):
+            files = " and ".join(self.where(f"test_{question}.py") for question in untested)
+            one = len(untested) == 1
             raise CannotGrade(
-                f"{self.path}: the question {question} has no hidden tests. "
-                f"Write them in {self.where(f'test_{question}.py')}."
+                f"{self.path}: the question{'' if one else 's'} {' and '.join(untested)} {'has' if one else 'have'} no "
+                f"hidden tests. Write them in {files}."
             )
         return found
 
