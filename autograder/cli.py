@@ -72,7 +72,7 @@ def demo(
     from autograder import report
     from autograder.authoring import demo as made_up
     from autograder.course import find, near
-    from autograder.run import Batch, holds, totals
+    from autograder.run import Batch, about, holds, records, totals
 
     here = find(course) if course or near() else None
     scratch = made_up.scratch(here, into, _watched)
@@ -85,7 +85,8 @@ def demo(
         graded = [one.result for one in _graded(Batch(scratch, name, workers=_cores(), trust=True))]
         made_up.mark(scratch, name)
         results = totals(scratch, name, graded)
-        page = report.write(results, scratch.root / "report" / name, watch=_watched)
+        told = about(scratch, name, records(scratch, name))
+        page = report.write(results, scratch.root / "report" / name, watch=_watched, about=told)
         print(f"{name}, handed in by {len(students)} made-up students\n")
         _print(report.class_table(results))
         print(f"\nThe class report, to open in a browser: {_near(page)}\n")
@@ -336,16 +337,17 @@ def report(
     """Write a page for the class with plots, and a page for each student."""
     from autograder import report as reporting
     from autograder.course import find
-    from autograder.run import results as kept
-    from autograder.run import totals
+    from autograder.run import about, records, totals
 
     here = find(course)
     here.assignment(name)
-    results = totals(here, name, kept(here, name, student))
+    kept = records(here, name, student)
+    results = totals(here, name, (one.result for one in kept))
     if student:
         _print(reporting.verdict(results[0]))
         return
-    print(reporting.write(results, here.root / "report" / name, watch=_watched))
+    told = about(here, name, kept)
+    print(reporting.write(results, here.root / "report" / name, watch=_watched, about=told))
 
 
 def main() -> None:

@@ -1,14 +1,18 @@
 """Reports: pure functions of results. They read no gradebook and no notebook, and look at no clock."""
 
+from autograder.report.about import About
+from autograder.report.folder import write
 from autograder.report.formula import formula
 from autograder.report.matrix import write_matrix
-from autograder.report.page import Handed, class_page, feedback_page, student_page, write
+from autograder.report.overview import class_page
+from autograder.report.page import Handed, feedback_page, student_page
 from autograder.report.plots import Picture, mistakes, questions, scores
 from autograder.report.table import changes, class_table, verdict
 from autograder.report.tally import ClassTally, MistakeTally, QuestionTally, tally
 from autograder.report.words import called
 
 __all__ = [
+    "About",
     "ClassTally",
     "Handed",
     "MistakeTally",

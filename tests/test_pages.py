@@ -1,0 +1,149 @@
+"""autograder.report: the class page answers an instructor's questions, in the order in which they are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from autograder.report import About, class_page, write
+from autograder.report.claim import FEWEST, hardness
+from autograder.report.need import needs
+from autograder.report.tally import tally
+from autograder.report.words import span
+from autograder.result import Result, Sighting
+from tests.test_report import CLAIMS, NO_TWO, Page, example_class, question, result, unwritten
+
+ABOUT = About(
+    due=datetime(2026, 11, 20, 12),
+    missing=("zora",),
+    ungraded=("yusuf",),
+    late={"ada": 90_000.0},
+    graded=(datetime(2026, 11, 21, 9, 5), datetime(2026, 11, 21, 9, 45)),
+    versions=("0.3.0",),
+    settings={"by_hand": "flag"},
+)
+IMPORTS = Sighting(does="imports autograder", where='in the section "sigma"')
+
+
+def named(class_: Sequence[Result]) -> dict[str, tuple[str, ...]]:
+    """Who has which need."""
+    return {need.name: need.students for need in needs(tally(class_))}
+
+
+def test_the_class_page_answers_in_the_order_in_which_it_is_asked() -> None:
+    """Who needs me, what to teach again, what is unfair, who handed in, everybody, how: each linked from the top."""
+    page = class_page(example_class(), "mlp", ABOUT)
+    ids = ["needs", "again", "fair", "handed", "students", "how"]
+    places = [page.index(f'id="{name}"') for name in ids]
+    assert places == sorted(places)
+    assert Page(page).links[: len(ids)] == [f"#{name}" for name in ids]
+
+
+def test_a_class_is_sorted_by_need() -> None:
+    """Who waits is not called stuck, who is stuck not behind; a mistake that is named is no reason to be stuck."""
+    found = named(example_class())
+    assert [*found] == ["waiting", "stuck", "behind", "seen"]
+    assert set(found["waiting"]) == {"lars", "mei", "nour"}
+    assert set(found["stuck"]) == {"hugo", "jonas"}
+    assert found["behind"] == ("greta",)
+    assert set(found["seen"]) == {"fatima", "olga"}
+    assert named([result("ada"), result("bela", question("dloss", 0, NO_TWO))]) == {}
+
+
+def test_who_is_stuck_is_told_at_the_first_answer_that_is_not_right() -> None:
+    """One student, one place: what comes after builds on it."""
+    class_ = [result("ada", *(question(name, 0) for name in CLAIMS)), result("bela", *map(unwritten, CLAIMS))]
+    (stuck,) = [need for need in needs(tally(class_)) if need.name == "stuck"]
+    assert [(cause.question, cause.students) for cause in stuck.causes] == [("sigma", ("ada",))]
+
+
+def test_what_was_seen_is_named_on_the_class_page_and_on_no_students() -> None:
+    """In the grader's words and with its place; a student's page doesn't know of it."""
+    class_ = [result("ada").model_copy(update={"seen": (IMPORTS,)}), result("bela")]
+    said = Page(class_page(class_, "mlp")).said
+    assert said.index("imports autograder.") < said.index("What to teach again", said.index("To look at"))
+    assert 'in the section "sigma"' in said
+
+
+def test_a_claim_is_told_with_its_pass_rate_and_what_fails_unexplained_with_its_students() -> None:
+    """Of those who were tried; a mistake that is known explains what it fails."""
+    class_ = [
+        result("ada"),
+        result("bela", question("dloss", 0.5)),
+        result("chen", question("dloss", 0.5, NO_TWO)),
+        result("dario", unwritten("dloss")),
+    ]
+    (dloss,) = [hard for hard in hardness(tally(class_)) if hard.question.id == "dloss"]
+    assert dloss.answered == 3
+    assert [(claim.passed, claim.tried) for claim in dloss.claims] == [(1, 3), (3, 3)]
+    assert [cause.students for cause in dloss.unexplained] == [("bela",)]
+    assert hardness(tally(class_))[0] == dloss, "the hardest comes first"
+
+
+@pytest.mark.parametrize("size", [FEWEST - 1, FEWEST])
+def test_discrimination_is_told_where_it_is_no_chance(size: int) -> None:
+    """From thirty students up, and what it means in words."""
+    class_ = [
+        result(f"s{n:02}", *(question(name, float(n % 3 > 0)) for name in ("sigma", "dsigma"))) for n in range(size)
+    ]
+    found = {hard.question.id: hard for hard in hardness(tally(class_))}
+    assert (found["sigma"].discrimination is not None) == (size >= FEWEST)
+    assert found["loss"].discrimination is None, "all have it: it sets nobody apart"
+    assert (f"Discrimination {1:.2f}: who does well" in Page(class_page(class_, "mlp")).said) == (size >= FEWEST)
+
+
+def test_the_class_page_says_who_is_missing_and_late_and_how_it_was_graded() -> None:
+    """With date, version, settings and weights; without them it says nothing that it doesn't know."""
+    said = " ".join(Page(class_page(example_class(), "mlp", ABOUT)).said.split())
+    assert "Not handed in zora Not graded yet yusuf Late ada (by 1 day 1 hour)" in said
+    for part in ("From 2026-11-21 09:05 to 2026-11-21 09:45", "backprop-kit 0.3.0", "by_hand flag", "loss 1, dloss 1"):
+        assert part in said
+    assert "The gradebook holds no date" in Page(class_page(example_class(), "mlp")).said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(5, "1 minute"), (3600, "1 hour"), (90_060, "1 day 1 hour"), (172_800, "2 days")]
+)
+def test_a_span_is_told_in_its_largest_units(seconds: float, told: str) -> None:
+    """Nobody needs to know the seconds."""
+    assert span(seconds) == told
+
+
+def test_the_table_sorts_filters_and_finds(browser: Browser, tmp_path: Path) -> None:
+    """By a click on a column, by a name without its accents, and by need; its head stays, and nothing is cut off."""
+    class_ = [*example_class(), result("Zoë", question("loss", 0))]
+    index = write(class_, tmp_path, about=ABOUT)
+    page = browser.new_page(viewport={"width": 1280, "height": 500})
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text))
+    page.goto(index.as_uri())
+    rows = page.locator("#students ~ .scroll tbody tr")
+    first = rows.first.locator("th")
+
+    page.get_by_label("Find a student").fill("zoe")
+    assert rows.filter(visible=True).all_inner_texts()[0].startswith("Zoë")
+    assert page.locator("output").inner_text() == "1 of 16 shown"
+    page.get_by_label("Find a student").fill("")
+    page.get_by_label("Show").select_option("late")
+    assert rows.filter(visible=True).count() == 1
+    page.get_by_label("Show").select_option("")
+    page.get_by_role("button", name="loss", exact=False).first.click()
+    page.get_by_role("button", name="score").click()
+    assert first.inner_text() == "greta"
+    page.get_by_role("button", name="score").click()
+    assert first.inner_text() in {"ada", "fatima"}
+    page.locator(".scroll").evaluate("area => area.scrollTop = 300")
+    head = page.locator(".scroll thead th").first.bounding_box()
+    area = page.locator(".scroll").bounding_box()
+    assert head
+    assert area
+    assert abs(head["y"] - area["y"]) < 2
+    for width in (1280, 400):
+        page.set_viewport_size({"width": width, "height": 500})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert errors == []
+    page.close()
