@@ -57,7 +57,8 @@ def scores(course: Course) -> dict[str, float]:
     found = {}
     with Gradebook(f"sqlite:///{course.root}/gradebook.db") as book:
         for submission in book.assignment_submissions("mlp"):
-            grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
+            everything = [grade for notebook in submission.notebooks for grade in notebook.grades]
+            grades = [grade for grade in everything if grade.cell.cell_type == "code"]
             if all(grade.auto_score is not None for grade in grades):
                 found[submission.student.id] = submission.score
     return found

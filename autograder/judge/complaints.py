@@ -219,16 +219,9 @@ _KINDS = frozenset(
     {name for name, thing in vars(builtins).items() if isinstance(thing, type)}
     | {"NoneType", "function", "method", "generator", "module", "builtin_function_or_method", "method_descriptor"}
     | {"Tensor", "Parameter", "Size", "torch.Size", "torch.dtype", "dtype", "ndarray", "numpy.ndarray", "Number"}
-    | {
-        "dict_values",
-        "dict_keys",
-        "dict_items",
-        "tuple of ints",
-        "tuple of Tensors",
-        "ellipsis",
-        "torch.return_types.max",
-    }
-    | {"numpy.float64", "numpy.float32", "_TensorMeta", "torch._C._TensorMeta", "ModuleList", "builtin_method"}
+    | {"dict_values", "dict_keys", "dict_items", "ellipsis", "tuple of ints", "tuple of Tensors"}
+    | {"numpy.float64", "numpy.float32", "_TensorMeta", "torch._C._TensorMeta", "torch.return_types.max"}
+    | {"Module", "ModuleList", "ModuleDict", "Sequential", "Linear", "ReLU", "Tanh", "MSELoss"}
 )
 """Kinds of things that have one name everywhere."""
 
@@ -237,12 +230,14 @@ _DTYPES = frozenset(
     | {"float", "double", "long int", "int", "bool", "c10::Half", "c10::BFloat16", "BFloat16"}
 )
 _SIGNS = frozenset({"+", "-", "*", "/", "//", "%", "@", "**", "&", "|", "^", "<<", ">>", "<", ">", "<=", ">="})
-_OWN = frozenset({"__init__", "__call__", "<locals>", "<lambda>", "Tensor", "TensorBase", "torch"})
+_OWN = frozenset({"__init__", "__call__", "forward", "backward", "<lambda>", "Module", "Tensor", "TensorBase", "torch"})
 """Words in the full names of functions that nobody has chosen."""
 _PARTS = frozenset(
     {"self", "vector", "mat1", "mat2", "vec", "vec2", "input", "batch1", "batch2", "other", "tensor", "dim"}
 )
 """What torch calls its own functions' parameters."""
+_INNER = frozenset({"_backward_hooks", "_modules", "_parameters"})
+"""What a module of torch's has from its constructor."""
 _LISTED = 3
 """The most names of parameters that are listed: of more only their number is said."""
 
@@ -258,7 +253,7 @@ class Known:
 
     def name(self, text: str) -> str:
         """A name, if it is known."""
-        return text if text in self.words or text in _PARTS else OPEN
+        return text if text in self.words or text in _PARTS | _INNER else OPEN
 
     def module(self, text: str) -> str:
         """A module's full name, if each part is known."""
@@ -274,9 +269,9 @@ class Known:
         return text if text in _KINDS else self.name(text)
 
     def call(self, text: str) -> str:
-        """A function's full name, without those whose inside it is, if each part is known."""
-        own = text.rpartition("<locals>.")[2]
-        return own if {*own.split(".")} <= {*self.words, *_OWN} else OPEN
+        """A function's full name, without those whose inside it is: its parts that are known."""
+        parts = text.rpartition("<locals>.")[2].split(".")
+        return ".".join(part if part in self.words or part in _OWN else OPEN for part in parts)
 
     def size(self, text: str) -> str:
         """A size that an input has, or a small one."""
