@@ -1,4 +1,4 @@
-"""autograder.report: the class page answers an instructor's questions, in the order in which they are asked."""
+"""autograder.report: the pages answer what an instructor and a student ask, in the order in which they ask it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from autograder.report import About, class_page, write
+from autograder.report import About, class_page, student_page, write
 from autograder.report.claim import FEWEST, hardness
 from autograder.report.need import needs
 from autograder.report.tally import tally
 from autograder.report.words import span
-from autograder.result import Result, Sighting
-from tests.test_report import CLAIMS, NO_TWO, Page, example_class, question, result, unwritten
+from autograder.result import Question, Result, Sighting
+from tests.test_report import CLAIMS, LOGISTIC, NO_TWO, Page, example_class, question, result, unwritten
 
 ABOUT = About(
     due=datetime(2026, 11, 20, 12),
@@ -67,6 +67,7 @@ def test_what_was_seen_is_named_on_the_class_page_and_on_no_students() -> None:
     said = Page(class_page(class_, "mlp")).said
     assert said.index("imports autograder.") < said.index("What to teach again", said.index("To look at"))
     assert 'in the section "sigma"' in said
+    assert "imports" not in student_page(class_[0])
 
 
 def test_a_claim_is_told_with_its_pass_rate_and_what_fails_unexplained_with_its_students() -> None:
@@ -147,3 +148,38 @@ def test_the_table_sorts_filters_and_finds(browser: Browser, tmp_path: Path) -> 
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert errors == []
     page.close()
+
+
+# ---------------------------------------------------------------------------------------------- a student's page
+
+
+@pytest.mark.parametrize(
+    ("answers", "says"),
+    [
+        ((question("loss", 0), question("sigma", 0, LOGISTIC)), f"sigma {LOGISTIC.says} {LOGISTIC.hint} After that: l"),
+        ((unwritten("loss"),), "loss loss is not written yet."),
+        ((question("loss", 0, status="timeout"),), "loss It had not finished when its time was up."),
+        ((question("loss", 0),), "loss loss: the shape is right, but the values are not."),
+        ((question("essay", 0, status="no_answer", claims=()),), "essay Nothing is written here yet."),
+    ],
+)
+def test_a_students_page_begins_with_what_to_do_first(answers: tuple[Question, ...], says: str) -> None:
+    """The first answer in the lesson's order that can be mended: what is known of it, and what leads on."""
+    said = " ".join(Page(student_page(result("ada", *answers))).said.split())
+    assert said.partition("What to do first ")[2].startswith(says)
+
+
+def test_nothing_is_to_be_done_where_all_is_right_or_waits() -> None:
+    """What a person reads or looks at is no work for the student."""
+    fault = result("ada", question("loss", status="grader_error", message="A fault."), status="grader_error")
+    for given in (result("ada"), fault):
+        assert "What to do first" not in student_page(given)
+
+
+def test_a_question_that_is_right_takes_one_line() -> None:
+    """Its claims are folded away; where there is more to say of it, it is said."""
+    found = result("ada", question("loss", 0), question("forward_pass", follow_through=True))
+    page = Page(student_page(found))
+    assert len(page.all("details")) == 4
+    assert "one mistake costs only once" in page.said
+    assert "The gradients of w2 and b2 are autograd's." in page.said

@@ -50,6 +50,48 @@ AGAIN = {
 """What a student can do whose file could not be graded."""
 
 
+@dataclass(frozen=True)
+class First:
+    """What a student can do first: the first answer, in the lesson's order, that can still be mended."""
+
+    place: int
+    """Of the question, from 1 on."""
+    question: Question
+    says: str
+    hint: str
+    """A question that leads on; empty where no mistake is known."""
+    then: tuple[tuple[int, str], ...]
+    """Places and names of those that come after."""
+
+
+def first(result: Result) -> First | None:
+    """Find what to do first; None where nothing is left to do."""
+    places = list(enumerate(result.questions, 1))
+    open_ = [(place, question) for place, question in places if _can_be_mended(question)]
+    if not open_:
+        return None
+    place, question = open_[0]
+    told = next((told for told in question.told if told.outcome == "fails"), None)
+    failed = told and (told.message or f"This is not so yet: {told.claims[0][1]}")
+    says = question.message or STOPPED.get(question.status, "") or failed or "Nothing is written here yet."
+    hint = ""
+    if question.diagnoses:
+        says, hint = question.diagnoses[0].says, question.diagnoses[0].hint
+    return First(place, question, says, hint, tuple((later, other.id) for later, other in open_[1:]))
+
+
+def _can_be_mended(question: Question) -> bool:
+    by_person = isinstance(question, MarkedQuestion) and question.by_person
+    return kind(question) in {"part", "nothing", "no_answer"} and not by_person
+
+
+def _is_plain(question: Question) -> bool:
+    """Whether there is nothing to say of a question but that it is right."""
+    mark = _marked(question)
+    said = question.message or question.definition or question.diagnoses or question.follow_through
+    return kind(question) == "full" and not said and not (mark and (mark.by_person or mark.comment or mark.extra))
+
+
 def student_page(result: Result, assignment_title: str = "") -> str:
     """Make the page of a student, for that student alone; it links to no other page."""
     return render(
@@ -57,6 +99,7 @@ def student_page(result: Result, assignment_title: str = "") -> str:
         title=assignment_title or result.assignment,
         result=result,
         summary=_student_summary(result),
+        first=first(result),
     )
 
 
@@ -80,6 +123,7 @@ def feedback_page(result: Result, cells: Sequence[Handed], code_style: str, assi
         title=assignment_title or result.assignment,
         result=result,
         summary=_student_summary(result),
+        first=first(result),
         cells=cells,
         places={question.id: place for place, question in enumerate(result.questions, 1)},
         code_style=code_style,
@@ -129,6 +173,7 @@ def _templates() -> Environment:
         called=called,
         count=count,
         headline=headline,
+        is_plain=_is_plain,
         kind=kind,
         number=number,
         percent=percent,
