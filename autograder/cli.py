@@ -330,24 +330,44 @@ def doctor(as_json: JsonOption = False) -> None:
 
 @app.command()
 def report(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The assignment to report on.")],
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help=r"The assignment to report on \[default: the whole course].")
+    ] = None,
     student: Annotated[str | None, typer.Option("--student", metavar="S", help="Only this student's verdict.")] = None,
     course: CourseOption = None,
 ) -> None:
-    """Write a page for the class with plots, and a page for each student."""
+    """Write a page for the class with plots, and a page for each student; without NAME, of all, and one of the course.
+
+    The page of a course shows each student's way through its assignments, and the mistakes that come back.
+    """
     from autograder import report as reporting
     from autograder.course import find
-    from autograder.run import about, records, totals
+    from autograder.run import about, graded, records, totals
 
     here = find(course)
-    here.assignment(name)
-    kept = records(here, name, student)
-    results = totals(here, name, (one.result for one in kept))
-    if student:
-        _print(reporting.verdict(results[0]))
-        return
-    told = about(here, name, kept)
-    print(reporting.write(results, here.root / "report" / name, watch=_watched, about=told))
+    if name is None:
+        if student is not None:
+            raise UsageError("A verdict is of one assignment. Name it: autograder report NAME --student S")
+        names = graded(here)
+        if not names:
+            raise CannotGrade("Nothing has been graded yet. Grade an assignment first: autograder grade NAME")
+    else:
+        here.assignment(name)
+        names = (name,)
+    lessons = []
+    for each in names:
+        kept = records(here, each, student)
+        results = totals(here, each, (one.result for one in kept))
+        if student:
+            _print(reporting.verdict(results[0]))
+            return
+        told = about(here, each, kept)
+        page = reporting.write(results, here.root / "report" / each, watch=_watched, about=told)
+        lessons.append(reporting.lesson(each, results, told))
+    if name is None:
+        lessons.sort(key=lambda one: one.order)
+        page = reporting.write_course(here.root.name, lessons, here.root / "report")
+    print(page)
 
 
 def main() -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from autograder.report import About, class_page, student_page, write
+from autograder.report import About, class_page, course_page, lesson, student_page, write, write_course
 from autograder.report.claim import FEWEST, hardness
+from autograder.report.journey import Lesson, returning, ways
 from autograder.report.need import needs
 from autograder.report.tally import tally
 from autograder.report.words import span
 from autograder.result import Question, Result, Sighting
-from tests.test_report import CLAIMS, LOGISTIC, NO_TWO, Page, example_class, question, result, unwritten
+from tests.test_report import CLAIMS, HOSTILE, LOGISTIC, NO_TWO, Page, example_class, question, result, unwritten
 
 ABOUT = About(
     due=datetime(2026, 11, 20, 12),
@@ -183,3 +184,61 @@ def test_a_question_that_is_right_takes_one_line() -> None:
     assert len(page.all("details")) == 4
     assert "one mistake costs only once" in page.said
     assert "The gradients of w2 and b2 are autograd's." in page.said
+
+
+# ---------------------------------------------------------------------------------------------- a course
+
+
+def lessons() -> list[Lesson]:
+    """Three assignments: ada goes through, bela makes a mistake again and falls, chen stops coming, zora never came."""
+    first = [result("ada"), result("bela", question("dloss", 0.5, NO_TWO)), result("chen", question("loss", 0))]
+    low = [question(name, 0) for name in CLAIMS if name != "dloss"]
+    later = {
+        "batch": [result("ada", question("dloss", 0.5, NO_TWO)), result("bela", question("dloss", 0.5, NO_TWO))],
+        "layers": [result("ada"), result("bela", question("dloss", 0.5, NO_TWO), *low)],
+    }
+    named = {name: [one.model_copy(update={"assignment": name}) for one in given] for name, given in later.items()}
+    return [lesson(name, given, About(missing=("zora",))) for name, given in [("mlp", first), *named.items()]]
+
+
+def test_a_course_page_shows_each_students_way() -> None:
+    """Who stopped coming, whose last assignment went far worse, and every score with its own page."""
+    said = " ".join(Page(course_page("Backprop", lessons())).said.split())
+    assert "4 students on their way through 3 assignments." in said
+    assert "zora Nothing of mlp, batch and layers has been handed in." in said
+    assert "chen Nothing of batch and layers has been handed in." in said
+    assert "Fell far 1" in said
+    assert {way.student for way in ways(lessons()) if way.fell} == {"bela"}
+    links = Page(course_page("Backprop", lessons())).links
+    assert {"layers/students/ada.html", "mlp/students/chen.html", "batch/index.html"} <= {*links}
+
+
+def test_mistakes_that_come_back_are_told_with_who_made_them_again() -> None:
+    """Counted in each assignment; who made one once is not named."""
+    (found,) = returning(lessons())
+    assert (found.diagnosis, found.lessons) == (NO_TWO, (("mlp", 1), ("batch", 2), ("layers", 1)))
+    assert found.again == ("bela",)
+    assert returning(lessons()[:1]) == ()
+
+
+def test_a_course_page_is_sorted_in_a_browser(browser: Browser, tmp_path: Path) -> None:
+    """It has the same table as a class, and is no wider than a telephone."""
+    page = browser.new_page(viewport={"width": 400, "height": 800})
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text))
+    page.goto(write_course("Backprop", lessons(), tmp_path).as_uri())
+    page.get_by_role("button", name="mean").click()
+    assert page.locator("tbody th").all_inner_texts() == ["bela", "chen", "ada", "zora"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    assert errors == []
+    page.close()
+
+
+def test_whatever_a_text_holds_stays_text_on_a_course_page() -> None:
+    """Names and cards of students are shown and never obeyed."""
+    for text in HOSTILE:
+        given = result(text, question("dloss", 0, NO_TWO.model_copy(update={"says": text})))
+        page = Page(course_page(text, [lesson("mlp", [given]), lesson("batch", [given])]))
+        assert {tag for tag, _ in page.tags}.isdisjoint({"img", "link", "iframe"})
+        assert len(page.all("script")) == 1
+        assert not [name for _, attrs in page.tags for name in attrs if name.startswith("on")]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from autograder import private
 from autograder.report.about import About
+from autograder.report.journey import Lesson, course_page
 from autograder.report.overview import class_page
 from autograder.report.page import student_page
 from autograder.report.words import page_name
@@ -31,4 +32,10 @@ def write(
     for result in watch(results, "pages"):
         private.write(folder / "students" / page_name(result.submission), student_page(result, title))
     private.write(folder / "index.html", index)
+    return folder / "index.html"
+
+
+def write_course(title: str, lessons: Sequence[Lesson], folder: Path) -> Path:
+    """Write the page of a course beside the folders of its assignments, and return its path."""
+    private.write(folder / "index.html", course_page(title, lessons))
     return folder / "index.html"

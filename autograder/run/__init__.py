@@ -9,7 +9,7 @@ from autograder.run.beside import barred
 from autograder.run.custody import held, holds
 from autograder.run.gradebook import Book, create, due, tools_on_path
 from autograder.run.handing import about
-from autograder.run.records import records, results, stored
+from autograder.run.records import graded, records, results, stored
 from autograder.run.totals import previewed, totals
 from autograder.run.worker import Job, Worker
 
@@ -24,6 +24,7 @@ __all__ = [
     "barred",
     "create",
     "due",
+    "graded",
     "held",
     "holds",
     "noted",

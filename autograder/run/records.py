@@ -67,6 +67,11 @@ def records(course: Course, name: str, student: str | None = None) -> list[Store
     return found
 
 
+def graded(course: Course) -> tuple[str, ...]:
+    """The assignments of a course of which something has been graded, sorted."""
+    return tuple(name for name in course.assignments if any(_record(course, name, "x").parent.glob("*.json")))
+
+
 def _record(course: Course, name: str, student: str) -> Path:
     return course.root / ".autograder" / "records" / name / f"{student}.json"
 
