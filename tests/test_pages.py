@@ -64,11 +64,19 @@ def test_who_is_stuck_is_told_at_the_first_answer_that_is_not_right() -> None:
 
 def test_what_was_seen_is_named_on_the_class_page_and_on_no_students() -> None:
     """In the grader's words and with its place; a student's page doesn't know of it."""
-    class_ = [result("ada").model_copy(update={"seen": (IMPORTS,)}), result("bela")]
+    more = IMPORTS.model_copy(update={"does": "replaces torch.allclose"})
+    stopped = "Your code stopped in sigma, at `import autograder; plan()`, with ImportError."
+    answers = (question("sigma", 0, message=stopped), question("loss", 0, message="At `y = 1` it stopped."))
+    class_ = [result("ada", *answers[:1]).model_copy(update={"seen": (IMPORTS, more)}), result("bela", answers[1])]
     said = Page(class_page(class_, "mlp")).said
-    assert said.index("imports autograder.") < said.index("What to teach again", said.index("To look at"))
-    assert 'in the section "sigma"' in said
-    assert "imports" not in student_page(class_[0])
+    looked = said[said.index("To look at") : said.index("What to teach again", said.index("To look at"))]
+    assert 'imports autograder, replaces torch.allclose, in the section "sigma"' in looked
+    assert "plan()" not in said
+    assert "sigma, at \N{HORIZONTAL ELLIPSIS}, with ImportError." in said
+    assert "At `y = 1` it stopped." in said, "other answers are quoted"
+    page = Page(student_page(class_[0])).said
+    assert "replaces" not in page
+    assert "plan()" in page
 
 
 def test_a_claim_is_told_with_its_pass_rate_and_what_fails_unexplained_with_its_students() -> None:

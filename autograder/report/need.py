@@ -63,20 +63,23 @@ def needs(found: ClassTally) -> tuple[Need, ...]:
         causes(found for result in left for found in _stuck(result)),
     )
     behind = _behind(found, [result for result in left if result.submission not in stuck.students])
-    seen = [(sighting, result) for result in found.results for sighting in result.seen]
-    places: dict[str, list[str]] = {}
-    for sighting, result in seen:
-        places.setdefault(result.submission, []).extend([sighting.where] if sighting.where else [])
     noticed = Need(
         "seen",
         "To look at",
         "to look at",
         "What was seen while grading, apart from the points. What it was for, you can judge; the grader does not.",
-        causes(("", f"{sighting.does}.", result.submission) for sighting, result in seen)
+        causes(("", says, result.submission) for result in found.results for says in _seen(result))
         + causes(("", flag, result.submission) for result in found.results for flag in result.flags),
-        {student: ", ".join(dict.fromkeys(where)) for student, where in places.items() if where},
     )
     return tuple(need for need in (waiting, stuck, behind, noticed) if need.causes)
+
+
+def _seen(result: Result) -> list[str]:
+    """What was seen in each section, in one line."""
+    found: dict[str, list[str]] = {}
+    for sighting in result.seen:
+        found.setdefault(sighting.where, []).append(sighting.does)
+    return [f"{', '.join(does)}{f', {where}' if where else ''}" for where, does in found.items()]
 
 
 def _stuck(result: Result) -> list[tuple[str, str, str]]:

@@ -5,6 +5,7 @@ It may carry the one script that sorts and filters its table; without it, everyt
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Sequence
 
@@ -15,7 +16,7 @@ from autograder.report.need import Need, needs
 from autograder.report.page import SIGNS, render
 from autograder.report.tally import ClassTally, causes, tally
 from autograder.report.words import count, kind, listed, page_name, percent, span
-from autograder.result import Result, number, points
+from autograder.result import Question, Result, number, points
 
 
 def class_page(results: Sequence[Result], assignment_title: str, about: About | None = None) -> str:
@@ -24,7 +25,7 @@ def class_page(results: Sequence[Result], assignment_title: str, about: About | 
     Raises:
         ValueError: if the results are of several assignments, or two of them of one student.
     """
-    found, told = tally(results), about or About()
+    found, told = tally([_without_code(result) if result.seen else result for result in results]), about or About()
     drawn = ((plots.scores(found), "Scores"), (plots.questions(found), "Questions"))
     used = {kind(question) for result in found.results for question in result.questions}
     needed = needs(found)
@@ -49,6 +50,20 @@ def class_page(results: Sequence[Result], assignment_title: str, about: About | 
         signs=[name for name in SIGNS if name in used],
         provenance=_provenance(found, told),
     )
+
+
+def _without_code(result: Result) -> Result:
+    """A record that quotes nothing: others read this page, and what was seen is not to be learnt from it."""
+
+    def said(text: str) -> str:
+        return re.sub(r"`.*`", "\N{HORIZONTAL ELLIPSIS}", text, flags=re.DOTALL)
+
+    def plain(question: Question) -> Question:
+        tests = tuple(test.model_copy(update={"message": said(test.message)}) for test in question.tests)
+        return question.model_copy(update={"message": said(question.message), "tests": tests})
+
+    own = {"message": said(result.message), "flags": tuple(map(said, result.flags))}
+    return result.model_copy(update={**own, "questions": tuple(map(plain, result.questions))})
 
 
 def _lead(found: ClassTally) -> str:
