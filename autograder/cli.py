@@ -72,7 +72,7 @@ def demo(
     from autograder import report
     from autograder.authoring import demo as made_up
     from autograder.course import find, near
-    from autograder.run import Batch, holds, totals
+    from autograder.run import Batch, about, holds, records, totals
 
     here = find(course) if course or near() else None
     scratch = made_up.scratch(here, into, _watched)
@@ -85,7 +85,8 @@ def demo(
         graded = [one.result for one in _graded(Batch(scratch, name, workers=_cores(), trust=True))]
         made_up.mark(scratch, name)
         results = totals(scratch, name, graded)
-        page = report.write(results, scratch.root / "report" / name, watch=_watched)
+        told = about(scratch, name, records(scratch, name))
+        page = report.write(results, scratch.root / "report" / name, watch=_watched, about=told)
         print(f"{name}, handed in by {len(students)} made-up students\n")
         _print(report.class_table(results))
         print(f"\nThe class report, to open in a browser: {_near(page)}\n")
@@ -329,23 +330,44 @@ def doctor(as_json: JsonOption = False) -> None:
 
 @app.command()
 def report(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The assignment to report on.")],
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help=r"The assignment to report on \[default: the whole course].")
+    ] = None,
     student: Annotated[str | None, typer.Option("--student", metavar="S", help="Only this student's verdict.")] = None,
     course: CourseOption = None,
 ) -> None:
-    """Write a page for the class with plots, and a page for each student."""
+    """Write a page for the class with plots, and a page for each student; without NAME, of all, and one of the course.
+
+    The page of a course shows each student's way through its assignments, and the mistakes that come back.
+    """
     from autograder import report as reporting
     from autograder.course import find
-    from autograder.run import results as kept
-    from autograder.run import totals
+    from autograder.run import about, graded, records, totals
 
     here = find(course)
-    here.assignment(name)
-    results = totals(here, name, kept(here, name, student))
-    if student:
-        _print(reporting.verdict(results[0]))
-        return
-    print(reporting.write(results, here.root / "report" / name, watch=_watched))
+    if name is None:
+        if student is not None:
+            raise UsageError("A verdict is of one assignment. Name it: autograder report NAME --student S")
+        names = graded(here)
+        if not names:
+            raise CannotGrade("Nothing has been graded yet. Grade an assignment first: autograder grade NAME")
+    else:
+        here.assignment(name)
+        names = (name,)
+    lessons = []
+    for each in names:
+        kept = records(here, each, student)
+        results = totals(here, each, (one.result for one in kept))
+        if student:
+            _print(reporting.verdict(results[0]))
+            return
+        told = about(here, each, kept)
+        page = reporting.write(results, here.root / "report" / each, watch=_watched, about=told)
+        lessons.append(reporting.lesson(each, results, told))
+    if name is None:
+        lessons.sort(key=lambda one: one.order)
+        page = reporting.write_course(here.root.name, lessons, here.root / "report")
+    print(page)
 
 
 def main() -> None:

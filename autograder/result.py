@@ -96,6 +96,15 @@ class Diagnosis(Record):
     hint: str
 
 
+class Sighting(Record):
+    """Something that a person should know of, found in what was handed in: named, without a judgement."""
+
+    does: Words
+    """What the code does, as `imports autograder`: in the grader's words, without the code."""
+    where: Words = ""
+    """The section that it stands in."""
+
+
 class Question(Record):
     """One question's points, and the claims that they come from."""
 
@@ -167,6 +176,8 @@ class Result(Record):
     seconds: float = 0.0
     flags: tuple[Words, ...] = ()
     """What a person should look at."""
+    seen: tuple[Sighting, ...] = ()
+    """What the code does that a person should know of; it stands on no student's page."""
     source: str = ""
     """Where the assignment's source notebook was found: below the course's folder, or in the kit."""
     hidden_tests: str = ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html.parser
 import io
 import re
@@ -315,24 +317,24 @@ def test_only_all_is_a_hundred_per_cent(share: float, text: str) -> None:
 
 
 def test_the_class_page_names_who_made_which_mistake_with_its_hint() -> None:
-    """A known mistake stands with its sentence, its hint and its students, in the order of the questions."""
+    """A known mistake stands with its sentence, its hint and its students, the most frequent first."""
     said = Page(class_page(example_class(), "mlp")).said
     assert "3 students: bela, inga, kiri" in said
     for diagnosis in (LOGISTIC, TWICE, NO_TWO, ASSIGNED, NO_SLOPE):
         assert diagnosis.says in said
         assert diagnosis.hint in said
     cards = said[said.rindex("Known mistakes") :]
-    places = [cards.index(diagnosis.says) for diagnosis in (LOGISTIC, TWICE, NO_TWO, ASSIGNED)]
+    places = [cards.index(diagnosis.says) for diagnosis in (NO_TWO, TWICE, ASSIGNED, LOGISTIC)]
     assert places == sorted(places)
 
 
 def test_the_class_page_says_why_something_waits_for_a_person() -> None:
     """Every submission without a final score stands there with its reason."""
     said = Page(class_page(example_class(), "mlp")).said
-    waiting = said[said.index("For a person to look at") : said.index("Scores")]
+    waiting = said[said.index("Wait for you") : said.index("Stuck")]
     assert "defines none of sigma" in waiting
     assert "cut off" in waiting
-    assert "loss: The grader could not judge this question" in waiting
+    assert "loss The grader could not judge this question" in waiting
     assert "ada" not in waiting
 
 
@@ -408,9 +410,14 @@ def test_an_empty_class_gives_a_clear_page(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page", [class_page(example_class(), "mlp"), student_page(example_class()[4])])
 def test_a_page_stands_alone(page: str) -> None:
-    """No script, no network: nothing is fetched, and a policy in the page forbids it."""
+    """No network, and no script but the one that the page's own policy names: nothing is fetched, or could be."""
     found = Page(page)
-    assert {tag for tag, _ in found.tags}.isdisjoint({"script", "link", "img", "iframe", "object", "embed", "base"})
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts]
+    policy = next(attrs["content"] for attrs in found.all("meta") if "default-src" in attrs.get("content", ""))
+    assert re.findall(r"script-src ([^;]*)", policy) == [f"'sha256-{digest}'" for digest in digests]
+    assert len(found.all("script")) == len(scripts) <= 1
+    assert {tag for tag, _ in found.tags}.isdisjoint({"link", "img", "iframe", "object", "embed", "base"})
     assert not re.search(r"url\((?!#)", page)
     assert "@import" not in page
     assert not [name for _, attrs in found.tags for name in attrs if name.startswith("on")]
@@ -426,12 +433,14 @@ def test_every_link_of_the_class_page_leads_to_that_students_page(tmp_path: Path
     """Links resolve to files inside the folder, for plain ids and for hostile ones."""
     ids = ["ada", *HOSTILE]
     index = write([result(name) for name in ids], tmp_path)
-    links = set(Page(index.read_text(encoding="utf-8")).links)
+    page = Page(index.read_text(encoding="utf-8"))
+    links = {link for link in page.links if not link.startswith("#")}
+    assert {link[1:] for link in set(page.links) - links} <= {attrs.get("id") for _, attrs in page.tags}
     assert len(links) == len(ids)
     for link in links:
-        page = (index.parent / unquote(link)).resolve()
-        assert page.parent == (tmp_path / "students").resolve()
-        assert page.is_file()
+        place = (index.parent / unquote(link)).resolve()
+        assert place.parent == (tmp_path / "students").resolve()
+        assert place.is_file()
     assert len(list((tmp_path / "students").iterdir())) == len(ids), "and nothing else was written"
     assert {path.name for path in tmp_path.iterdir()} == {"index.html", "students"}
 
@@ -574,7 +583,7 @@ def test_every_picture_on_a_page_has_its_alt_sentence() -> None:
     """Each drawing stands in an image with a label."""
     page = Page(class_page(example_class(), "mlp"))
     labels = [attrs["aria-label"] for attrs in page.all("div") if attrs.get("role") == "img"]
-    assert labels == [picture.alt for picture in pictures(example_class())]
+    assert sorted(labels) == sorted(picture.alt for picture in pictures(example_class()))
     assert len(page.all("svg")) == len(labels) == 3
 
 

@@ -21,7 +21,7 @@ from autograder.judge.submission import Submission
 from autograder.judge.trial import Trial, tried
 from autograder.notebook import Notebook, UnreadableNotebook
 from autograder.result import Question as Verdict
-from autograder.result import Result
+from autograder.result import Result, Sighting
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,7 @@ class _Judged:
     """Why judging it was stopped."""
     outputs: Mapping[int, list[Output]] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
+    seen: tuple[Sighting, ...] = ()
     mended: tuple[str, ...] = ()
     verdicts: list[Verdict] = field(default_factory=list)
 
@@ -125,6 +126,7 @@ class Grader:
             hidden_tests=self.assignment.places[1],
             seconds=round(time.perf_counter() - started, 4),
             flags=(*judged.flags, *(flag for verdict in verdicts for flag in verdict.flags)),
+            seen=judged.seen,
             mended=judged.mended,
             questions=verdicts,
         )
@@ -136,6 +138,7 @@ class Grader:
             submission = Submission(judged.notebook, self.assignment, self.opener, self.settings.run_all, budget)
             belongs = submission.belongs()
         judged.submission, judged.notebook = submission, submission.notebook
+        judged.seen = submission.seen()
         if belongs == "no":
             wanted = ", ".join(self.assignment.names)
             judged.foreign = (

@@ -15,8 +15,10 @@ from autograder.course import Assignment, Question
 from autograder.jail import Opener, Output, Reader, Step
 from autograder.judge.mended import stood_in
 from autograder.judge.sentences import ASKED, explain, listed
+from autograder.judge.sighting import sightings
 from autograder.judge.surroundings import is_missed
 from autograder.notebook import Cell, Definitions, Notebook, Statement, SyntaxFault
+from autograder.result import Sighting
 
 FLAGS = 50
 """Things that are told of one notebook: who reads more of them?"""
@@ -238,6 +240,10 @@ class Submission:
                     told.append(f"{self.notebook.quoted(fault.cell, fault.line)} did not run: {sentence}")
         told = list(dict.fromkeys(told))
         return tuple(told if len(told) <= FLAGS else [*told[:FLAGS], "more of its statements did not run"])
+
+    def seen(self) -> tuple[Sighting, ...]:
+        """What its code does that a person should know of; nothing of it costs points."""
+        return sightings(self.notebook, self.definitions.statements, self._assignment.source.statements)
 
     def outputs(self) -> dict[int, list[Output]]:
         """What each cell printed and drew while the notebook was read, by its index."""

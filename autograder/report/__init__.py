@@ -1,14 +1,19 @@
 """Reports: pure functions of results. They read no gradebook and no notebook, and look at no clock."""
 
+from autograder.report.about import About
+from autograder.report.folder import write, write_course
 from autograder.report.formula import formula
+from autograder.report.journey import course_page, lesson
 from autograder.report.matrix import write_matrix
-from autograder.report.page import Handed, class_page, feedback_page, student_page, write
+from autograder.report.overview import class_page
+from autograder.report.page import Handed, feedback_page, student_page
 from autograder.report.plots import Picture, mistakes, questions, scores
 from autograder.report.table import changes, class_table, verdict
 from autograder.report.tally import ClassTally, MistakeTally, QuestionTally, tally
 from autograder.report.words import called
 
 __all__ = [
+    "About",
     "ClassTally",
     "Handed",
     "MistakeTally",
@@ -18,8 +23,10 @@ __all__ = [
     "changes",
     "class_page",
     "class_table",
+    "course_page",
     "feedback_page",
     "formula",
+    "lesson",
     "mistakes",
     "questions",
     "scores",
@@ -27,5 +34,6 @@ __all__ = [
     "tally",
     "verdict",
     "write",
+    "write_course",
     "write_matrix",
 ]

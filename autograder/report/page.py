@@ -1,13 +1,14 @@
-"""Pages of a class and of a student: one HTML file each, complete in itself, without scripts and without a network.
+"""The page of a student, and how every page is made: one HTML file, complete in itself, without a network.
 
+A page has no script, or the one inline whose digest stands in its own policy.
 Everything that comes from a result is escaped by the templates' own rule. Nothing is read but the results.
 """
 
 from __future__ import annotations
 
+import base64
 import functools
-import itertools
-import statistics
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,6 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from autograder import private
-from autograder.report import plots
-from autograder.report.tally import Cause, ClassTally, causes, tally
 from autograder.report.words import (
     KINDS,
     called,
@@ -26,7 +24,6 @@ from autograder.report.words import (
     headline,
     kind,
     listed,
-    page_name,
     percent,
     remark,
     standing,
@@ -35,7 +32,6 @@ from autograder.report.words import (
 from autograder.result import FOLLOWED, Question, Result, number, points
 from autograder.total import MarkedQuestion, Total
 from autograder.visible import one_line, visible
-from autograder.watch import Watch, unwatched
 
 SIGNS = {"no_answer": "\N{EN DASH}", "manual": "✎", "ungraded": "?"}
 """What stands in the table where there are no points."""
@@ -43,7 +39,6 @@ STOPPED = {
     "timeout": "It had not finished when its time was up. A loop that never ends is the usual cause.",
     "killed": "It was stopped before it had finished. Too much memory and a call of exit are the usual causes.",
 }
-
 
 FEW = 8
 """Students who are named at once; of more, the rest is folded."""
@@ -54,44 +49,57 @@ AGAIN = {
 }
 """What a student can do whose file could not be graded."""
 
-AGAIN_MARKED = "A person marked this, and then it was graded again. Look whether the mark still holds."
-"""What an instructor reads of a mark that counts, on an answer that may have changed."""
+
+@dataclass(frozen=True)
+class First:
+    """What a student can do first: the first answer, in the lesson's order, that can still be mended."""
+
+    place: int
+    """Of the question, from 1 on."""
+    question: Question
+    says: str
+    hint: str
+    """A question that leads on; empty where no mistake is known."""
+    then: tuple[tuple[int, str], ...]
+    """Places and names of those that come after."""
 
 
-def class_page(results: Sequence[Result], assignment_title: str) -> str:
-    """Make the page of a class, for its instructor; it links to the students' pages in `students/`.
+def first(result: Result) -> First | None:
+    """Find what to do first; None where nothing is left to do."""
+    places = list(enumerate(result.questions, 1))
+    open_ = [(place, question) for place, question in places if _can_be_mended(question)]
+    if not open_:
+        return None
+    place, question = open_[0]
+    told = next((told for told in question.told if told.outcome == "fails"), None)
+    failed = told and (told.message or f"This is not so yet: {told.claims[0][1]}")
+    says = question.message or STOPPED.get(question.status, "") or failed or "Nothing is written here yet."
+    hint = ""
+    if question.diagnoses:
+        says, hint = question.diagnoses[0].says, question.diagnoses[0].hint
+    return First(place, question, says, hint, tuple((later, other.id) for later, other in open_[1:]))
 
-    Raises:
-        ValueError: if the results are of several assignments, or two of them of one student.
-    """
-    found = tally(results)
-    drawn = ((plots.scores(found), "Scores"), (plots.questions(found), "Questions"))
-    used = {kind(question) for result in found.results for question in result.questions}
-    return _render(
-        "class.html.jinja",
-        title=assignment_title,
-        found=found,
-        links={result.submission: f"students/{page_name(result.submission)}" for result in found.results},
-        lead=_lead(found),
-        summary=_class_summary(found),
-        pictures=[(picture, heading) for picture, heading in drawn if picture],
-        mistakes_picture=plots.mistakes(found),
-        waiting=_waiting(found),
-        mistakes=[(name, list(group)) for name, group in itertools.groupby(found.mistakes, key=lambda m: m.question)],
-        flagged=causes(("", flag, result.submission) for result in found.results for flag in result.flags),
-        mended=causes(("", told, result.submission) for result in found.results for told in result.mended),
-        signs=[name for name in SIGNS if name in used],
-        provenance=_provenance(found),
-    )
+
+def _can_be_mended(question: Question) -> bool:
+    by_person = isinstance(question, MarkedQuestion) and question.by_person
+    return kind(question) in {"part", "nothing", "no_answer"} and not by_person
+
+
+def _is_plain(question: Question) -> bool:
+    """Whether there is nothing to say of a question but that it is right."""
+    mark = _marked(question)
+    said = question.message or question.definition or question.diagnoses or question.follow_through
+    return kind(question) == "full" and not said and not (mark and (mark.by_person or mark.comment or mark.extra))
 
 
 def student_page(result: Result, assignment_title: str = "") -> str:
     """Make the page of a student, for that student alone; it links to no other page."""
-    return _render(
+    return render(
         "student.html.jinja",
         title=assignment_title or result.assignment,
         result=result,
         summary=_student_summary(result),
+        first=first(result),
     )
 
 
@@ -110,61 +118,16 @@ class Handed:
 
 def feedback_page(result: Result, cells: Sequence[Handed], code_style: str, assignment_title: str = "") -> str:
     """Make the page of a student with all that they handed in, and each verdict where its question stands."""
-    return _render(
+    return render(
         "feedback.html.jinja",
         title=assignment_title or result.assignment,
         result=result,
         summary=_student_summary(result),
+        first=first(result),
         cells=cells,
         places={question.id: place for place, question in enumerate(result.questions, 1)},
         code_style=code_style,
     )
-
-
-def write(results: Sequence[Result], folder: Path, assignment_title: str = "", watch: Watch = unwatched) -> Path:
-    """Write `index.html` and a page for each student, and return the path of the first.
-
-    Each file is replaced in one step, the index last: whoever reads meanwhile sees the old page or the new one.
-
-    Raises:
-        ValueError: if the results are of several assignments, or two of them of one student.
-    """
-    title = assignment_title or (results[0].assignment if results else "No assignment")
-    index = class_page(results, title)
-    for result in watch(results, "pages"):
-        private.write(folder / "students" / page_name(result.submission), student_page(result, title))
-    private.write(folder / "index.html", index)
-    return folder / "index.html"
-
-
-def _lead(found: ClassTally) -> str:
-    if not found.scores:
-        return f"{count(len(found.results), 'submission')}, and none could be graded in full."
-    middle, mean = statistics.median_high(found.scores), statistics.fmean(found.scores)
-    of = points(found.max_score)
-    if len(found.scores) == 1:
-        return f"One submission has been graded: {number(mean)} of {of}."
-    return f"The mean is {number(mean)} of {of}; half of the class has {number(middle)} or more."
-
-
-def _class_summary(found: ClassTally) -> list[str]:
-    graded, waiting = len(found.graded), len(found.waiting)
-    first = f"{count(graded, 'submission')} graded" + (f", {waiting} waiting for a person." if waiting else ".")
-    if found.scores and found.max_score > 0:
-        best = sum(score >= found.max_score - 1e-9 for score in found.scores)
-        first += f" {count(best, 'student') if best else 'Nobody'} {'has' if best < 2 else 'have'} all the points."
-        low, high = min(found.scores), max(found.scores)
-        if low < high:
-            first += f" The scores run from {number(low)} to {number(high)}."
-    sentences = [first]
-    shares = [(q.mean_share, q.id) for q in found.questions if q.mean_share is not None]
-    if len(shares) > 1 and min(shares)[0] < max(shares)[0]:
-        hardest, easiest = min(shares), max(shares)
-        sentences.append(
-            f"The hardest question was {hardest[1]}, with {percent(hardest[0])} of its points on average, "
-            f"and the easiest {easiest[1]}, with {percent(easiest[0])}."
-        )
-    return sentences + ([found.unread] if found.unread else [])
 
 
 def _student_summary(result: Result) -> list[str]:
@@ -184,41 +147,6 @@ def _student_summary(result: Result) -> list[str]:
     return sentences
 
 
-def _waiting(found: ClassTally) -> tuple[Cause, ...]:
-    """What waits for a person, by its cause."""
-    submissions = [
-        ("", result.message or headline(result), result.submission)
-        for result in found.waiting
-        if result.status != "graded" and (result.message or not any(map(waits, result.questions)))
-    ]
-    questions = [
-        (question.id, question.message or standing(question), result.submission)
-        for result in found.results
-        for question in filter(waits, result.questions)
-    ]
-    questions += [
-        (question.id, AGAIN_MARKED, found.submission)
-        for found in found.results
-        if isinstance(found, Total)
-        for question in found.questions
-        if question.again
-    ]
-    return causes(submissions) + causes(questions)
-
-
-def _provenance(found: ClassTally) -> list[str]:
-    told = {
-        "full": "Student code ran fully isolated.",
-        "portable": "Student code ran in the portable isolation.",
-        "none": "Student code ran without isolation: these scores are for a class that you trust.",
-    }
-    sentences = [told[level] for level in told if any(result.jail == level for result in found.results)]
-    seeds = sorted({result.seed for result in found.results if result.seed})
-    if seeds:
-        sentences.append(f"Hidden inputs: {listed(seeds)}. Equal digests mean equal inputs.")
-    return sentences
-
-
 @functools.cache
 def _templates() -> Environment:
     environment = Environment(
@@ -230,7 +158,11 @@ def _templates() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    script = (Path(__file__).parent / "table.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     environment.globals.update(
+        SCRIPT=Markup(script),  # noqa: S704 - it is our own
+        SCRIPT_DIGEST=digest,
         KINDS=KINDS,
         SIGNS=SIGNS,
         STOPPED=STOPPED,
@@ -241,8 +173,10 @@ def _templates() -> Environment:
         called=called,
         count=count,
         headline=headline,
+        is_plain=_is_plain,
         kind=kind,
         number=number,
+        percent=percent,
         points=points,
         remark=remark,
         share=_share,
@@ -252,7 +186,8 @@ def _templates() -> Environment:
     return environment
 
 
-def _render(template: str, **values: Any) -> str:
+def render(template: str, **values: Any) -> str:
+    """Fill a template in."""
     return _templates().get_template(template).render(values)
 
 

@@ -126,9 +126,8 @@ def questions(found: ClassTally) -> Picture | None:
 
 
 def mistakes(found: ClassTally) -> Picture | None:
-    """Draw a bar a known mistake, grouped by question: how many made it; None where nobody made one."""
-    often = sorted(found.mistakes, key=lambda mistake: -len(mistake.students))[:MOST_MISTAKES]
-    shown = [mistake for mistake in found.mistakes if mistake in often]
+    """Draw a bar a known mistake, the most frequent first: how many made it; None where nobody made one."""
+    shown = sorted(found.mistakes, key=lambda mistake: -len(mistake.students))[:MOST_MISTAKES]
     if not shown:
         return None
     most = max(len(mistake.students) for mistake in shown)

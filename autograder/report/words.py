@@ -65,6 +65,14 @@ def listed(names: Iterable[str]) -> str:
     return f"{', '.join(rest)} and {last}" if rest else last
 
 
+def span(seconds: float) -> str:
+    """Write how long something took in its two largest units, from minutes up."""
+    minutes = max(round(seconds / 60), 1)
+    days, hours, rest = minutes // 1440, minutes // 60 % 24, minutes % 60
+    parts = [count(number, noun) for number, noun in ((days, "day"), (hours, "hour"), (rest, "minute")) if number]
+    return " ".join(parts[:2])
+
+
 def waits(question: Question) -> bool:
     """Whether a question of code waits for a person; one that is always marked by hand has nothing to say."""
     return question.points is None and (question.status != "manual" or bool(question.message))

@@ -8,7 +8,8 @@ from autograder.run.batch import Batch, Graded, notes, remember
 from autograder.run.beside import barred
 from autograder.run.custody import held, holds
 from autograder.run.gradebook import Book, create, due, tools_on_path
-from autograder.run.records import results, stored
+from autograder.run.handing import about
+from autograder.run.records import graded, records, results, stored
 from autograder.run.totals import previewed, totals
 from autograder.run.worker import Job, Worker
 
@@ -19,15 +20,18 @@ __all__ = [
     "Job",
     "Page",
     "Worker",
+    "about",
     "barred",
     "create",
     "due",
+    "graded",
     "held",
     "holds",
     "noted",
     "notes",
     "page",
     "previewed",
+    "records",
     "remember",
     "results",
     "stored",

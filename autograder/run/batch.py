@@ -14,6 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -166,6 +167,7 @@ class Batch:
                             rules=self._rules,
                             secret=self._secret,
                             notes=self._notes[who],
+                            graded=_now(),
                             result=made.result,
                         )
                         store(self._course, name, who, kept)
@@ -295,9 +297,14 @@ def remember(course: Course, name: str, who: str, path: Path, result: Result) ->
         rules=_rules(course, name),
         secret=digest(course.seed(name)),
         notes=notes(course, name, {who: path})[who],
+        graded=_now(),
         result=result,
     )
     store(course, name, who, kept)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
 
 
 def _sha256(root: Path, path: Path) -> str:

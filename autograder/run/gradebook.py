@@ -358,7 +358,7 @@ def due(course: Course, name: str) -> datetime | None:
     """
     from nbgrader.api import MissingEntry
 
-    with contextlib.closing(_opened(course)) as book:
+    with contextlib.closing(opened(course)) as book:
         try:
             assignment = book.find_assignment(name)
         except MissingEntry:
@@ -370,10 +370,11 @@ def due(course: Course, name: str) -> datetime | None:
 
 def create(course: Course) -> None:
     """Make the gradebook of a course, if there is none, so that its owner alone reads it."""
-    _opened(course).close()
+    opened(course).close()
 
 
-def _opened(course: Course) -> Any:
+def opened(course: Course) -> Any:
+    """The gradebook as nbgrader gives it, whole."""
     from nbgrader.api import Gradebook
     from nbgrader.coursedir import CourseDirectory
 

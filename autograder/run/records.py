@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -26,6 +27,8 @@ class Stored(Record):
     """A digest of the secret that its hidden inputs were drawn from; empty in records of 0.2.0 and before."""
     notes: tuple[str, ...] = ()
     """What there was to say about the folder that it was handed in with."""
+    graded: datetime | None = None
+    """When, in UTC; None in records of 0.2.0 and before."""
     result: Result
 
 
@@ -39,7 +42,12 @@ def stored(course: Course, name: str, student: str) -> Stored | None:
 
 
 def results(course: Course, name: str, student: str | None = None) -> list[Result]:
-    """The last results of an assignment, sorted by student.
+    """The last results of an assignment, sorted by student: see :func:`records`."""
+    return [kept.result for kept in records(course, name, student)]
+
+
+def records(course: Course, name: str, student: str | None = None) -> list[Stored]:
+    """The last results of an assignment with what they were made from, sorted by student.
 
     Raises:
         CannotGrade: if there are none yet.
@@ -53,10 +61,15 @@ def results(course: Course, name: str, student: str | None = None) -> list[Resul
             there = f"Graded are {', '.join(students[:NAMED])}{more}."
             raise UsageError(f"Nothing of {student} has been graded in {name}. {there}{nearest(student, students)}")
         students = [student]
-    found = [kept.result for who in students if (kept := stored(course, name, who))]
+    found = [kept for who in students if (kept := stored(course, name, who))]
     if not found:
         raise CannotGrade(f"Nothing of {name} has been graded yet. Grade it first: autograder grade {name}")
     return found
+
+
+def graded(course: Course) -> tuple[str, ...]:
+    """The assignments of a course of which something has been graded, sorted."""
+    return tuple(name for name in course.assignments if any(_record(course, name, "x").parent.glob("*.json")))
 
 
 def _record(course: Course, name: str, student: str) -> Path:

@@ -1,0 +1,27 @@
+"""What is to be said of a class beside its results: who handed in and when, and how it was graded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class About:
+    """Gathered by whoever reads gradebooks and records; a page knows it from here alone. Times are in UTC."""
+
+    due: datetime | None = None
+    """When it was to be handed in."""
+    missing: tuple[str, ...] = ()
+    """Whom the gradebook knows, and who has not handed in."""
+    ungraded: tuple[str, ...] = ()
+    """Who has handed in, and has not been graded yet."""
+    late: Mapping[str, float] = field(default_factory=dict)
+    """Student -> seconds after the student's own time was over."""
+    graded: tuple[datetime, datetime] | None = None
+    """When the first and the last of the results were made."""
+    versions: tuple[str, ...] = ()
+    """Of the kit, that they were made by."""
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """Those that a score can hang on, by name."""

@@ -1,0 +1,50 @@
+"""Who has handed in an assignment, and when; and how it was graded: what a page says beside the results."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from autograder.course import Course
+from autograder.errors import KitError
+from autograder.report import About
+from autograder.run.gradebook import opened
+from autograder.run.records import Stored
+
+
+def about(course: Course, name: str, kept: Sequence[Stored]) -> About:
+    """What the gradebook, the folders and the records say of an assignment."""
+    from nbgrader import api
+
+    student, submission = api.Student.__table__, api.SubmittedAssignment.__table__
+    with contextlib.closing(opened(course)) as book:
+        everybody = set(book.db.execute(select(student.c.id)).scalars())
+        try:
+            assignment = book.find_assignment(name)
+        except api.MissingEntry:
+            return About()
+        columns = submission.c.student_id, submission.c.timestamp, submission.c.extension
+        rows = book.db.execute(select(*columns).where(submission.c.assignment_id == assignment.id)).all()
+        due: datetime | None = assignment.duedate
+    late = {}
+    for who, at, extension in rows:
+        over = (at - due - (extension or timedelta())).total_seconds() if at and due else 0.0
+        if over > 0:
+            late[who] = over
+    graded = {one.result.submission for one in kept}
+    there: set[str] = set()
+    with contextlib.suppress(KitError):  # nobody has handed anything in
+        there = {*course.submissions(name)}
+    moments = [one.graded for one in kept if one.graded]
+    return About(
+        due=due,
+        missing=tuple(sorted(everybody - {row.student_id for row in rows} - graded - there)),
+        ungraded=tuple(sorted(there - graded)),
+        late=dict(sorted(late.items(), key=lambda one: -one[1])),
+        graded=(min(moments), max(moments)) if moments else None,
+        versions=tuple(sorted({one.kit for one in kept if one.kit})),
+        settings=course.settings.judging,
+    )
