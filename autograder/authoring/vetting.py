@@ -160,7 +160,7 @@ def vet(
         return report
     seed = draws.seed(course, name)
     if not again and vetted.holds(course, name):
-        report.findings.append(Finding("the hidden tests test: they held for just what is there", True))
+        report.findings.append(Finding("the hidden tests test: they passed for exactly these files", True))
     else:
         held_for = vetted.held_for(course, name)
         report.findings += read
@@ -218,7 +218,7 @@ def table(report: Report) -> RenderableType:
     found = Table(title=f"{report.assignment}: do the tests test?", title_justify="left", box=box.SIMPLE)
     found.add_column("")
     found.add_column("what must hold", overflow="fold")
-    found.add_column("what doesn't, and where to mend it", overflow="fold")
+    found.add_column("what doesn't, and where to fix it", overflow="fold")
     for finding in report.findings:
         text = "" if finding.holds else f"{escape(finding.detail)}\n-> {escape(finding.mend)}"
         found.add_row("ok" if finding.holds else "no", escape(finding.what), text)
@@ -242,7 +242,7 @@ def table(report: Report) -> RenderableType:
         f"{sum(kill.cards > 1 for kill in report.kills)} mistakes have a second one.",
         *([f"Lost elsewhere, too: {', '.join(elsewhere)}."] if elsewhere else []),
         f"{report.mutants} small changes made by rule: {report.mutants - len(report.survivors)} are caught; "
-        f"{harmless} change nothing that anybody could see, and the bank says why.",
+        f"{harmless} change nothing that anyone could see, and the bank says why.",
         f"Right variants stay within {report.spread:.2f} of the tolerances.",
     ]
     return Group(found, kills, *map(escape, lines), "")

@@ -126,7 +126,7 @@ class Assignment:
     def _differ(self, untested: set[str], unasked: set[str]) -> CannotGrade:
         source, tests = self.places
         parts = [f"no hidden tests for {', '.join(sorted(untested))}"] if untested else []
-        parts += [f"tests for {', '.join(sorted(unasked))}, which nobody is asked"] if unasked else []
+        parts += [f"tests for {', '.join(sorted(unasked))}, which no question asks for"] if unasked else []
         files = " and ".join(f"test_{question}.py" for question in sorted(untested))
         return CannotGrade(
             f"{source} and the hidden tests don't belong together: {tests} has {' and '.join(parts)}. To have both in "
