@@ -78,6 +78,7 @@ def test_what_must_not_be_published_is_kept_out_of_git(mine: Course) -> None:
     lines = (mine.root / ".gitignore").read_text("utf-8").splitlines()
 
     assert {"/.autograder/", "/gradebook.db*", "/submitted/", "/autograded/", "/feedback/"} <= {*lines}
+    assert {"/report/", "/grades.csv", "/solutions/"} <= {*lines}
 
 
 @pytest.mark.parametrize("there", ["README.md", ".gitignore", CONFIG, "source/mlp/notes.txt"])
@@ -222,6 +223,17 @@ def test_a_hidden_test_that_stops_is_told_by_its_line(slip: Slip, written: Calla
 
     assert stopped.returncode == 1
     assert f"autograder: {place}, line {number}, stopped with {slip[3]}. Mend it there.\n" in stopped.stderr
+
+
+def test_a_lesson_that_got_another_name_by_halves_is_told_so(mine: Course) -> None:
+    """A folder without a notebook of its name is no unknown lesson: the sentence says what lies there."""
+    folder = mine.root / "source" / "gates"
+    folder.mkdir(parents=True)
+    (folder / "waves.ipynb").write_text("{}", encoding="utf-8")
+    refused = command("vet", "gates", "--course", mine.root)
+
+    assert refused.returncode == 2
+    assert f"{folder} has waves.ipynb; a lesson's notebook is named like its folder." in refused.stderr
 
 
 def test_questions_without_tests_are_told_together(written: Callable[[Slip], Assignment]) -> None:

@@ -70,6 +70,13 @@ class Course:
             UsageError: if neither has one of that name.
         """
         if name not in self.assignments and name not in kit.lessons():
+            folder = self.root / "source" / name
+            if name.isidentifier() and folder.is_dir():
+                there = " and ".join(sorted(path.name for path in folder.glob("*.ipynb"))) or "no notebook"
+                raise UsageError(
+                    f"{folder} has {there}; a lesson's notebook is named like its folder. Put it there as "
+                    f"{name}.ipynb, and its hidden tests in {self.root / self.settings.hidden_tests / name}."
+                )
             known = ", ".join(self.assignments) or "none yet"
             raise UsageError(
                 f"There is no assignment {name} in {self.root / 'source'}. Known assignments: {known}. "

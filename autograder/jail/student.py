@@ -107,6 +107,7 @@ class LocalStudent:
 
     def run(self, flow: Flow, **tensors: torch.Tensor) -> dict[str, Value]:
         """Call `flow` on the notebook and clones of `tensors`."""
+        __tracebackhide__ = True  # pytest shows the line of the test
         given = {name: cast(tensor, self.dtype) for name, tensor in tensors.items()}
         try:
             return self.session.call(flows_source(flow), flow.__name__, given)
