@@ -158,7 +158,10 @@ def test_lines_may_end_in_other_ways(end: str) -> None:
 
 
 BOUNDS: Mapping[str, tuple[list[str], str]] = {
-    "a cell": (["a" * (statement.LARGEST_CELL + 1)], "it has more than 262,144 characters; split it into several cells"),
+    "a cell": (
+        ["a" * (statement.LARGEST_CELL + 1)],
+        "it has more than 262,144 characters; split it into several cells",
+    ),
     "code": (["'" + "a" * 200_000 + "'"] * 6, "the notebook has more than 1,048,576 characters of code; delete what"),
     "statements": (["a=1;" * 6_000] * 2, "the notebook has more than 10,000 statements; delete what no question"),
     "statements of a cell": (
