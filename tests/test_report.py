@@ -264,7 +264,7 @@ def test_a_class_is_counted_by_what_became_of_each_question() -> None:
     found = {question.id: question for question in tally(example_class()).questions}
     assert found["loss"].kinds == {"full": 11, "no_answer": 1, "ungraded": 1}
     assert found["backward_pass"].kinds == {"full": 5, "part": 4, "nothing": 1, "no_answer": 3}
-    assert found["loss"].mean_share == pytest.approx(11 / 12), "what waiting for a person is in no mean"
+    assert found["loss"].mean_share == pytest.approx(11 / 12), "what waits for a person is in no mean"
     assert found["derivation"].manual
     assert found["derivation"].mean_share is None
 
@@ -395,7 +395,7 @@ def test_a_student_reads_claims_mistakes_and_remarks_and_nothing_of_others() -> 
             assert other.submission not in said
     assert "cell 12" in Page(student_page(class_[-1])).said
     assert "sigma is defined 2 times" in Page(student_page(class_[-1])).said
-    assert "one mistake costs only once" in Page(student_page(class_[2])).said
+    assert "one mistake costs points only once" in Page(student_page(class_[2])).said
 
 
 def test_an_empty_class_gives_a_clear_page(tmp_path: Path) -> None:

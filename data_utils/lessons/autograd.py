@@ -46,8 +46,8 @@ class Autograd(Lesson):
         ),
     }
     SECTIONS = {
-        "autograd_gradients": "1. loss.backward(), five gradients for nothing",
-        "Linear": "3. Linear, a forward pass suffices",
+        "autograd_gradients": "1. loss.backward(), five gradients for free",
+        "Linear": "3. Linear, a forward pass is enough",
         "Model": "4. Model, and the accident once more",
         "parameters": "5. Where are the parameters?",
         "TrainableLinear": "6. TrainableLinear and TrainableModel",
@@ -142,7 +142,7 @@ class Autograd(Lesson):
         return fig
 
     def picture_the_graph(self) -> Figure:
-        """To the right the forward pass, which leaves its notes in the boxes; to the left the walk, from the
+        """To the right, the forward pass, which leaves its notes in the boxes; to the left, the walk back, from the
         loss to w1.
         """
         steps: list[
@@ -158,7 +158,7 @@ class Autograd(Lesson):
         return diagrams.chain(boxes, ["makes"] * gaps, [f"step {gaps - i}" for i in range(gaps)])
 
     def check_Linear(self) -> None:
-        """Shapes, start, output and three gradients agree. The grader tries other layers."""
+        """Shapes, initial values, output and three gradients agree. The grader tries other layers."""
         torch.manual_seed(3)
         one, other = (pair("layer", self.call("Linear", 30, 20), (30, 20)) for _ in range(2))
         fresh(one[0], one[1], other[0])
@@ -174,8 +174,8 @@ class Autograd(Lesson):
         agree_grad("inp", inp, [[0, 0], [-1, 0], [0, 0], [-1, 0]])
 
     def picture_the_layer(self) -> Figure:
-        """Nobody wrote a backward, and w.grad is there: inputs 1 and 3 added up, in the column of the output
-        that felt it.
+        """Nobody wrote a backward, yet w.grad is there: inputs 1 and 3 added up, in the column of the output
+        that affects the loss.
         """
         layer, inp = self.yours.Linear(2, 3), small_batch()[0]
         put((layer.w, layer.b), small_network()[:2])
@@ -217,7 +217,7 @@ class Autograd(Lesson):
             agreed(f"{where}.grad agrees with the gradient by hand")
 
     def picture_the_accident(self) -> Figure:
-        """A column less a row is a table: each output is held against all four targets. F.mse_loss would
+        """A column minus a row is a table: each output is compared with all four targets. F.mse_loss would
         average it all.
         """
         model, (inp, targ) = self.yours.Model(2, 3, 1), small_batch()
@@ -276,7 +276,7 @@ class Autograd(Lesson):
         )
 
     def picture_the_count(self) -> Figure:
-        """Each mend alone changes nothing. A parameter is found only if every step on the way to it is."""
+        """Each fix alone changes nothing. A parameter is found only if every module on the path to it is registered."""
         found: dict[str, int] = {}
         names = {
             self.yours.Linear: "tensors",
@@ -333,7 +333,7 @@ class Autograd(Lesson):
         )
 
     def check_parameters(self) -> None:
-        """That is what torch finds in your Model, and what it says to that."""
+        """That is what torch finds in your Model, and what it says about it."""
         model = self.call("Model", 784, 50, 1)
         print("parameters():", len(list(model.parameters())))
         model(self.yours.x_train[:10], self.yours.y_train[:10]).backward()
@@ -346,7 +346,7 @@ class Autograd(Lesson):
             print("the optimiser says:", error)
 
     def check_by_hand_and_by_autograd(self) -> None:
-        """The two runs are one; the saved losses are rounded."""
+        """The two runs agree; the saved losses are rounded."""
         self.both = {}
         torch.manual_seed(0)
         w1, w2 = torch.randn(784, 50).double() / 28, torch.randn(50, 1).double() / 50**0.5
@@ -361,7 +361,7 @@ class Autograd(Lesson):
             raise NotYet("the two curves differ: fit does something other than steps against the gradient.")
 
     def picture_both_runs(self) -> Figure:
-        """Two lines, one on the other: autograd does what you did by hand, only without you."""
+        """Two lines, one on top of the other: autograd does what you did by hand, only without you."""
         if not self.both:
             raise NotYet("needs the two runs above.")
         both = {name: (list(at), up) for name, (at, up) in self.both.items()}
@@ -391,14 +391,14 @@ class Autograd(Lesson):
         return pictures.lines(named, xlabel="digits seen, in thousands", ylabel="mean loss over a pass")
 
     def picture_the_guesses(self) -> Figure:
-        """Rounded predictions of the first network for test digits. Many misses are near ones, as numbers go."""
+        """Rounded predictions of the first network for test digits. As numbers, many of the wrong ones are close."""
         if not self.runs:
             raise NotYet("needs the five runs above.")
         x, y = self.yours.x_valid[:30], self.yours.y_valid[:30]
         return pictures.digits(x, labels=y.long(), guesses=predicted(self.runs[0][3], x).round().long())
 
     def check_without_zero_grad(self) -> None:
-        """Two runs, and what emptying the gradients is worth stands above."""
+        """Two runs, and the effect of clearing the gradients is printed above."""
         self.emptied = {}
         for name, change in RUNS.items():
             model = change(self.start(seed=1))
@@ -418,7 +418,9 @@ class Autograd(Lesson):
         return pictures.lines(named, xlabel="step", ylabel="loss of the batch", log=True)
 
     def picture_the_swing(self) -> Figure:
-        """Emptied, it glides to 1. Added up, it arrives at full speed, runs past, and swings for ever."""
+        """With gradients cleared, it glides to 1. With gradients added up, it arrives at full speed, overshoots,
+        and oscillates forever.
+        """
         paths = {}
         for name, change in RUNS.items():
             slope = change(Slope())

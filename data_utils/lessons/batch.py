@@ -113,7 +113,7 @@ class Batch(Lesson):
         agree("at -2, -0.5, 0, 0.5, 1, 3 it", self.call("relu", x), [[0, 0, 0], [0.5, 1, 3]], MISTAKES["relu"])
 
     def picture_relu(self) -> Figure:
-        """t = lin(x_valid, w1, b1). A bar holds a span of 5. Half of all was below 0 and now stands at 0; the rest
+        """t = lin(x_valid, w1, b1). Each bar spans 5. Half of the values were below 0 and are now at 0; the rest
         stayed.
         """
         before = self.yours.lin(self.yours.x_valid, self.yours.w1, self.yours.b1)
@@ -136,7 +136,7 @@ class Batch(Lesson):
         agree("its shape aside, the result for x_valid", torch.tensor(res.numel()), 1000)
 
     def picture_model(self) -> Figure:
-        """What a network of random weights says of 200 digits. It isn't wrong a little: mind the scale on the left."""
+        """What a network with random weights outputs for 200 digits. It is far off: look at the scale on the left."""
         named = {
             "200 digits": (self.yours.y_valid[:200], self.yours.model(self.yours.x_valid[:200])),
             "what would be right": (range(10), range(10)),
@@ -144,13 +144,13 @@ class Batch(Lesson):
         return pictures.lines(named, dots=["200 digits"], xlabel="the digit", ylabel="what the network says")
 
     def picture_the_accident(self) -> Figure:
-        """A column against a row gives all pairs. The four differences that were meant stand on the diagonal."""
+        """A column minus a row gives all pairs. The four differences we want are on the diagonal."""
         res, targ = torch.tensor([[1.5], [-2], [0.5], [3]]), torch.tensor([1.0, -2, 1, 4])
         tables = {"res": res, "targ": targ, "res - targ": res - targ, "res[:, 0] - targ": res[:, 0] - targ}
         return pictures.heat_maps(tables)
 
     def check_mse(self) -> None:
-        """0, 0.75 and 4, all three as they should be. The grader tries other batches."""
+        """0, 0.75 and 4, all three correct. The grader tries other batches."""
         same = torch.tensor([1.0, 2, 3])
         agree("for 1, 2, 3 against 1, 2, 3 it", self.call("mse", same[:, None], same), 0, MISTAKES["mse, none wrong"])
         output, targ = torch.tensor([[2.0], [-1], [1.5]]), torch.tensor([1.0, 0, 2])
@@ -158,7 +158,7 @@ class Batch(Lesson):
         agree("for a batch of one, 5 against 3, it", self.call("mse", torch.tensor([[5.0]]), torch.tensor([3.0])), 4)
 
     def picture_mse(self) -> Figure:
-        """200 digits. With the accident even perfect outputs cost 15: each is held against all targets."""
+        """200 digits. With the accident, even perfect outputs cost 15: each is compared with all targets."""
         targ, noise = self.yours.y_valid[:200], torch.linspace(-1, 1, 200)
         size = torch.linspace(0, 4, 21)
         outputs = [(targ + s * noise)[:, None] for s in size]
@@ -238,7 +238,9 @@ class Batch(Lesson):
         agree("w1.g after a second call", weights[0].g, once)
 
     def picture_the_gates(self) -> Figure:
-        """Sample 1 closed all three gates on the way forward, so nothing of its error comes back through them."""
+        """For sample 1, relu gave 0 in all three units in the forward pass, so none of its error gets back through
+        them.
+        """
         (inp, targ), weights = small_batch(), small_network()
         with self.using(*weights):
             self.yours.forward_and_backward(inp, targ)
@@ -250,7 +252,7 @@ class Batch(Lesson):
         )
 
     def picture_the_fan(self) -> Figure:
-        """One bias on the way forward: the same three numbers in every row. And on the way back?"""
+        """One bias in the forward pass: the same three numbers in every row. And in the backward pass?"""
         torch.manual_seed(13)
         b, g = torch.tensor([0.5, -1, 2]), torch.randint(-3, 4, (4, 3)).float()
         return pictures.heat_maps({"b": b, "b in Y, row by row": b.expand(4, 3), "out.g": g})
@@ -275,7 +277,7 @@ class Batch(Lesson):
             print(f"{'your lin_grad':13} {self.yours_takes[-1]:7.2f} ms   for three gradients")
 
     def picture_the_times(self) -> Figure:
-        """The same w.g at very different prices, whatever the batch. Beside which of them does yours run?"""
+        """The same w.g at very different costs, whatever the batch size. Which of them is yours closest to?"""
         taken = {name: (ROWS, cost.milliseconds) for name, cost in self.costs.items()}
         if self.yours_takes:
             taken["your lin_grad, all three"] = (ROWS, self.yours_takes)
@@ -309,7 +311,7 @@ class Batch(Lesson):
             agreed(f"{name}.g {tuple(ours.shape)} agrees, largest difference {off:.0e} of the largest entry")
 
     def picture_the_judge(self) -> Figure:
-        """Your gradients against autograd's, a dot an entry. The library does what you did, and no more."""
+        """Your gradients against autograd's, one dot per entry. The library does what you did, and no more."""
         if not self.both:
             raise NotYet("needs both sides, which are not written yet.")
         return pictures.scatter_check(self.both, against="autograd's gradient")

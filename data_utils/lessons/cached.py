@@ -61,7 +61,7 @@ class Cached(Lesson):
         "test": "1. test and grad, two small helpers",
         "grad": "1. test and grad, two small helpers",
         "Module": "2. Module, a layer with a memory",
-        "MSE": "3. MSE, where the gradient is born",
+        "MSE": "3. MSE, where the gradient begins",
         "ReLU": "4. ReLU, and what happens at 0",
         "Linear": "5. Linear, with a bias for each sample",
         "by hand": "6. By hand, in whole numbers",
@@ -110,7 +110,7 @@ class Cached(Lesson):
         return x.g
 
     def check_test(self) -> None:
-        """Says the right thing of seven pairs. The grader tries others."""
+        """Right about all seven pairs. The grader tries others."""
         t1 = torch.tensor([1.0, 2, 3])
         cases: tuple[tuple[str, list[float], dict[str, float], bool], ...] = (
             ("for two equal tensors", [0, 0, 0], {}, False),
@@ -147,7 +147,7 @@ class Cached(Lesson):
         return fig
 
     def check_grad(self) -> None:
-        """It watches t itself. Autograd left [2, 4, 6] on it, the slopes of the sum of squares."""
+        """Autograd tracks t itself. It left [2, 4, 6] on it, the slopes of the sum of squares."""
         t = torch.tensor([1.0, 2, 3])
         got = self.call("grad", t)
         agree("what it returns", got, [1, 2, 3])
@@ -160,7 +160,7 @@ class Cached(Lesson):
         agree("what autograd left on it", t.grad, [2, 4, 6])
 
     def check_Module(self) -> None:
-        """Two layers remember, each for itself. The grader tries other layers."""
+        """Two layers remember, each separately. The grader tries other layers."""
 
         class Echo(self.find("Module")):  # type: ignore[misc]
             def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -188,7 +188,7 @@ class Cached(Lesson):
             raise NotYet("a layer without a backward of its own doesn't raise an error.")
 
     def picture_the_memory(self) -> Figure:
-        """What get finds in a layer that doubles: the memory is of the last call, and of no other."""
+        """What get finds in a layer that doubles: it remembers the last call, and no other."""
 
         class Double(self.yours.Module):  # type: ignore[misc, name-defined]
             def forward(self, inp: Tensor) -> Tensor:
@@ -223,7 +223,7 @@ class Cached(Lesson):
         agree_g("for a column of five, pred", column, measured, batch=5)
 
     def picture_the_residuals(self) -> Figure:
-        """The gradient is the residual, scaled: the same sign, and 2/3 of its size. N is all that you divide by."""
+        """The gradient is the residual, scaled: the same sign, and 2/3 of its size. N is all you divide by."""
         pred: Any = torch.tensor([1.5, 0.3, 2.0])
         gt, layer = torch.tensor([1.0, 1, 3]), self.yours.MSE()
         layer(pred, gt)
@@ -296,7 +296,7 @@ class Cached(Lesson):
             agree_g(name, tensor, measured, batch=5)
 
     def picture_two_conventions(self) -> Figure:
-        """Here each sample has its own row of b, and its own row of b.g. A bias that all share gets the sum of
+        """Here each sample has its own row of b, and its own row of b.g. A bias that all samples share gets the sum of
         the rows.
         """
         inp, W, b, upstream = layer_of_rows()
@@ -325,7 +325,7 @@ class Cached(Lesson):
         )
 
     def picture_who_is_lit(self) -> Figure:
-        """Only sample 1 teaches. Sample 0 is right, and sample 2, as wrong as sample 1, sits at exactly 0
+        """Only sample 1 gives a gradient. Sample 0 is right, and sample 2, as wrong as sample 1, is at exactly 0
         before its ReLU.
         """
         X, y, (W1, b1, W2, b2) = network_in_integers()
@@ -407,7 +407,7 @@ class Cached(Lesson):
         )
 
     def picture_the_biases(self) -> Figure:
-        """The biases alone reach a loss of almost 0, with weights that never moved. What have they learnt
+        """The biases alone reach a loss of almost 0, with weights that never changed. What have they learned
         about digits?
         """
         steps = torch.arange(15)

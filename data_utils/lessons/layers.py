@@ -40,7 +40,7 @@ class Layers(Lesson):
     SECTIONS = {
         "Relu": "2. Relu, a layer with a memory",
         "Lin": "3. Lin, a layer with parameters",
-        "Mse": "4. Mse, where the way back begins",
+        "Mse": "4. Mse, where the backward pass begins",
         "Model": "5. Model, a list and its reverse",
         "against batch": "6. Against batch",
         "two Relus": "7. Two Relus",
@@ -86,7 +86,7 @@ class Layers(Lesson):
         return self.call("Mse")(output, targ.double())
 
     def picture_the_call(self) -> Figure:
-        """An object with round brackets behind it: Python finds the method, and the object itself comes first."""
+        """An object followed by round brackets: Python finds the method, and passes the object itself first."""
         return diagrams.chain(
             ['hi("mm")', 'Greeter\n.__call__(hi, "mm")', 'hi.last\nis now "mm"', '"hi mm"'],
             ["look in\nthe class", "runs with\nself = hi", "returns"],
@@ -107,8 +107,8 @@ class Layers(Lesson):
         in_company(self.yours.Relu, inp, g=g)
 
     def picture_Relu(self) -> Figure:
-        """Left to right: forward, then back. A gate that was closed on the way forward passes nothing on the
-        way back.
+        """Left to right: forward, then back. Where the input was negative, no gradient gets through in the
+        backward pass.
         """
         inp, g = small_gate()
         layer = self.yours.Relu()
@@ -142,8 +142,8 @@ class Layers(Lesson):
         in_company(lambda: self.yours.Lin(w, b), inp, g=g)
 
     def picture_Lin(self) -> Figure:
-        """Above what the layer remembers, below a gradient of the same shape for each. Samples 1 and 3 alone
-        are felt.
+        """Above, what the layer remembers; below, a gradient of the same shape for each. Only samples 1 and 3
+        affect the loss.
         """
         inp, w, b, g = small_layer()
         layer = self.yours.Lin(w, b)
@@ -189,7 +189,9 @@ class Layers(Lesson):
             in_company(self.yours.Mse, inp, targ)
 
     def picture_Mse(self) -> Figure:
-        """Every gradient follows its difference, 2/N of it. Among three times as many samples each counts a third."""
+        """Every gradient follows its difference, 2/N of it. With three times as many samples, each counts a third
+        as much.
+        """
         output, targ = torch.tensor([2.0, -1, 1.5, 0.5, 3, -2]), torch.tensor([1.0, 0, 2, 0.5, 1, 1])
         named: dict[str, Tensor] = {"inp - targ": output - targ}
         for times in (1, 3):
@@ -200,7 +202,7 @@ class Layers(Lesson):
         return pictures.bars(named, title="sample by sample")
 
     def check_Model(self) -> None:
-        """The loss and five gradients agree, on a next batch too. The grader tries other networks."""
+        """The loss and five gradients agree, on another batch too. The grader tries other networks."""
         (x, targ), weights = small_batch(), small_network()
         before = [t.clone() for t in (*weights, x, targ)]
         model = self.call("Model", *weights)
@@ -236,7 +238,7 @@ class Layers(Lesson):
         return diagrams.chain(["x", *numbered], values, slopes)
 
     def picture_two_Relus(self) -> Figure:
-        """One class, two objects: each goes back through its own gates, whichever was called last."""
+        """One class, two objects: backward uses each object's own mask, whichever was called last."""
         (p, q), first, second = p_and_q(), self.yours.Relu(), self.yours.Relu()
         first(p).g, second(q).g = torch.full_like(p, 2), torch.full_like(q, 3)
         first.backward()
@@ -268,7 +270,7 @@ class Layers(Lesson):
             raise NotYet(f"different from what was saved: {', '.join(differ)}.")
 
     def picture_old_and_new(self) -> Figure:
-        """Your Model's gradients against the saved ones, a dot an entry. The code has changed its shape; the numbers
+        """Your Model's gradients against the saved ones, one dot per entry. The code has changed; the numbers
         haven't.
         """
         if len(self.both) < 5:
@@ -276,7 +278,7 @@ class Layers(Lesson):
         return pictures.scatter_check(self.both, against="saved gradient")
 
     def check_two_Relus(self) -> None:
-        """Each went back through its own gates. What each of them holds stands above."""
+        """Each used its own mask. What each of them holds is printed above."""
         (p, q), first, second = p_and_q(), self.call("Relu"), self.call("Relu")
         p_out, q_out = self.call(first, p), self.call(second, q)
         p_out.g, q_out.g = torch.full_like(p, 2), torch.full_like(q, 3)
@@ -288,7 +290,7 @@ class Layers(Lesson):
             print(f"{name:6} holds", {kept: tuple(t.shape) for kept, t in vars(layer).items() if torch.is_tensor(t)})
 
     def check_one_Relu(self) -> None:
-        """It went back twice, and what stands on q and on p is printed above."""
+        """Its backward ran twice, and what is on q and on p is printed above."""
         self.once = []
         (p, q), r = p_and_q(), self.call("Relu")
         p_out, q_out = self.call(r, p), self.call(r, q)
@@ -300,7 +302,7 @@ class Layers(Lesson):
         print("p.g:", p.g.tolist() if hasattr(p, "g") else "there is none")
 
     def picture_one_Relu(self) -> Figure:
-        """p, q, and what each of the two steps back has written. There is no table of p.g: nobody has set it."""
+        """p, q, and what each of the two backward calls wrote. There is no table for p.g: it was never set."""
         if len(self.once) < 2:
             raise NotYet("needs the cell above, which needs a Relu that agrees.")
         first, second = self.once

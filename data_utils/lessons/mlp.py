@@ -32,7 +32,7 @@ class Mlp(Lesson):
         "train": ("loss", "forward_pass", "backward_pass"),
     }
     SECTIONS = {
-        "sigma": "3. sigma, the bend in every neuron",
+        "sigma": "3. sigma, the activation of every neuron",
         "dsigma": "4. dsigma, its slope",
         "loss": "5. loss, one number for how wrong",
         "dloss": "6. dloss, which way is better",
@@ -49,15 +49,17 @@ class Mlp(Lesson):
         return nudge_each(lambda *w: self.yours.loss(self.yours.forward_pass(*w, x)[-1], t), *weights)
 
     def picture_one_knob(self) -> Figure:
-        """The dashed line is all that a nudge tells you: near the knob it is the curve, further off it is not."""
+        """The dashed line is all that a nudge tells you: near the knob it matches the curve, further away it
+        doesn't.
+        """
         w = torch.linspace(-2.8, 2.8, 200)
         near = self.yours.knob + torch.linspace(-0.6, 0.6, 5)
         there = self.yours.machine(self.yours.knob) + self.yours.slope * (near - self.yours.knob)
-        both = {"loss": (w, self.yours.machine(w)), "slope where you stand": (near, there)}
+        both = {"loss": (w, self.yours.machine(w)), "slope where you are": (near, there)}
         return pictures.lines(both, xlabel="knob w", ylabel="loss")
 
     def picture_the_data(self) -> Figure:
-        """Twenty of the training images. Each is 784 numbers to the network, and each has one hot target."""
+        """Twenty of the training images. To the network each is 784 numbers, and each has a one-hot target."""
         return pictures.digits(self.yours.train_input[:20], labels=self.yours.train_target[:20])
 
     def check_sigma(self) -> None:
@@ -82,7 +84,9 @@ class Mlp(Lesson):
         agree("at s = -2, -1, 0, 1, 2 it", self.call("dsigma", s), nudge(lambda s: self.call("sigma", s).sum(), s))
 
     def picture_dsigma(self) -> Figure:
-        """A right slope touches and never cuts. It is 0.07 at 2: a saturated neuron lets almost nothing through."""
+        """A correct tangent touches the curve and never crosses it. The slope is 0.07 at 2: a saturated neuron
+        lets almost no gradient through.
+        """
         return pictures.line_with_tangents(self.yours.sigma, self.yours.dsigma)
 
     def check_loss(self) -> None:
@@ -107,7 +111,7 @@ class Mlp(Lesson):
         agree("compared with nudges of your own loss it", self.call("dloss", v, t), slopes)
 
     def picture_dloss(self) -> Figure:
-        """Each output is pulled to its target, down the loss. Twice as far pulls twice as hard."""
+        """Each output is pulled toward its target, down the loss. Twice as far away, it is pulled twice as hard."""
         v = torch.tensor([-0.8, 0.1, -0.3, 0.2, 0.6, 0.3, -0.1, -0.5, 0.4, 0])
         t = torch.tensor([0, 0, 0, 0, 0, 0.9, 0, 0, 0, 0])
         return pictures.pulls(v, t, self.yours.dloss(v, t))
@@ -128,7 +132,7 @@ class Mlp(Lesson):
             agree(f"{name}, the first of the five that is wrong,", value, wanted[name], MISTAKES.get(name))
 
     def picture_the_network(self) -> Figure:
-        """What forward_pass does, with the shape on every wire. Keep all of it: the way back needs it."""
+        """What forward_pass does, with the shape on every wire. Keep all of it: the backward pass needs it."""
         return diagrams.network((784, 50, 10))
 
     def picture_the_way_back(self) -> Figure:
@@ -148,7 +152,7 @@ class Mlp(Lesson):
             agreed(f"{name} agrees with nudges of your own network")
 
     def picture_backward_pass(self) -> Figure:
-        """58 weights and biases of a 7-5-3 network, a dot for each. Right ones lie on the diagonal."""
+        """58 weights and biases of a 7-5-3 network, one dot each. Correct ones lie on the diagonal."""
         torch.manual_seed(9)
         weights = [torch.randn(size).double() / 2 for size in ((5, 7), (5,), (3, 5), (3,))]
         x, t = torch.randn(7).double(), torch.rand(3).double()
@@ -158,7 +162,7 @@ class Mlp(Lesson):
         return pictures.scatter_check(dict(zip(("w1", "b1", "w2", "b2"), pairs)))
 
     def check_two_calls(self) -> None:
-        """They left two gradients on top of what was there. It adds."""
+        """They added two gradients to what was there."""
         *weights, x, t = small_network()
         got, once = [torch.full_like(w, 3.0) for w in weights], self.nudged(weights, x, t)
         for _ in range(2):
@@ -212,7 +216,7 @@ class Mlp(Lesson):
         return Log(self, steps)
 
     def picture_the_training(self) -> Figure:
-        """A plateau, then a cliff, then the long work on what is difficult."""
+        """A plateau, then a cliff, then slow progress on the hard digits."""
         self.yours.log.trained()
         return pictures.curves(self.yours.log.history)
 
@@ -231,7 +235,9 @@ class Mlp(Lesson):
         return pictures.lines(both, dots=["one number"], xlabel="steps taken", ylabel="loss")
 
     def picture_the_cliff(self) -> Figure:
-        """Both grow by a constant factor a step, unseen, until they matter. Where they bend, the loss falls."""
+        """Both grow by a constant factor per step, unnoticed, until they matter. Where their curves bend, the loss
+        falls.
+        """
         self.yours.log.trained()
         steps, (w1, _, w2, _) = range(1, len(self.yours.log.sizes) + 1), zip(*self.yours.log.sizes)
         both = {"length of w1": (steps, w1), "length of w2": (steps, w2)}

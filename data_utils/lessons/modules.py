@@ -45,9 +45,9 @@ class Modules(Lesson):
         "Mse": "6. Mse, two arguments and one gradient",
         "Model": "7. Model again",
         "autograd": "The idea shrinks, the numbers don't",
-        "the forgetful layer": "8. Whoever forgets forward, in writing",
+        "the forgetful layer": "8. Forgetting forward, in writing",
     }
-    WRITTEN = ("8. Whoever forgets forward, in writing",)
+    WRITTEN = ("8. Forgetting forward, in writing",)
 
     def __init__(self, names: dict[str, Any]) -> None:
         super().__init__(names)
@@ -66,11 +66,11 @@ class Modules(Lesson):
         return (self.find("Lin")(w, b)(inp) * g).sum()
 
     def picture_three_layers(self) -> Figure:
-        """Shaded: five lines in each that take, remember and hand on. None of them knows which layer it stands in."""
+        """Shaded: five lines in each that take, remember and pass on. None of them depends on which layer it is in."""
         return diagrams.listings(ALONE, {name: shaded(text) for name, text in ALONE.items()})
 
     def picture_a_call(self) -> Figure:
-        """A call goes through Module, which keeps what it sees pass: the arguments on their way out, the
+        """A call goes through Module, which keeps what passes through: the arguments on their way out, the
         result on its way back.
         """
         return diagrams.ladder(
@@ -79,7 +79,7 @@ class Modules(Lesson):
         )
 
     def check_Module(self) -> None:
-        """Everything comes and goes as it should. The grader tries layers with formulas."""
+        """Everything is passed on as it should be. The grader tries layers with formulas."""
         for names in ("a", "abc"):
             layer, given = spy(self.find("Module")), {name: torch.tensor([1.0 + i, -2]) for i, name in enumerate(names)}
             said = ", ".join(given)
@@ -143,7 +143,7 @@ class Modules(Lesson):
             raise NotYet(f"a layer without {lacking} is used without an error.")
 
     def picture_Module(self) -> Figure:
-        """What a layer on your Module was really given. Both ways lead through Module, and it adds nothing of
+        """What a layer on your Module was actually given. Both passes go through Module, and it adds nothing of
         its own.
         """
         layer, inp, targ = spy(self.find("Module")), torch.tensor([1.0]), torch.tensor([2.0])
@@ -181,7 +181,7 @@ class Modules(Lesson):
         agree_g("when another Relu is called meanwhile, x", x, slopes)
 
     def picture_Relu(self) -> Figure:
-        """What was shaded is gone from the layer: it stands in Module, once, for this layer and all to come."""
+        """What was shaded is gone from the layer: it is in Module, once, for this layer and all to come."""
         yours = "\n".join(lines_of(self.yours.Relu))
         if "NotImplementedError" in yours:
             raise NotYet("needs Relu, which is not written yet.")
@@ -225,7 +225,7 @@ class Modules(Lesson):
                 raise NotYet("no longer holds the tensors of its own call in self.out and self.args.")
 
     def picture_Lin(self) -> Figure:
-        """One gradient comes in, three go out. Sample 2 is felt by nobody, so its row of inp.g is 0 and it
+        """One gradient comes in, three go out. Sample 2 doesn't affect the loss, so its row of inp.g is 0 and it
         adds nothing to w.g.
         """
         inp, w, b, g = small_layer()
@@ -304,8 +304,8 @@ class Modules(Lesson):
         agree_g("when another Model is made and called meanwhile, w1", weights[0], slopes[0])
 
     def picture_Model(self) -> Figure:
-        """Sample 1 is wrong, but all three gates are closed to it: its row of x.g is 0, and of all parameters
-        only b2 hears of it.
+        """Sample 1 is wrong, but relu blocks all three of its units: its row of x.g is 0, and of all parameters
+        only b2 gets a gradient from it.
         """
         (x, targ), weights = small_batch(), small_network()
         model = self.yours.Model(*weights)
@@ -332,7 +332,7 @@ class Modules(Lesson):
         return fig
 
     def picture_the_forgetful_layer(self) -> Figure:
-        """What the user runs; shaded is the line at which it stops. Is that the line that is at fault?"""
+        """What the user runs; shaded is the line at which it stops. Is that the line with the mistake?"""
         if not self.bases:
             raise NotYet("needs Module, which is not written yet.")
         code = ["out = layer(inp)", "out.g = torch.tensor([1.0])", "layer.backward()"]
