@@ -53,7 +53,7 @@ CourseOption = Annotated[
 ]
 TrustOption = Annotated[
     bool,
-    typer.Option("--trust-students", help="Where there can be no jail, run student code in the grader's own process."),
+    typer.Option("--trust-students", help="Where no jail is available, run student code in the grader's own process."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the record as JSON, and nothing else.")]
 
@@ -103,12 +103,12 @@ def release(
             count=True,
             show_default=False,
             metavar="",
-            help="Make the solved lessons instead, in solutions/, for after the deadline; before it, say it twice.",
+            help="Make the solved lessons instead, in solutions/, for after the deadline; before it, give it twice.",
         ),
     ] = 0,
     course: CourseOption = None,
 ) -> None:
-    """Make what students get, once vetting holds for just what is there: it is remembered, and then takes seconds."""
+    """Make what students get, once the lesson vets; until something changes, that is remembered, and takes seconds."""
     from autograder.authoring import release as released
     from autograder.authoring import vetting
     from autograder.course import find
@@ -124,7 +124,7 @@ def release(
         if not report.holds:
             _print(vetting.table(report))
             raise CannotGrade(
-                f"{name} is not released: it doesn't vet. Mend what the lines above name, then try again."
+                f"{name} was not released: it doesn't vet. Fix what the lines above name, then try again."
             )
         folder = released.generate(here, name)
         print(f"released {name}: {_near(folder)}")
@@ -132,7 +132,7 @@ def release(
         if as_zip:
             print(f"zipped {name}: {released.archive(folder)}")
     if address := here.settings.data_utils_url:
-        print(f"to be put at {address}: {released.fetched(here)}")
+        print(f"to be uploaded to {address}: {released.fetched(here)}")
 
 
 @app.command()
@@ -140,9 +140,9 @@ def grade(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The assignment to grade.")],
     student: Annotated[str | None, typer.Option("--student", metavar="S", help="Only this student.")] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", metavar="N", min=1, help=r"Grade N at once \[default: one a core].")
+        int | None, typer.Option("--workers", metavar="N", min=1, help=r"Grade N at once \[default: one per core].")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Grade again what has not changed, too.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also grade again what has not changed.")] = False,
     preview: Annotated[
         bool,
         typer.Option(
@@ -195,13 +195,13 @@ def grade(
 
 @app.command()
 def check(
-    notebook: Annotated[Path, typer.Argument(help="A notebook of any origin.")],
+    notebook: Annotated[Path, typer.Argument(help="A notebook from anywhere.")],
     assignment: Annotated[str, typer.Option("--assignment", "-a", metavar="NAME", help="Which assignment it answers.")],
     as_json: JsonOption = False,
     trust: TrustOption = False,
     course: CourseOption = None,
 ) -> None:
-    """Judge one notebook, wherever it came from. Writes to no gradebook."""
+    """Judge one notebook, wherever it came from. Writes nothing to the gradebook."""
     from autograder.course import find
     from autograder.judge import Grader, draws
     from autograder.notebook import readable
@@ -231,7 +231,7 @@ def vet(
     as_json: JsonOption = False,
     course: CourseOption = None,
 ) -> None:
-    """Do the tests test? The reference must pass, every known mistake must not."""
+    """Do the tests test? The reference must pass, and every known mistake must fail."""
     from autograder.authoring import vetting
     from autograder.course import find
 
@@ -253,15 +253,16 @@ def vet(
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The new course's folder.")],
     lesson: Annotated[
-        list[str] | None, typer.Option("--lesson", metavar="NAME", help="One of the kit's lessons; more than once.")
+        list[str] | None,
+        typer.Option("--lesson", metavar="NAME", help="One of the kit's lessons; may be given more than once."),
     ] = None,
 ) -> None:
-    """Make a new course: a folder with its settings and its commands in order, and lessons of the kit's."""
+    """Make a new course: a folder with its settings, its commands in order, and lessons from the kit."""
     from autograder.authoring import founding
 
     made = founding.found(folder, lesson or ())
     print(f"a new course: {_near(made.root)}")
-    print("  README.md             what is done in it, in order")
+    print("  README.md             what to do in it, in order")
     print("  nbgrader_config.py    all settings, and what each does")
     for name in made.assignments:
         print(f"  {f'source/{name}':<22}from the kit, whose hidden tests judge it")
@@ -302,7 +303,7 @@ def new(
     print(f"its hidden tests and its bank:       {_near(tests)}")
     print(f"what students get:                   {_near(released)}")
     print("\nIt holds as it is: two small questions and a written one. Next, piece by piece:")
-    print(f"  autograder vet {name:<20} do the tests test? says what to mend, and where")
+    print(f"  autograder vet {name:<20} do the tests test? says what to fix, and where")
     print(f"  {f'edit source/{name}/{name}.ipynb':<35} text, solutions, visible checks, points")
     print(f"  {f'edit {_near(tests)}':<35} cases.py, flows.py, test_<question>.py, bank.toml")
     print(f"  autograder release {name:<16} makes {_near(released)} anew")
@@ -310,9 +311,9 @@ def new(
 
 @app.command()
 def doctor(as_json: JsonOption = False) -> None:
-    """Say what this machine can hold: the layers of the jail, each really tried, and what each keeps out.
+    """Show what this machine's jail can hold: each layer, after trying it, and what it keeps out.
 
-    Other packages that bring a folder `autograder` or `data_utils` are told, too.
+    Other packages that bring a folder `autograder` or `data_utils` are named, too.
     """
     from dataclasses import asdict
 
@@ -350,7 +351,9 @@ def report(
             raise UsageError("A verdict is of one assignment. Name it: autograder report NAME --student S")
         names = graded(here)
         if not names:
-            raise CannotGrade("Nothing has been graded yet. Grade an assignment first: autograder grade NAME")
+            raise CannotGrade(
+                "No submission of any assignment has been graded yet. Grade an assignment first: autograder grade NAME"
+            )
     else:
         here.assignment(name)
         names = (name,)
@@ -393,6 +396,11 @@ def run() -> None:
     except Exception as error:
         if os.environ.get("AUTOGRADER_TRACEBACK"):
             raise
+        from autograder.judge import own_fault
+
+        if theirs := own_fault(error):
+            _say(f"autograder: {theirs}")
+            sys.exit(theirs.exit_code)
         _say(
             f"autograder: this is a fault of the kit, not yours ({type(error).__name__}: {error}). "
             "Nothing was graded as zero because of it. Run again with AUTOGRADER_TRACEBACK=1 to see where."
@@ -464,10 +472,12 @@ def _solve(course: Course, names: Sequence[str], as_zip: bool, told_twice: bool)
     from autograder.run import due
 
     if not told_twice and (early := solved.early(course, names)):
-        raise UsageError(f"{early} If you mean it, say it twice: autograder release --solutions --solutions ...")
+        raise UsageError(
+            f"{early} To do it anyway, give the option twice: autograder release --solutions --solutions ..."
+        )
     for name in names:
         if due(course, name) is None:
-            _say(f"nbgrader knows no due date of {name}, so nobody has looked whether the time for it is over.")
+            _say(f"nbgrader has no due date for {name}, so it was not checked whether the deadline has passed.")
         folder = solved.generate(course, name)
         print(f"solved {name}: {folder}")
         if as_zip:

@@ -26,7 +26,7 @@ Words = Annotated[str, AfterValidator(visible)]
 
 FOLLOWED = (
     "This builds on a function that is not right yet. "
-    "It was judged with a right one in its place, so one mistake costs only once."
+    "It was judged with a correct one in its place, so that one mistake costs points only once."
 )
 """What a student reads under a question that has follow-through credit."""
 
@@ -142,7 +142,7 @@ class Question(Record):
 
         First the mistake, if it is known; then what fails and what passes, and what each claim is worth.
         """
-        given = "waits for a person" if self.points is None else f"{number(self.points)} of {points(self.max_points)}"
+        given = "waiting for a person" if self.points is None else f"{number(self.points)} of {points(self.max_points)}"
         parts = [f"{self.id}: {given}", self.message, FOLLOWED if self.follow_through else ""]
         lines = [_wrapped(part) for part in parts if part]
         lines += [f"{_wrapped(card.says)}\n{_wrapped(card.hint, ARROW)}" for card in self.diagnoses]

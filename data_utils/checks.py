@@ -1,6 +1,6 @@
 """The checks that students see: each prints a verdict, and a notebook always runs to its end.
 
-They try public inputs, name well-known mistakes and say what is wanted; the grader's own tests are not here.
+They try public inputs, name well-known mistakes and say what it should be; the grader's own tests are not here.
 A verdict begins with ✓, with ✗, or with … for what isn't there yet.
 """
 
@@ -129,7 +129,7 @@ class Checks:
             try:
                 yield lambda found: print(wrapped(verdict(YES, name, found)))
             except KeyboardInterrupt:
-                complaint = verdict(WAITS, name, "stopped before it was done.")
+                complaint = verdict(WAITS, name, "stopped before it finished.")
             except Exception as error:
                 complaint = self._complaint(name, error)
         if complaint is None:
@@ -185,8 +185,8 @@ class Checks:
                 first, more = wrong[0], f" {listed(wrong[1:])} did not pass either." if wrong[1:] else ""
                 said = " ".join(self.failed[first].split()).partition(": ")[2]
                 sentence = (
-                    f"{NO} This is drawn with your {first}, which is not right yet: {said}{more}\n"
-                    f"What a right one shows: {sentence}"
+                    f"{NO} This was drawn with your {first}, which is not right yet: {said}{more}\n"
+                    f"What a correct one shows: {sentence}"
                 )
             show(fig, wrapped(sentence))
 
@@ -194,7 +194,7 @@ class Checks:
         """What the last check said of `name` if it did not pass; empty if it did."""
         if name in self.passed:
             return ""
-        return self.failed.get(name) or verdict(WAITS, name, "has not been checked: its check above was not run.")
+        return self.failed.get(name) or verdict(WAITS, name, "has not been checked: run its check above.")
 
     def need(self, name: str) -> None:
         """Go on if another check has passed.
@@ -203,7 +203,7 @@ class Checks:
             NotYet: if it has not.
         """
         if name not in self.passed:
-            raise NotYet(f"waits for {name}, whose check has not passed.")
+            raise NotYet(f"needs {name}, whose check has not passed yet.")
 
     def validate(self, *names: str) -> None:
         """Go on if these checks passed when they were last run.
@@ -238,10 +238,10 @@ class Checks:
         written = [
             f"[section {number(one)}]({anchor(one)})" if link else f"section {number(one)}" for one in self.written
         ]
-        by_hand = f" A person reads what you wrote in {listed(written)}." if written else ""
+        by_hand = f" A person will read what you wrote in {listed(written)}." if written else ""
         second = (
             "To hand in, save this notebook and hand in the file. Each question is graded by itself, on inputs that "
-            f"you can't see: what isn't right yet costs its own points and no others.{by_hand}"
+            f"you can't see: an answer that isn't right yet costs its own points and no others.{by_hand}"
         )
         return f"{first}\n\n{second}" if link else f"{wrapped(first)}\n{wrapped(second)}"
 
@@ -280,20 +280,18 @@ class Checks:
                 f"{'it' if one else 'them'}, and this builds on {'it' if one else 'them'}: start there.)"
             )
         if isinstance(error, NotYet):
-            there = not str(error).startswith(("waits for ", "there is no "))
+            there = not str(error).startswith(("needs ", "there is no "))
             return verdict(NO if there else WAITS, name, f"{error}{start}")
         said = (str(error).splitlines() or ["no message"])[0].removesuffix(", but expected one of:").rstrip(".")
         stop = stopped(error.__traceback__, self.names, self.builds_on)
         where = stop.name if stop else None
         if isinstance(error, NotImplementedError) and "not implemented for" not in said:
             waits = where not in {None, name}
-            return verdict(
-                WAITS, name, f"waits for {where}, which is not written yet." if waits else "not written yet."
-            )
+            return verdict(WAITS, name, f"needs {where}, which is not written yet." if waits else "not written yet.")
         if isinstance(error, PictureError):
             return verdict(NO, name, f"{said}.{start}")
         if stop is None:
-            return verdict(NO, name, f"can't be tried, it ends with {type(error).__name__}: {said}.{start}")
+            return verdict(NO, name, f"can't be tried: it stops with {type(error).__name__}: {said}.{start}")
         culprit = "stops" if where == name else f"{where} stops"
         start = start if where == name else " Start there."
         section = f"Section {number(self.sections[stop.name])}, " if stop.name in self.sections else "In "
@@ -319,15 +317,15 @@ def differs(got: Any, wanted: Any, mistakes: Mistakes | None = None, batch: int 
     by_batch: dict[float, str] = {batch: "N times", 1 / batch: "1/N of"} if batch else {}
     for ratio, words in {**RATIOS, **by_batch}.items():
         if _same(got, ratio * wanted):
-            return f"is {words} what is wanted" + (", in every entry." if wanted.dim() else ".")
+            return f"is {words} what it should be" + (", in every entry." if wanted.dim() else ".")
     worst = int((got - wanted).abs().argmax())
     entry = f"entry {divmod(worst, wanted.shape[-1])} is " if wanted.dim() == 2 else f"entry {worst} is "
-    seen = f"{got.flatten()[worst]:.4f}, and {wanted.flatten()[worst]:.4f} is wanted."
+    seen = f"{got.flatten()[worst]:.4f}, but should be {wanted.flatten()[worst]:.4f}."
     return f"is wrong: {entry if wanted.dim() else ''}{seen}"
 
 
 def agree(what: str, got: Any, wanted: Any, mistakes: Mistakes | None = None, batch: int = 0) -> None:
-    """Go on if `got` is what is wanted.
+    """Go on if `got` is what it should be.
 
     Raises:
         NotYet: saying what is wrong with it.
@@ -347,31 +345,31 @@ def aside(remark: str) -> None:
 
 
 def agree_g(name: str, tensor: Tensor, wanted: Any, mistakes: Mistakes | None = None, batch: int = 0) -> None:
-    """Go on if the gradient kept on a tensor, in `.g`, is what is wanted.
+    """Go on if the gradient kept on a tensor, in `.g`, is what it should be.
 
     Raises:
         NotYet: saying what is wrong with it.
     """
     got = getattr(tensor, "g", None)
     if got is None:
-        raise NotYet(f"{name}.g is missing: nothing was stored on this very tensor.")
+        raise NotYet(f"{name}.g is missing: nothing was stored on this tensor.")
     if torch.is_tensor(got):
         if got.dim() == 2 and got.shape != tensor.shape == got.T.shape:
             raise NotYet(f"{name}.g has shape {tuple(got.shape)}, and {name} has {tuple(tensor.shape)}: transposed.")
         if tensor.dim() == 1 and got.dim() == 2 and len(got) == batch > 1:
-            raise NotYet(f"{name}.g has shape {tuple(got.shape)}, a row a sample. How many samples share one bias?")
+            raise NotYet(f"{name}.g has shape {tuple(got.shape)}, one row per sample. How many samples share one bias?")
     agree(f"{name}.g", got, wanted, mistakes, batch)
 
 
 def _unlike(got: Any, wanted: Tensor) -> str | None:
     """Say why `got` can't be compared with `wanted`, number by number."""
     if got is None:
-        return "is None; is there a return line?"
+        return "is None; does your function return a value?"
     if not torch.is_tensor(got):
-        return f"is of type {type(got).__name__}; a torch tensor is wanted."
+        return f"is of type {type(got).__name__}; it should be a torch tensor."
     if [n for n in got.shape if n != 1] != [n for n in wanted.shape if n != 1]:
-        return f"has shape {tuple(got.shape)}; {tuple(wanted.shape) or 'a single number, shape (),'} is wanted."
-    return "holds nan, which is not a number." if bool(got.isnan().any()) else None
+        return f"has shape {tuple(got.shape)}; it should be {tuple(wanted.shape) or 'a single number, shape ()'}."
+    return "contains nan (not a number)." if bool(got.isnan().any()) else None
 
 
 def _same(a: Tensor, b: Any) -> bool:

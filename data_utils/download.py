@@ -112,7 +112,7 @@ def read_standard_file(name: str, cache: str | Path | None = None) -> Bytes:
             "A downloaded file must stay as it was checked",
             f"{name} changed or vanished right after its download",
             str(path),
-            "See whether another program cleans this folder, then run the cell again.",
+            "Check whether another program cleans this folder, then run the cell again.",
         )
     return parse_idx(gzip.decompress(packed), pinned.shape, str(path))
 

@@ -23,7 +23,7 @@ def back(layer: Any, **reads: Tensor) -> None:
     layer.backward()
     for name, tensor in reads.items():
         if not torch.equal(before[name], tensor):
-            raise NotYet(f"backward changes {name}. It only sets gradients; operators like *= write in place.")
+            raise NotYet(f"backward changes {name}. It should only set gradients; operators like *= write in place.")
 
 
 def judged(function: Callable[..., Any], *given: Tensor, upstream: Tensor | None = None) -> tuple[Tensor, list[Any]]:
@@ -46,11 +46,11 @@ def remembers(found: Any, wanted: list[Any], when: str) -> None:
         NotYet: saying what is wrong with it.
     """
     if not isinstance(found, (list, tuple)):
-        raise NotYet(f"get gives something of type {type(found).__name__} {when}; a list is wanted, also for one name.")
+        raise NotYet(f"get returns a {type(found).__name__} {when}; it should return a list, even for one name.")
     if len(found) != len(wanted):
-        raise NotYet(f"get gives {len(found)} values {when}; {len(wanted)} are wanted.")
+        raise NotYet(f"get returns {len(found)} values {when}; it should return {len(wanted)}.")
     for i, (value, known) in enumerate(zip(found, wanted, strict=True)):
         if value is not known:
             copied = torch.is_tensor(value) and torch.is_tensor(known) and torch.equal(value, known)
             kind = "None" if value is None else "a copy" if copied else "wrong"
-            raise NotYet(f"value {i} of what get gives is {kind} {when}.")
+            raise NotYet(f"value {i} that get returns is {kind} {when}.")

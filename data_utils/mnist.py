@@ -121,7 +121,7 @@ def read_embedded(path: Path = EMBEDDED) -> tuple[Bytes, Bytes]:
             "The embedded data must be 5,000 images of 28 by 28 uint8 pixels and 5,000 uint8 labels",
             found,
             str(path),
-            "Copy the folder data_utils of the assignment once more.",
+            "Copy the assignment's data_utils folder again.",
         )
     return images, labels
 

@@ -27,13 +27,13 @@ def fits(what: str, tensor: Any, shape: tuple[int, ...]) -> Tensor:
         raise NotYet(f"there is no tensor {what}.")
     if long_axes(tensor.shape) != long_axes(shape):
         turned = ": transposed" if tensor.dim() == 2 and tensor.T.shape == shape else ""
-        raise NotYet(f"{what} has shape {tuple(tensor.shape)}, and {shape} is wanted{turned}.")
+        raise NotYet(f"{what} has shape {tuple(tensor.shape)}, but it should be {shape}{turned}.")
     if not tensor.requires_grad:
         raise NotYet(f"{what} isn't watched by autograd, so it would never get a gradient.")
     if not tensor.is_leaf:
         raise NotYet(
             f"{what} was computed from a watched tensor, and the gradient would land there. "
-            "Compute first, and ask to be watched last."
+            "Compute first, and set requires_grad last."
         )
     return tensor
 
@@ -55,16 +55,16 @@ def fresh(w: Tensor, b: Tensor, other_w: Tensor) -> None:
     """
     if not w.any() or (w == w[0, 0]).all():
         raise NotYet(
-            "w of a new layer is the same number everywhere: all units would learn the same. Draw it at random."
+            "w of a new layer is the same number everywhere: all units would learn the same thing. Draw it at random."
         )
     if abs(w.std() - 1) > 0.2 or abs(w.mean()) > 0.2:
         raise NotYet(
-            f"w of a new layer has mean {w.mean():.2f} and standard deviation {w.std():.2f}; 0 and 1 are wanted."
+            f"w of a new layer has mean {w.mean():.2f} and standard deviation {w.std():.2f}; they should be 0 and 1."
         )
     if b.any():
-        raise NotYet("b of a new layer doesn't start at 0.")
+        raise NotYet("b of a new layer should start at 0.")
     if torch.equal(w, other_w):
-        raise NotYet("two new layers have the same weights. Is a seed set in there, or one tensor shared?")
+        raise NotYet("two new layers have the same weights. Is a seed set inside, or do they share one tensor?")
 
 
 def put(tensors: Iterable[Tensor], values: Iterable[Tensor]) -> None:
@@ -76,7 +76,7 @@ def put(tensors: Iterable[Tensor], values: Iterable[Tensor]) -> None:
     with torch.no_grad():
         for tensor, value in zip(tensors, values, strict=False):
             if long_axes(tensor.shape) != long_axes(value.shape):
-                raise NotYet(f"a parameter has shape {tuple(tensor.shape)}, and {tuple(value.shape)} is wanted.")
+                raise NotYet(f"a parameter has shape {tuple(tensor.shape)}, but it should be {tuple(value.shape)}.")
             tensor.copy_(value.reshape(tensor.shape))
 
 
@@ -87,7 +87,7 @@ def went_back(out: Any, g: Tensor | None = None) -> None:
         NotYet: saying what is wrong.
     """
     if not out.requires_grad:
-        raise NotYet("gives a result that autograd knows nothing of: does it leave torch, or is it detached?")
+        raise NotYet("gives a result that autograd knows nothing about: does it leave torch, or is it detached?")
     out.backward(g)
 
 
@@ -98,7 +98,7 @@ def agree_grad(name: str, tensor: Tensor, wanted: Any, mistakes: Mistakes | None
         NotYet: saying what is wrong.
     """
     if tensor.grad is None:
-        raise NotYet(f"{name}.grad is None after backward: nothing came back to it.")
+        raise NotYet(f"{name}.grad is None after backward: no gradient reached it.")
     agree(f"{name}.grad", tensor.grad, wanted, mistakes, batch)
 
 
@@ -114,7 +114,7 @@ def ordered(model: Any) -> list[Tensor]:
         p for p in found if p.dim() == 2 and p.shape[1] == 1
     ]
     if len(found) != 4 or len(flat) != 2 or len(deep) != 2:
-        raise NotYet(f"the network gives {len(found)} parameters; two matrices and two biases are wanted.")
+        raise NotYet(f"the network has {len(found)} parameters; it should have two matrices and two biases.")
     return [deep[0], flat[0], deep[1], flat[1]]
 
 

@@ -85,7 +85,7 @@ def put(name: str, tensor: Any, gradient: Tensor) -> None:
     """
     if not torch.is_tensor(tensor):
         got = "None" if tensor is None else type(tensor).__name__
-        raise NotYet(f"gives {got} when {name} is called; a torch tensor is wanted.")
+        raise NotYet(f"gives {got} when {name} is called; it should be a torch tensor.")
     tensor.g = gradient  # type: ignore[attr-defined]
 
 
@@ -127,7 +127,5 @@ class Shuffle:
         self.asked.append(self.name)
         if not hasattr(self.out, "g"):
             order = ", ".join(self.asked)
-            raise NotYet(
-                f"layer {self.name} is asked to go back before its output has a gradient: the order was {order}."
-            )
+            raise NotYet(f"layer {self.name} runs backward before its output has a gradient: the order was {order}.")
         self.inp.g = self.out.g[:, self.order.argsort()]

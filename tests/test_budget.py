@@ -162,7 +162,7 @@ def test_in_this_process_the_clock_strikes_too(
 def test_a_notebook_whose_every_function_is_slow_is_stopped(
     course: Course, graded_within: Callable[[Opener, float, Mapping[str, Any]], Result], right: dict[str, str]
 ) -> None:
-    """Each call is within its own limit, all together are not: the rest waits for a person, told why."""
+    """Each call is within its own limit, all together are not: the rest waiting for a person, told why."""
     slow = answering(
         right,
         loss=SLOW.format(name="loss", of="v, t", value="((v - t) ** 2).sum()"),
@@ -178,6 +178,6 @@ def test_a_notebook_whose_every_function_is_slow_is_stopped(
     assert struck.question("sigma").points == struck.question("dsigma").points == 1
     assert struck.question("train").points is None
     assert "longer than 5 seconds" in struck.question("train").message
-    assert any("waits for a person" in flag for flag in struck.flags)
+    assert any("waiting for a person" in flag for flag in struck.flags)
     assert len(waiting) >= 4
     assert after.score == 12

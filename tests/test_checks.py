@@ -75,36 +75,36 @@ def found(checking: Checks, called: Any, *inputs: torch.Tensor, **options: Any) 
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        ("2 * x", "it is None; is there a return line?"),
-        ("return (2 * x).tolist()", "it is of type list; a torch tensor is wanted."),
-        ("return (2 * x).numpy()", "it is of type ndarray; a torch tensor is wanted."),
-        ("return x.tanh", "it is of type builtin_function_or_method; a torch tensor is wanted."),
-        ("return 2 * x.T", "it has shape (3, 2); (2, 3) is wanted."),
-        ("return 2 * x.flatten()", "it has shape (6,); (2, 3) is wanted."),
-        ("return 2 * x.sum()", "it has shape (); (2, 3) is wanted."),
-        ("return 2 * x[:, None] * torch.ones(2, 1)", "it has shape (2, 2, 3); (2, 3) is wanted."),
-        ("return 2 * x.sqrt()", "it holds nan, which is not a number."),
+        ("2 * x", "it is None; does your function return a value?"),
+        ("return (2 * x).tolist()", "it is of type list; it should be a torch tensor."),
+        ("return (2 * x).numpy()", "it is of type ndarray; it should be a torch tensor."),
+        ("return x.tanh", "it is of type builtin_function_or_method; it should be a torch tensor."),
+        ("return 2 * x.T", "it has shape (3, 2); it should be (2, 3)."),
+        ("return 2 * x.flatten()", "it has shape (6,); it should be (2, 3)."),
+        ("return 2 * x.sum()", "it has shape (); it should be (2, 3)."),
+        ("return 2 * x[:, None] * torch.ones(2, 1)", "it has shape (2, 2, 3); it should be (2, 3)."),
+        ("return 2 * x.sqrt()", "it contains nan (not a number)."),
         ("return x", "it is x itself."),
-        ("return torch.full_like(x, 5)", "it is wrong: entry (0, 1) is 5.0000, and -4.0000 is wanted."),
-        ("return 4 * x", "it is 2 times what is wanted, in every entry."),
-        ("return -2 * x", "it is minus what is wanted, in every entry."),
-        ("return -4 * x", "it is minus 2 times what is wanted, in every entry."),
-        ("return -x", "it is minus half of what is wanted, in every entry."),
-        ("return 12 * x", "it is N times what is wanted, in every entry."),
-        ("return x / 3", "it is 1/N of what is wanted, in every entry."),
-        ("return 2 * x.abs()", "it is wrong: entry (0, 1) is 4.0000, and -4.0000 is wanted."),
-        ("return 2 * x + (x == 3)", "it is wrong: entry (0, 2) is 7.0000, and 6.0000 is wanted."),
+        ("return torch.full_like(x, 5)", "it is wrong: entry (0, 1) is 5.0000, but should be -4.0000."),
+        ("return 4 * x", "it is 2 times what it should be, in every entry."),
+        ("return -2 * x", "it is minus what it should be, in every entry."),
+        ("return -4 * x", "it is minus 2 times what it should be, in every entry."),
+        ("return -x", "it is minus half of what it should be, in every entry."),
+        ("return 12 * x", "it is N times what it should be, in every entry."),
+        ("return x / 3", "it is 1/N of what it should be, in every entry."),
+        ("return 2 * x.abs()", "it is wrong: entry (0, 1) is 4.0000, but should be -4.0000."),
+        ("return 2 * x + (x == 3)", "it is wrong: entry (0, 2) is 7.0000, but should be 6.0000."),
         ("return x.no_such_thing()", "stops with AttributeError: 'Tensor' object has no attribute 'no_such_thing'."),
         ("raise ValueError('first line.\\nsecond')", "stops with ValueError: first line."),
         ("raise ValueError", "stops with ValueError: no message."),
         ("raise NotImplementedError('twice is yours to write')", "not written yet."),
-        ("raise KeyboardInterrupt", "stopped before it was done."),
+        ("raise KeyboardInterrupt", "stopped before it finished."),
         ("return x.mul_(2)", "changes its input x. Methods that end in _ and operators like -= write in place."),
     ],
 )
 def test_a_wrong_answer_gets_one_sentence(body: str, sentence: str) -> None:
     """Each kind of wrong is told in its own words, and nothing after it runs; what isn't there yet is no mistake."""
-    mark = "…" if sentence in {"not written yet.", "stopped before it was done."} else "✗"
+    mark = "…" if sentence in {"not written yet.", "stopped before it finished."} else "✗"
 
     assert plain(of_twice(lesson(written(body)))) == f"{mark} twice: {sentence}"
 
@@ -126,26 +126,26 @@ def test_a_right_answer_gets_no_sentence(body: str) -> None:
 
 def test_half_of_what_is_wanted_is_told() -> None:
     """A missing factor 2 is told as half, where no card of the lesson has a name for it."""
-    assert differs(X, WANT) == "is half of what is wanted, in every entry."
+    assert differs(X, WANT) == "is half of what it should be, in every entry."
 
 
 @pytest.mark.parametrize(
-    ("got", "sentence"), [(320.0, "is 2 times what is wanted."), (3.0, "is wrong: 3.0000, and 160.0000 is wanted.")]
+    ("got", "sentence"), [(320.0, "is 2 times what it should be."), (3.0, "is wrong: 3.0000, but should be 160.0000.")]
 )
 def test_a_single_number_has_no_entries(got: float, sentence: str) -> None:
     """Where one number is wanted, the sentence speaks of no entry; a shape is asked for in words."""
     assert differs(torch.tensor(got), 160) == sentence
-    assert differs(torch.ones(2), 160) == "has shape (2,); a single number, shape (), is wanted."
+    assert differs(torch.ones(2), 160) == "has shape (2,); it should be a single number, shape ()."
 
 
 def test_an_entry_of_a_vector_is_named_by_one_number() -> None:
     """The entry that is furthest off is the one that is told, above or below."""
-    assert differs(torch.tensor([1.0, 2.5, 7.0]), [1, 2, 3]) == "is wrong: entry 2 is 7.0000, and 3.0000 is wanted."
-    assert differs(torch.tensor([1.0, 2.5, -7.0]), [1, 2, 3]) == "is wrong: entry 2 is -7.0000, and 3.0000 is wanted."
+    assert differs(torch.tensor([1.0, 2.5, 7.0]), [1, 2, 3]) == "is wrong: entry 2 is 7.0000, but should be 3.0000."
+    assert differs(torch.tensor([1.0, 2.5, -7.0]), [1, 2, 3]) == "is wrong: entry 2 is -7.0000, but should be 3.0000."
 
 
 def test_the_number_of_samples_is_no_ratio_unless_it_is_given() -> None:
-    """Without a batch, six times what is wanted is not told as N times."""
+    """Without a batch, six times what it should be is not told as N times."""
     assert "N times" in str(differs(6 * WANT, WANT, batch=6))
     assert "N times" not in str(differs(6 * WANT, WANT))
     assert "1/N" not in str(differs(WANT / 6, WANT))
@@ -169,8 +169,8 @@ def test_axes_of_length_one_do_not_matter(shape: tuple[int, ...]) -> None:
     """A result with axes of length 1 added is right, and a wrong one is as wrong as without them."""
     assert differs(WANT.reshape(shape), WANT) is None
     assert differs(WANT, WANT.reshape(shape)) is None
-    assert differs(2 * WANT.reshape(shape), WANT) == "is 2 times what is wanted, in every entry."
-    assert differs(WANT.abs().reshape(shape), WANT) == "is wrong: entry (0, 1) is 4.0000, and -4.0000 is wanted."
+    assert differs(2 * WANT.reshape(shape), WANT) == "is 2 times what it should be, in every entry."
+    assert differs(WANT.abs().reshape(shape), WANT) == "is wrong: entry (0, 1) is 4.0000, but should be -4.0000."
 
 
 @pytest.mark.parametrize(("off", "right"), [(0.5, True), (2.0, False)])
@@ -194,7 +194,7 @@ def test_what_is_wanted_is_right(values: list[float]) -> None:
 
 def test_infinity_is_wrong_where_a_number_is_wanted() -> None:
     """An overflow is not taken for the right answer, and is told with its entry."""
-    assert differs(torch.tensor([1.0, math.inf]), [1, 2]) == "is wrong: entry 1 is inf, and 2.0000 is wanted."
+    assert differs(torch.tensor([1.0, math.inf]), [1, 2]) == "is wrong: entry 1 is inf, but should be 2.0000."
 
 
 # --------------------------------------------------------------------------------------------- gradients
@@ -226,7 +226,7 @@ class TestGradients:
     @pytest.mark.parametrize("got", [..., None])
     def test_a_missing_one_is_told(self, got: Any) -> None:
         """Neither set, nor set to None."""
-        assert self.said(X, got, WANT) == "w.g is missing: nothing was stored on this very tensor."
+        assert self.said(X, got, WANT) == "w.g is missing: nothing was stored on this tensor."
 
     def test_a_transposed_one_is_told(self) -> None:
         """The shape is that of the transpose, even if the values are right."""
@@ -237,18 +237,18 @@ class TestGradients:
         rows = torch.ones(4, 3)
 
         assert self.said(torch.ones(3), rows, [4, 4, 4], batch=4) == (
-            "w.g has shape (4, 3), a row a sample. How many samples share one bias?"
+            "w.g has shape (4, 3), one row per sample. How many samples share one bias?"
         )
-        assert self.said(torch.ones(3), rows, [4, 4, 4]) == "w.g has shape (4, 3); (3,) is wanted."
-        assert self.said(torch.ones(3), rows[:3], [4, 4, 4], batch=4) == "w.g has shape (3, 3); (3,) is wanted."
+        assert self.said(torch.ones(3), rows, [4, 4, 4]) == "w.g has shape (4, 3); it should be (3,)."
+        assert self.said(torch.ones(3), rows[:3], [4, 4, 4], batch=4) == "w.g has shape (3, 3); it should be (3,)."
 
     @pytest.mark.parametrize(
         ("got", "sentence"),
         [
-            (3.0, "w.g is of type float; a torch tensor is wanted."),
-            (4 * WANT, "w.g is N times what is wanted, in every entry."),
+            (3.0, "w.g is of type float; it should be a torch tensor."),
+            (4 * WANT, "w.g is N times what it should be, in every entry."),
             (torch.ones(2, 3), "w.g is one."),
-            (WANT + 1, "w.g is wrong: entry (0, 0) is 3.0000, and 2.0000 is wanted."),
+            (WANT + 1, "w.g is wrong: entry (0, 0) is 3.0000, but should be 2.0000."),
         ],
     )
     def test_a_wrong_one_is_told_as_any_value(self, got: Any, sentence: str) -> None:
@@ -266,7 +266,7 @@ def test_a_function_that_waits_for_another_says_for_which() -> None:
     """A stub that was called by the function under test is named; its own stub is not."""
     both = lesson(written(NOT_WRITTEN), written("return twice(x)", "thrice"))
 
-    assert of_twice(both, "thrice") == "… thrice: waits for twice, which is not written yet.\n"
+    assert of_twice(both, "thrice") == "… thrice: needs twice, which is not written yet.\n"
     assert of_twice(both, "twice") == "… twice: not written yet.\n"
 
 
@@ -301,10 +301,10 @@ def test_an_exception_elsewhere_is_nobodys() -> None:
 
     assert (
         told(checking, "twice", lambda: 1 / 0)
-        == "✗ twice: can't be tried, it ends with ZeroDivisionError: division by zero.\n"
+        == "✗ twice: can't be tried: it stops with ZeroDivisionError: division by zero.\n"
     )
     assert told(checking, "twice", lambda: checking.call("other")).startswith(
-        "✗ twice: can't be tried, it ends with TypeError"
+        "✗ twice: can't be tried: it stops with TypeError"
     )
     checking = lesson(written(NOT_WRITTEN, "other"))
     assert told(checking, "twice", lambda: checking.call("other", X)) == "… twice: not written yet.\n"
@@ -320,7 +320,7 @@ def test_a_method_is_told_as_its_class() -> None:
     stops, place = "stops with ZeroDivisionError: division by zero.", "\n  In Layer.backward, line 5\n"
 
     assert told(checking, "twice", backward) == f"✗ twice: Layer {stops} Start there.{place}"
-    assert of_twice(checking) == "… twice: waits for Layer, which is not written yet.\n"
+    assert of_twice(checking) == "… twice: needs Layer, which is not written yet.\n"
     checking.failed.clear()
     assert told(checking, "Layer", backward) == f"✗ Layer: {stops}{place}"
     assert told(checking, "Layer", lambda: checking.call("Layer")(X)) == "… Layer: not written yet.\n"
@@ -343,12 +343,12 @@ def test_a_check_points_to_all_that_failed_below_it() -> None:
     """In the order of the lesson, until they are right; a stub is told without them."""
     wrong = "return 4 * x"
     checking = lesson(written(wrong), written(wrong, "thrice"), LAYER.format(wrong))
-    alone = "✗ thrice: it is 2 times what is wanted, in every entry."
+    alone = "✗ thrice: it is 2 times what it should be, in every entry."
 
     assert plain(of_twice(checking, "thrice")) == alone, "twice was not checked yet"
     of_twice(checking, "twice")
     assert plain(of_twice(checking, "thrice")) == alone + BELOW
-    assert plain(told(checking, "Layer", lambda: agree("it", None, 1))).endswith("return line?" + BOTH)
+    assert plain(told(checking, "Layer", lambda: agree("it", None, 1))).endswith("return a value?" + BOTH)
     exec(written(NOT_WRITTEN, "thrice"), checking.names)
     assert of_twice(checking, "thrice") == "… thrice: not written yet.\n"
     exec(written("return 2 * x"), checking.names)
@@ -361,8 +361,8 @@ def test_a_check_that_was_stopped_has_not_passed() -> None:
     """KeyboardInterrupt doesn't end the notebook, but what builds on the check is told."""
     checking = lesson(written("raise KeyboardInterrupt"), written("return x.tolist()", "thrice"))
 
-    assert of_twice(checking) == "… twice: stopped before it was done.\n"
-    assert plain(of_twice(checking, "thrice")).endswith("a torch tensor is wanted." + BELOW)
+    assert of_twice(checking) == "… twice: stopped before it finished.\n"
+    assert plain(of_twice(checking, "thrice")).endswith("it should be a torch tensor." + BELOW)
 
 
 def test_leaving_the_program_is_not_held_up() -> None:
@@ -501,7 +501,7 @@ def test_a_picture_is_shown_with_its_sentence_or_says_why_not() -> None:
     first, second, *rest = out.getvalue().splitlines()
     third = " ".join(" ".join(rest).split())
     assert first == "A line."
-    assert second == "… picture of thrice: waits for thrice, which is not written yet."
+    assert second == "… picture of thrice: needs thrice, which is not written yet."
     assert third.startswith("✗ picture of none: lines draws a dict of one to ")
     assert third.endswith('{"loss": (x, y)}.')
     assert "PictureError" not in third
@@ -534,9 +534,9 @@ def test_the_sentence_of_a_picture_is_not_left_alone_with_a_wrong_answer(picture
         said.append(plain(out.getvalue()))
 
     wrong = (
-        "✗ This is drawn with your twice, which is not right yet: it is wrong: entry (1, 1) is 12.0000, and 8.0000 is"
+        "✗ This was drawn with your twice, which is not right yet: it is wrong: entry (1, 1) is 12.0000, but should be"
     )
-    assert said == ["It rises by 2. One.", f"{wrong} wanted. What a right one shows: It rises by 2. One."]
+    assert said == ["It rises by 2. One.", f"{wrong} 8.0000. What a correct one shows: It rises by 2. One."]
 
 
 # ----------------------------------------------------------------------------------- summary, validation
@@ -558,7 +558,7 @@ def test_the_summary_counts_and_names_what_does_not_pass() -> None:
     of_twice(checking, "thrice")
 
     assert summed_up(checking).startswith("✗ 1 of 3 checks pass: thrice and Layer don't yet. To hand in, save this")
-    assert summed_up(checking).endswith("A person reads what you wrote in section 8.")
+    assert summed_up(checking).endswith("A person will read what you wrote in section 8.")
     for name in ("thrice", "Layer"):
         told(checking, name, lambda: None)
     assert summed_up(checking).startswith("✓ All 3 checks pass. To hand in")
@@ -568,7 +568,7 @@ def test_validation_says_what_the_last_check_said() -> None:
     """Nothing of what passed; of the rest the verdict, and of what was never checked that it wasn't."""
     checking = lesson(written("return 4 * x"))
     of_twice(checking)
-    with pytest.raises(Unpassed, match=r"^✗ twice: it is 2 times what is wanted"):
+    with pytest.raises(Unpassed, match=r"^✗ twice: it is 2 times what it should be"):
         checking.validate("twice")
     with pytest.raises(Unpassed, match=r"^… thrice: has not been checked"):
         checking.validate("thrice")

@@ -56,13 +56,13 @@ def test_a_number_is_a_tensor_without_axes() -> None:
     ("got", "told"),
     [
         (None, "w.g is not set"),
-        (Foreign("Canary"), "w.g is an object of another type, where one tensor is asked for"),
-        (Foreign("str"), "w.g is a string, where one tensor is asked for"),
-        (Foreign("dict"), "w.g is a dict, where one tensor is asked for"),
-        (Foreign("complex tensor"), "w.g is a complex tensor, where an ordinary one of real numbers is asked for"),
-        (Foreign("sparse tensor"), "w.g is a sparse tensor, where an ordinary one of real numbers is asked for"),
-        (Foreign("large tensor"), "w.g is far larger than (2, 3), the shape that is asked for"),
-        ((WANT, WANT), "w.g is a list or a tuple, where one tensor is asked for"),
+        (Foreign("Canary"), "w.g is an object of another type, but one tensor is expected"),
+        (Foreign("str"), "w.g is a string, but one tensor is expected"),
+        (Foreign("dict"), "w.g is a dict, but one tensor is expected"),
+        (Foreign("complex tensor"), "w.g is a complex tensor, but an ordinary one of real numbers is expected"),
+        (Foreign("sparse tensor"), "w.g is a sparse tensor, but an ordinary one of real numbers is expected"),
+        (Foreign("large tensor"), "w.g is far larger than the expected shape (2, 3)"),
+        ((WANT, WANT), "w.g is a list or a tuple, but one tensor is expected"),
         (torch.full_like(WANT, float("nan")), "w.g holds nan or infinity"),
         (torch.zeros_like(WANT), "w.g is zero everywhere"),
         (2 * WANT, "w.g is twice what it should be"),
@@ -70,7 +70,7 @@ def test_a_number_is_a_tensor_without_axes() -> None:
         (-WANT, "w.g is the negative of what it should be"),
         (6 * WANT, "w.g is N times what it should be, N being 6"),
         (WANT / 6, "w.g is 1/N of what it should be, N being 6"),
-        (WANT.abs(), "w.g has the right size everywhere, but not the right sign"),
+        (WANT.abs(), "w.g has the right magnitude everywhere, but not the right sign"),
         (WANT + 1, "w.g has the right shape, but not the right values"),
     ],
 )
@@ -80,8 +80,8 @@ def test_a_wrong_answer_is_told_by_its_pattern(got: Value, told: str) -> None:
 
 
 ROW, OTHER = torch.tensor([1.0, -2.0, 4.0, 0.5]), torch.tensor([3.0, 0.5, -1.0, 2.0])
-CROSSED = "what is asked for stands on the diagonal, as where a row and a column are broadcast"
-SHAPED = "w.g has shape {}, where {} is asked for"
+CROSSED = "the expected values are on the diagonal, as happens when a row and a column are broadcast"
+SHAPED = "w.g has shape {}, but {} is expected"
 
 
 @pytest.mark.parametrize(
@@ -89,10 +89,10 @@ SHAPED = "w.g has shape {}, where {} is asked for"
     [
         (torch.tensor(0.0), ROW, SHAPED.format("(), a single number", "(4,)")),
         (3.25, ROW, SHAPED.format("(), a single number", "(4,)")),
-        (ROW.sum(), ROW, SHAPED.format("(), a single number", "(4,)") + ": it is the sum of what is asked for"),
-        (ROW.mean(), ROW, SHAPED.format("(), a single number", "(4,)") + ": it is the mean of what is asked for"),
+        (ROW.sum(), ROW, SHAPED.format("(), a single number", "(4,)") + ": it is the sum of the expected values"),
+        (ROW.mean(), ROW, SHAPED.format("(), a single number", "(4,)") + ": it is the mean of the expected values"),
         (torch.ones(4, 4), ROW, SHAPED.format("(4, 4)", "(4,)")),
-        (torch.diag(ROW), ROW, ": what is asked for stands on the diagonal, and zeros elsewhere"),
+        (torch.diag(ROW), ROW, ": the expected values are on the diagonal, with zeros elsewhere"),
         (ROW[:, None] - OTHER, ROW - OTHER, f": {CROSSED}"),
         (torch.ones(6, 4), ROW, SHAPED.format("(6, 4)", "(4,)")),
         (torch.stack([ROW / 2 - 1, ROW / 2 + 1]), ROW, ": the sum over its first axis would be right"),
@@ -116,7 +116,7 @@ def test_a_number_of_axes_is_a_matter_of_what_is_asked_for() -> None:
     compare({"pred.g": flat}, {"pred.g": column})
     with pytest.raises(Mismatch) as mismatch:
         compare({"pred.g": flat}, {"pred.g": column}, exact=True)
-    assert str(mismatch.value) == "pred.g has shape (6,), where (6, 1) is asked for"
+    assert str(mismatch.value) == "pred.g has shape (6,), but (6, 1) is expected"
     assert not mismatch.value.near
 
 
@@ -168,7 +168,7 @@ def test_one_number_is_told_with_the_others_beside_it() -> None:
 def test_results_in_another_order_are_named() -> None:
     """Right values in each other's places are told as that."""
     want = {"s1": WANT, "x1": WANT.tanh()}
-    with pytest.raises(Mismatch, match="order: x1 stands where s1 is asked for, s1 stands where x1 is asked for"):
+    with pytest.raises(Mismatch, match="order: x1 is where s1 should be, s1 is where x1 should be"):
         compare({"s1": WANT.tanh(), "x1": WANT}, want)
 
 
@@ -184,7 +184,7 @@ def test_results_in_another_order_are_named() -> None:
 )
 def test_one_thing_in_place_of_several_is_named(got: Value, told: str) -> None:
     """A dict where a tuple is unpacked is told as a dict: nothing in it is called missing."""
-    with pytest.raises(Mismatch, match=f"The result is {told}, where s1 and x1 are asked for"):
+    with pytest.raises(Mismatch, match=f"The result is {told}, but s1 and x1 are expected"):
         compare({"answer": got, "given x": WANT}, {"s1": WANT, "x1": WANT})
 
 
@@ -200,9 +200,9 @@ def test_no_message_holds_a_hidden_value(secret: float) -> None:
 
 def test_a_changed_input_is_named() -> None:
     """An input that was written to is named."""
-    with pytest.raises(Mismatch, match=r"^x was changed, and it should only be read$"):
+    with pytest.raises(Mismatch, match=r"^x was changed, but it should only be read$"):
         unchanged({"given x": WANT + 1e-7, "t": WANT}, {"given x": WANT, "t": WANT})
-    with pytest.raises(Mismatch, match=r"^x and t were changed, and they should only be read$"):
+    with pytest.raises(Mismatch, match=r"^x and t were changed, but they should only be read$"):
         unchanged({"given x": WANT + 1e-7, "t": None}, {"given x": WANT, "t": WANT})
 
 
@@ -259,17 +259,17 @@ def test_what_python_says_is_said_again(text: str) -> None:
         (Fault("KeyError", "'secret'", ((0, 1, "f"),)), "Your code stopped with KeyError."),
         (
             Fault("TypeError", "sigma() missing 4 required positional arguments: 'w1', 'b1', 'w2', and 'b2'"),
-            "Using your code as the question asks ends in TypeError: sigma() missing 4 required positional arguments: …"
-            ".",
+            "Using your code as the question asks fails with TypeError: "
+            "sigma() missing 4 required positional arguments: ….",
         ),
         (
             Fault("TypeError", "sum() received an invalid combination of arguments - got (Tensor, str), but\n * (..."),
-            "Using your code as the question asks ends in TypeError: sum() received an invalid combination of arguments"
-            ".",
+            "Using your code as the question asks fails with TypeError: "
+            "sum() received an invalid combination of arguments.",
         ),
         (
             Fault("SystemExit", "0", ((0, 1, "f"),)),
-            "Your code stopped, because it leaves the program there and gives no",
+            "Your code stopped, because it exits the program there without an",
         ),
     ],
 )
@@ -354,16 +354,12 @@ def test_a_question_shows_one_shape_of_the_codes_own_choosing() -> None:
 
     with one_question():
         found = [said(77), said(85), said(77), said(3, 3)]
-        with pytest.raises(
-            Mismatch, match=r"another shape than \(3,\), which is asked for: the mean over its first axis"
-        ):
+        with pytest.raises(Mismatch, match=r"the wrong shape; \(3,\) is expected: the mean over its first axis"):
             compare({"answer": torch.ones(41, 3)}, want)
-    assert found[0] == found[2] == "The result has shape (77,), where (3,) is asked for"
-    assert found[1] == "The result has another shape than (3,), which is asked for"
-    assert (
-        found[3] == "The result has shape (3, 3), where (3,) is asked for: the mean over its first axis would be right"
-    )
-    assert said(85) == "The result has shape (85,), where (3,) is asked for", "another question shows one of its own"
+    assert found[0] == found[2] == "The result has shape (77,), but (3,) is expected"
+    assert found[1] == "The result has the wrong shape; (3,) is expected"
+    assert found[3] == "The result has shape (3, 3), but (3,) is expected: the mean over its first axis would be right"
+    assert said(85) == "The result has shape (85,), but (3,) is expected", "another question shows one of its own"
 
 
 def test_a_question_shows_one_line_of_the_codes_own_choosing() -> None:

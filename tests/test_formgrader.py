@@ -120,6 +120,6 @@ def test_a_mark_is_the_same_number_on_every_page(handed_in: Course, browser: Bro
         assert (float(exported[student]["score"]), float(exported[student]["max_score"])) == (float(score), 14)
         assert score in index
         assert (f"Read, {student}." in own) == (f"Read, {student}." in feedback) == (student in {"ada", "dorothy"})
-    assert "Look whether the mark still holds" in index
+    assert "Check whether the mark still stands" in index
     assert "This file could not be read" in Page((root / "feedback/pierre/mlp/mlp.html").read_text("utf-8")).said
     assert "mlp.ipynb: 5,000 bytes" in (root / "autograded/pierre/mlp/mlp.ipynb").read_text("utf-8")

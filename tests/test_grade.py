@@ -231,7 +231,7 @@ def test_a_function_in_the_wrong_cell_counts(graded: Grade, right: dict[str, str
 def test_a_fault_of_a_check_is_never_a_students_zero(
     course: Course, mlp: Assignment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A check that breaks gives no points and no zero: the question waits for a person."""
+    """A check that breaks gives no points and no zero: the question waiting for a person."""
 
     def broken(student: Student) -> None:
         student.run(flows.sigma, x=torch.ones(1))

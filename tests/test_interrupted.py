@@ -173,7 +173,7 @@ MISBEHAVES = {
 def test_a_submission_that_misuses_its_worker_costs_nobody_else_anything(
     handed_in: Course, undisturbed: dict[str, float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: str
 ) -> None:
-    """It is tried again alone, then waits for a person; those that were on the way beside it are graded."""
+    """It is tried again alone, then waiting for a person; those that were on the way beside it are graded."""
     course = copied(handed_in, tmp_path / "course")
     worked = Worker.work
 

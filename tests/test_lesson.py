@@ -146,12 +146,12 @@ def _list_of_metadata(content: Content) -> None:
 
 REPAIRS: Mapping[str, tuple[Edit, str]] = {
     "imports edited": (_edited("imports", "from data_utils import load_data"), '"imports"'),
-    "imports deleted": (_deleted("imports"), '"imports" is gone'),
-    "imports turned to text": (_turned("imports"), '"imports" is no code cell any more'),
+    "imports deleted": (_deleted("imports"), '"imports" is missing'),
+    "imports turned to text": (_turned("imports"), '"imports" is no longer a code cell'),
     "imports broken": (_edited("imports", "import torch as"), '"imports"'),
-    "an answer turned to text": (_turned("dsigma-code"), '"dsigma-code" is no code cell any more'),
-    "an answer turned raw": (_turned("dsigma-code", "raw"), '"dsigma-code" is no code cell any more'),
-    "an answer fenced in a text": (_fenced("dsigma-code", "markdown"), '"dsigma-code" is no code cell any more'),
+    "an answer turned to text": (_turned("dsigma-code"), '"dsigma-code" is no longer a code cell'),
+    "an answer turned raw": (_turned("dsigma-code", "raw"), '"dsigma-code" is no longer a code cell'),
+    "an answer fenced in a text": (_fenced("dsigma-code", "markdown"), '"dsigma-code" is no longer a code cell'),
     "an answer fenced": (_fenced("dsigma-code", "code"), "dsigma stands between marks of a text"),
     "an answer split": (_split("backward_pass-code", 3), "backward_pass stands in 2 cells"),
     "an answer split below its first line": (_split("loss-code", 1), "loss stands in 2 cells"),
@@ -213,7 +213,7 @@ def test_without_ids_code_in_a_text_cell_is_read(
     assert lost(result) == {}
     assert result.mended == (
         "torch is imported in a text cell; it was read as code.",
-        "dsigma stands in a text cell; it was read as code.",
+        "dsigma is in a text cell; it was read as code.",
     )
 
 
@@ -224,7 +224,7 @@ def test_a_foreign_notebook_without_imports_gets_the_lessons(
     result = graded(notebook_of(*right.values()))
 
     assert lost(result) == {}
-    assert result.mended == ("Nothing brings torch; it was brought as the lesson brings it.",)
+    assert result.mended == ("Nothing imports torch; it was imported as in the lesson.",)
 
 
 def test_cells_that_stand_alone_are_not_joined(
@@ -336,7 +336,7 @@ def test_a_stand_in_that_is_written_twice_is_chosen_as_any_other(grader: Callabl
     result = grader("layers").grade(Notebook(content), "made up").result
 
     assert lost(result) == {}
-    assert "there is no Mse; MSE was graded in its place" in result.question("Mse").definition
+    assert "there is no Mse; MSE was graded instead" in result.question("Mse").definition
 
 
 def test_of_several_that_fit_the_last_counts_and_a_better_one_is_flagged(
@@ -413,7 +413,7 @@ def test_a_variable_by_nearly_its_name_is_asked_about(grader: Callable[[str], Gr
     question = grader("batch").grade(Notebook(content), "made up").result.question("forward_and_backward")
 
     assert waits(question)
-    assert "uses B1, where b1 is asked for" in question.message
+    assert "uses B1, but b1 is expected" in question.message
 
 
 NEWER = {
@@ -566,8 +566,8 @@ MEANT: Mapping[str, list[str]] = {
 """What was handed in; the first is meant."""
 
 ASKED: Mapping[str, tuple[list[str], str]] = {
-    "two": (["mlp/one.ipynb", "mlp/two.ipynb"], "There lie one.ipynb, two.ipynb."),
-    "a document": (["mlp/answers.docx"], "There lie answers.docx."),
+    "two": (["mlp/one.ipynb", "mlp/two.ipynb"], "The folder has one.ipynb, two.ipynb."),
+    "a document": (["mlp/answers.docx"], "The folder has answers.docx."),
     "nothing": (["mlp/timestamp.txt"], "the folder is empty"),
 }
 """What was handed in where nothing can be meant, and what is told."""
@@ -608,7 +608,7 @@ def test_the_only_file_that_can_be_meant_is_taken_and_told(kind: str, handed_in:
     """Whatever it is called, it is graded, and its record says which file that was."""
     assert handed_in[kind].status == "graded"
     assert lost(handed_in[kind]) == {}
-    assert handed_in[kind].mended == (f"There is no mlp/mlp.ipynb; {MEANT[kind][0]} was read in its place.",)
+    assert handed_in[kind].mended == (f"There is no mlp/mlp.ipynb; {MEANT[kind][0]} was read instead.",)
 
 
 @pytest.mark.slow
@@ -646,7 +646,7 @@ def test_equal_causes_are_told_once_with_all_whom_they_are_about(
     page = class_page(class_, "mlp")
 
     assert page.count("loss (in the section") == 1 + 30, "once for all, and once in each student's row"
-    assert page.count("isn&#39;t as it was given out") == 1
+    assert page.count("has been changed") == 1
     assert "<summary>30 students</summary>" in page
     assert "30 waiting for a person" in page
-    assert "This is not all yet: a person will look at loss." in student_page(one)
+    assert "This is not final yet: a person will look at loss." in student_page(one)

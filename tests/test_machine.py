@@ -351,10 +351,10 @@ def test_a_wrong_answer_beside_a_module_that_is_not_here_is_wrong(grade: Grade, 
 
 
 @pytest.mark.parametrize(
-    ("line", "words"), [("import sys; sys.exit()", "leaves the program"), ("input()", "nobody is there")]
+    ("line", "words"), [("import sys; sys.exit()", "exits the program"), ("input()", "nobody is there")]
 )
 def test_leaving_and_asking_are_told_in_words(grade: Grade, right: Answers, line: str, words: str) -> None:
-    """An answer that leaves, or waits for a person, is no answer; the sentence says what it does."""
+    """An answer that leaves, or waiting for a person, is no answer; the sentence says what it does."""
     question = grade(after("loss", line)(dict(right))).question("loss")
 
     assert question.points == 0

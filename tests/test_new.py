@@ -11,7 +11,8 @@ import pytest
 
 from autograder.authoring import founding, starter
 from autograder.authoring import release as released
-from autograder.course import CONFIG, BackpropKit, Course, hidden_tests, lessons
+from autograder.authoring.slips import slips
+from autograder.course import CONFIG, Assignment, BackpropKit, Course, hidden_tests, lessons
 from autograder.errors import CannotGrade
 from autograder.judge import bank, checks
 from tests.conftest import REPO, command
@@ -125,7 +126,7 @@ def test_a_source_that_asks_what_the_tests_don_t_is_refused_with_the_command_tha
     refused = command("vet", "mlp", "--course", mine.root)
 
     assert refused.returncode == 1
-    assert "no hidden tests for slope and tests for dsigma" in refused.stdout.replace("\n", " ").replace("  ", "")
+    assert "no hidden tests for slope and tests for dsigma" in " ".join(refused.stdout.split())
     copied = command("copy", "mlp", "--course", mine.root)
     assert "hidden_tests/mlp" in copied.stdout
     assert command("copy", "mlp", "--course", mine.root).returncode == 2
@@ -157,6 +158,81 @@ def test_two_courses_have_lessons_of_one_name(found: Callable[[Path], Course], t
     path.write_text("from . import nothing_there\n", encoding="utf-8")
     with pytest.raises(CannotGrade, match=r"test_softsign\.py can't be imported: ImportError"):
         said(theirs)
+
+
+Slip = tuple[str, str, str, str]
+"""A file of the lesson, what is changed in it, and words of what is said then."""
+
+SLIPS: dict[str, Slip] = {
+    "an edit of other words": ("bank.toml", '["x.abs()", "x * x"]', '["x.obs()", "x"]', "softsign-squared: `x.obs()`"),
+    "a function that is none": ("bank.toml", '"dsoftsign"', '"slope"', "softsign-signed: the source notebook doesn't"),
+    "a variant that is no Python": (
+        "bank.toml",
+        "def softsign(x):",
+        "def softsign(x:",
+        "softsign-where: line 1 is not",
+    ),
+    "a card without its sentence": ("bank.toml", "says =", "# says =", "misconception, softsign-squared, says: Field"),
+    "no TOML": ("bank.toml", "[[variant]]", "[[variant", "bank.toml is no valid TOML"),
+    "a file beside": ("cases.py", "from torch import", "from flows import", "imported as `from . import flows`"),
+    "no Python": ("flows.py", "def softsign(nb, x):", "def softsign(nb, x)", "test_softsign.py can't be imported"),
+    "a cell that is no Python": (
+        "waves.ipynb",
+        "def softsign(x):",
+        "def softsign(x)",
+        "the cell softsign-code, line 1",
+    ),
+}
+
+
+@pytest.fixture
+def written(mine: Course) -> Callable[[Slip], Assignment]:
+    """Put a slip into a lesson of one's own, and mend the slip before."""
+    source, tests, _ = starter.create(mine, "waves")
+    whole = {path: path.read_text("utf-8") for folder in (source, tests) for path in folder.glob("*.*")}
+
+    def slipped(slip: Slip) -> Assignment:
+        for path, text in whole.items():
+            path.write_text(text.replace(*slip[1:3]) if path.name == slip[0] else text, encoding="utf-8")
+        return Course(mine.root).assignment("waves")
+
+    return slipped
+
+
+def test_slips_are_told_with_their_place_before_anything_is_tried(written: Callable[[Slip], Assignment]) -> None:
+    """Vetting names the card, the cell or the file that is to be mended, and the lesson as it is made has none."""
+    assert not any(wrong for _, wrong, _ in slips(written(("bank.toml", "", "", ""))))
+    for kind, slip in SLIPS.items():
+        found = [line for _, wrong, _ in slips(written(slip)) for line in wrong]
+        assert (kind, any(slip[3] in line for line in found)) == (kind, True)
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        ("test_softsign.py", "values(draw(spec))", "valuez(draw(spec))", "NameError: name 'valuez' is not defined"),
+        ("flows.py", "def softsign", "def sofftsign", "AttributeError: module 'flows' has no attribute 'softsign'"),
+    ],
+)
+def test_a_hidden_test_that_stops_is_told_by_its_line(slip: Slip, written: Callable[[Slip], Assignment]) -> None:
+    """It is the course's own, no fault of the kit: the file, the line, and what was raised."""
+    place = written(slip).tests.folder / "test_softsign.py"
+    number = next(n for n, line in enumerate(place.read_text("utf-8").split("\n"), 1) if "compare(student" in line)
+    stopped = command("vet", "waves", "--course", place.parents[2])
+
+    assert stopped.returncode == 1
+    assert f"autograder: {place}, line {number}, stopped with {slip[3]}. Mend it there.\n" in stopped.stderr
+
+
+def test_questions_without_tests_are_told_together(written: Callable[[Slip], Assignment]) -> None:
+    """Whoever renames all questions of a lesson hears of all at once."""
+    assignment = written(("", "", "", ""))
+    for path in assignment.tests.folder.glob("test_*.py"):
+        path.unlink()
+    with pytest.raises(
+        CannotGrade, match=r"dsoftsign and softsign have no .*/test_dsoftsign.py and .*/test_softsign.py"
+    ):
+        _ = assignment.questions
 
 
 def test_whatever_lies_beside_hidden_tests_is_part_of_what_is_judged_by(tmp_path: Path) -> None:

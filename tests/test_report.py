@@ -169,7 +169,7 @@ def unwritten(name: str) -> Question:
 
 def example_class() -> list[Result]:
     """Make a class of fifteen with everything that can happen to a submission."""
-    syntax = "Cell 9, which defines backward_pass, is not valid Python: line 4, '(' was never closed. Mend that line."
+    syntax = "Cell 9, which defines backward_pass, is not valid Python: line 4, '(' was never closed. Fix that line."
     fault = "The grader could not judge this question (test_shape). A person will look at it; nothing is lost."
     return [
         result("ada"),
@@ -264,7 +264,7 @@ def test_a_class_is_counted_by_what_became_of_each_question() -> None:
     found = {question.id: question for question in tally(example_class()).questions}
     assert found["loss"].kinds == {"full": 11, "no_answer": 1, "ungraded": 1}
     assert found["backward_pass"].kinds == {"full": 5, "part": 4, "nothing": 1, "no_answer": 3}
-    assert found["loss"].mean_share == pytest.approx(11 / 12), "what waits for a person is in no mean"
+    assert found["loss"].mean_share == pytest.approx(11 / 12), "what waiting for a person is in no mean"
     assert found["derivation"].manual
     assert found["derivation"].mean_share is None
 
@@ -349,9 +349,9 @@ def test_a_page_says_where_grading_was_not_isolated() -> None:
     [
         ("graded", "partly right"),
         ("no_answer", "not answered yet"),
-        ("timeout", "A loop that never ends"),
-        ("killed", "It was stopped before it had finished"),
-        ("manual", "A person reads this answer"),
+        ("timeout", "a loop that never ends"),
+        ("killed", "It was stopped before it finished"),
+        ("manual", "A person will mark this answer"),
         ("grader_error", "nothing is lost"),
     ],
 )
@@ -575,7 +575,7 @@ def test_pictures_say_in_a_sentence_what_is_to_be_seen() -> None:
     drawn = {picture.name: picture.alt for picture in pictures(example_class())}
     assert drawn["scores"].startswith("Histogram of 12 scores")
     assert "2 with all 8" in drawn["scores"]
-    assert "loss: mean 92 % of 1 point; 11 full marks, 1 no answer and 1 waits for a person." in drawn["questions"]
+    assert "loss: mean 92 % of 1 point; 11 full marks, 1 no answer and 1 waiting for a person." in drawn["questions"]
     assert "dloss, dloss-without-two: 3 students." in drawn["mistakes"]
 
 
@@ -688,7 +688,7 @@ def test_the_table_fits_and_says_everything(width: int) -> None:
         assert name in shown or all(half in shown for half in re.findall(r"[a-z]+_?", name))
     assert "Your sigma is the logistic" in shown
     words = " ".join(shown.split())
-    assert "To be read by a person, and not in these scores yet: derivation (2 points, 13 students)." in words
+    assert "To be marked by a person, and not in these scores yet: derivation (2 points, 13 students)." in words
     assert shown.count("hugo") == 2, "in the table, and beside the sentence"
     for line in (LOGISTIC.says, "backward_pass leans on autograd: torch.autograd.grad is called in cell 12"):
         assert words.count(line) == 1, "sentences stand there whole"
@@ -727,7 +727,7 @@ def test_a_verdict_says_what_fails_and_what_to_think_about() -> None:
     assert "is tanh" not in printed(verdict(example_class()[6])), "an untouched stub needs no list of what fails"
     assert "So far 7 of 8 points." in printed(verdict(example_class()[11]))
     assert "leans on autograd" in printed(verdict(example_class()[-1]))
-    assert "judged with a right one in its place" in printed(verdict(example_class()[2]))
+    assert "judged with a correct one in its place" in printed(verdict(example_class()[2]))
     assert "cut off" in printed(verdict(example_class()[13]))
 
 

@@ -100,7 +100,7 @@ def test_who_is_turned_away_is_told_where(jailed: Callable[[str], Result], form:
     assert result.question("dsigma").points == 1
     assert may_lean(statements(text))
     assert re.sub(r"cell [0-9]+", "cell", flag) == (
-        f"dsigma {does} (cell: `{line[:100]}`), and is asked for by hand. A person should look at it."
+        f"dsigma {does} (cell: `{line[:100]}`), but should be written by hand. A person should look at it."
     )
 
 

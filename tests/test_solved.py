@@ -103,7 +103,7 @@ def test_before_the_due_date_it_asks_to_be_told_twice(case: str, dated: Course) 
     assert (done.returncode, folder.exists()) == (code, code == 0), done.stderr
     assert said in done.stderr
     if code:
-        assert "say it twice: autograder release --solutions --solutions" in done.stderr
+        assert "give the option twice: autograder release --solutions --solutions" in done.stderr
         twice = command("release", "mlp", "--solutions", "--solutions", "--course", dated.root)
         assert (twice.returncode, (folder / "mlp" / "mlp.ipynb").exists()) == (0, True)
     shutil.rmtree(folder)

@@ -326,7 +326,7 @@ def test_the_kits_policy_lets_explain_and_writes_no_answer() -> None:
     for name in ASSIGNMENTS:
         folder = REPO / "release" / name
         agents = " ".join((folder / "AGENTS.md").read_text("utf-8").split())
-        for words in ("explain", "ask questions", "point to a section", "check a shape", "It writes no answer."):
+        for words in ("explain", "ask questions", "point to a section", "check a shape", "It does not write answers."):
             assert words in agents
             assert words in said(released(name))
         assert "\n" not in said(released(name))

@@ -158,12 +158,15 @@ def test_lines_may_end_in_other_ways(end: str) -> None:
 
 
 BOUNDS: Mapping[str, tuple[list[str], str]] = {
-    "a cell": (["a" * (statement.LARGEST_CELL + 1)], "it has more than 262,144 characters; write it as several cells"),
-    "code": (["'" + "a" * 200_000 + "'"] * 6, "the notebook has more than 1,048,576 characters of code; take out what"),
-    "statements": (["a=1;" * 6_000] * 2, "the notebook has more than 10,000 statements; take out what no question"),
+    "a cell": (
+        ["a" * (statement.LARGEST_CELL + 1)],
+        "it has more than 262,144 characters; split it into several cells",
+    ),
+    "code": (["'" + "a" * 200_000 + "'"] * 6, "the notebook has more than 1,048,576 characters of code; delete what"),
+    "statements": (["a=1;" * 6_000] * 2, "the notebook has more than 10,000 statements; delete what no question"),
     "statements of a cell": (
         ["a=1;" * 60_000],
-        "the notebook has more than 10,000 statements; take out what no question",
+        "the notebook has more than 10,000 statements; delete what no question",
     ),
     "scopes": (
         ["a = [" + "lambda: 0," * 501 + "]"],
@@ -209,8 +212,8 @@ def test_an_answer_beyond_a_bound_is_told_to_its_author(
 
     assert (result.question("sigma").status, result.question("sigma").points) == ("manual", None)
     assert result.question("sigma").message == (
-        "sigma stands in a cell that can't be read: the notebook has more than 10,000 statements; "
-        "take out what no question needs. A person will look at it; nothing is lost."
+        "sigma is in a cell that can't be read: the notebook has more than 10,000 statements; "
+        "delete what no question needs. A person will look at it; nothing is lost."
     )
     assert result.question("loss").points == 1
 
@@ -267,7 +270,8 @@ def test_a_text_that_cannot_be_read_is_told_as_that(
 
     assert (result.status, result.score) == ("graded", 12)
     assert (
-        "dsigma can't be read, and is asked for by hand: the statements behind it have more than 32,768 characters. "
+        "dsigma can't be read, and should be written by hand: "
+        "the statements behind it have more than 32,768 characters. "
         "A person should look at it."
     ) in result.flags
 
@@ -311,7 +315,7 @@ def test_nasty_files_are_read_or_refused(kind: str, mlp: Assignment) -> None:
     [
         *((kind, 20 << 20, "more than 4,194,304 values") for kind in ("flat lists", "flat objects", "empty texts")),
         ("numbers", 20 << 20, "more than 4,194,304 values"),
-        ("empty cells", 50_000, "has 12,500 cells, and notebooks are read up to 10,000"),
+        ("empty cells", 50_000, "has 12,500 cells, but notebooks are read only up to 10,000"),
     ],
 )
 def test_a_file_of_too_many_values_is_refused_before_they_are_made(

@@ -40,59 +40,59 @@ ANSWERS = {
     "mlp sigma return 0": (
         "x.tanh()",
         "0",
-        "The result has shape (), a single number, where (11,) is",
+        "The result has shape (), a single number, but (11,) is",
     ),
     "mlp sigma summed": (
         "x.tanh()",
         "x.tanh().sum()",
-        "is asked for: it is the sum of what is asked",
+        "is expected: it is the sum of the expected",
     ),
     "mlp dsigma diagonal": (
         "return ",
         "return torch.diag(1 - x.tanh() ** 2)\n    return ",
-        "on the diagonal, and zeros",
+        "on the diagonal, with zeros",
     ),
     "mlp dloss crossed": (
         "return ",
         "return 2 * (v[:, None] - t)\n    return ",
-        "as where a row and a column are broadc",
+        "as happens when a row and a column are broadc",
     ),
     # one sample has no "row for every sample"
-    "mlp loss not summed": (".sum()", "", "where one number is asked for: the sum of its entries would be right."),
-    "batch mse not averaged": (".mean()", "", "where one number is asked for: the mean of its entries would be right."),
+    "mlp loss not summed": (".sum()", "", "but one number is expected: the sum of its entries would be right."),
+    "batch mse not averaged": (".mean()", "", "but one number is expected: the mean of its entries would be right."),
     "cached MSE flat": (
         "2 * d / len(d)",
         "2 * d.flatten() / len(d)",
-        "pred.g has shape (6,), where (6, 1) is asked for.",
+        "pred.g has shape (6,), but (6, 1) is expected.",
     ),
-    "batch lin flat": ("x @ w + b", "(x @ w + b).squeeze()", "where (1, 3) is asked for."),
+    "batch lin flat": ("x @ w + b", "(x @ w + b).squeeze()", "but (1, 3) is expected."),
     # other things than a tensor
     "mlp forward_pass dict": (
         "return x, s1",
         "return dict(x=x)\n    return x, s1",
-        "The result is a dict, where x, s1 and",
+        "The result is a dict, but x, s1 and",
     ),
     "mlp sigma complex": (
         "return ",
         "return x * 1j\n    return ",
-        "The result is a complex tensor, where an ordinary one",
+        "The result is a complex tensor, but an ordinary one",
     ),
     "mlp sigma sparse": (
         "return ",
         "return x.to_sparse()\n    return ",
-        "The result is a sparse tensor, where an ordinary",
+        "The result is a sparse tensor, but an ordinary",
     ),
     "layers Mse none": ("return self.out", "return None", "The result is None: no value was returned."),
     # an answer beside the stub's line; an operator that torch hasn't
     "mlp dsigma stub left": (
         "return ",
         f"{STUB.format('dsigma')}\n    return ",
-        f"and the line `{STUB.format('dsigma')}`",
+        f"but the line `{STUB.format('dsigma')}`",
     ),
     "layers Relu stub left": (
         "self.inp.g = ",
         f"first = 0\n        {STUB.format('Relu')}\n        self.inp.g = ",
-        f"Relu.backward has an answer, and the line `{STUB.format('Relu')}` is still in it. Take that line out.",
+        f"Relu.backward has an answer, but the line `{STUB.format('Relu')}` is still in it. Delete that line.",
     ),
     "mlp sigma some only": (
         "return ",
@@ -108,7 +108,7 @@ ANSWERS = {
     "mlp forward_pass nine": (
         "def forward_pass(w1, b1, w2, b2, x)",
         "def forward_pass(w1, b1, w2, b2, x, s1, x1, s2, x2)",
-        "ends in TypeError: forward_pass() missing 4 required positional arguments: ….",
+        "fails with TypeError: forward_pass() missing 4 required positional arguments: ….",
     ),
     "mlp loss dim": (
         ".sum()",
@@ -140,8 +140,8 @@ ANSWERS = {
         "test is silent about tensors that differ.",
     ),
     "mlp train told": ("after_step(k, ", "after_step(k + 1, ", "k told to after_step has the right shape, but not the"),
-    "mlp sigma in place": ("x.tanh()", "x.tanh_()", "x was changed, and it should only be read."),
-    "layers Mse column": ("difference[:, None]", "difference", "inp.g has shape (6,), where (6, 1) is asked"),
+    "mlp sigma in place": ("x.tanh()", "x.tanh_()", "x was changed, but it should only be read."),
+    "layers Mse column": ("difference[:, None]", "difference", "inp.g has shape (6,), but (6, 1) is expected"),
 }
 """A lesson, a question, what is wrong; what of the reference's source gives way to what; and what is said of it."""
 

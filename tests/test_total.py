@@ -62,7 +62,7 @@ def test_every_page_and_table_shows_the_same_number() -> None:
         assert "10" in shown
     page = Page(student_page(found)).said
     assert "Why the transpose?" in page
-    assert "Being late has cost 1.25 points." in page
+    assert "Handing in late cost 1.25 points." in page
     assert "1.5 of 2" in page
     assert "not in this number" not in page
 
@@ -70,7 +70,7 @@ def test_every_page_and_table_shows_the_same_number() -> None:
 def test_what_nobody_has_read_is_said_and_what_nobody_wrote_has_nothing() -> None:
     """An unread answer has no points yet; an empty one has none, and nothing is promised."""
     unread = Page(student_page(total(result("ada"), marks()))).said
-    assert "Read by a person, and not in this number yet: derivation (2 points)." in unread
+    assert "To be marked by a person, and not in this number yet: derivation (2 points)." in unread
 
     for record in (result("ada"), empty("ada")):
         found = total(record, marks(derivation=Mark(max_points=2.0, automatic=0.0)))

@@ -80,7 +80,7 @@ def _readme(name: str, chosen: Sequence[str]) -> str:
         f"Its lessons so far, from the kit, in `source/`: {listed}. As long as you don't change their questions, the "
         "kit's own hidden tests judge them."
         if chosen
-        else "It has no lesson yet."
+        else "It began without a lesson."
     )
     text = (TEMPLATE / "README.md.txt").read_text(encoding="utf-8")
     kits = ", ".join(f"`{lesson}`" for lesson in lessons())

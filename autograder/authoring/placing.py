@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,10 +45,21 @@ def placing(root: Path, parts: Sequence[Path], then: Callable[[Made], object] = 
                     made.append(root / part)
                 then(made)
     except OSError as error:
+        place = Path(error.filename or root)
+        if _starting_a_program(error):
+            raise CannotGrade(
+                f"The program {place} was not found. Nothing was changed. It comes with nbgrader: install that where "
+                "autograder is, or activate the environment that has both."
+            ) from None
         raise CannotGrade(
-            f"{error.filename or root} can't be written: {error.strerror or error}. Nothing was changed. "
+            f"{place} can't be written: {error.strerror or error}. Nothing was changed. "
             "Make the folder writable, or work in another one."
         ) from None
+
+
+def _starting_a_program(error: OSError) -> bool:
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return frames[-1].f_globals.get("__name__") == "subprocess"
 
 
 @contextmanager

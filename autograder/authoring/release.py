@@ -17,8 +17,8 @@ from autograder.run import create, tools_on_path
 POINTER = "Read `AGENTS.md` first: it says what an assistant may help with in this folder.\n\n@AGENTS.md\n"
 """Where an assistant that reads no `AGENTS.md` by itself is sent."""
 
-BESIDE = "it lies beside this file. Keep it beside the notebook."
-FETCHED = "it lies beside this file, and a notebook on its own fetches it."
+BESIDE = "it is beside this file. Keep it beside the notebook."
+FETCHED = "it is beside this file; a notebook on its own downloads it."
 
 
 def generate(course: Course, name: str) -> Path:

@@ -19,7 +19,7 @@ from autograder.run import due
 HANDOUT = """\
 # {name}, solved
 
-Each answer is one of many that are right. Open `{name}.ipynb` in Jupyter and run it from top to bottom; it needs
+Each answer is one of many correct ones. Open `{name}.ipynb` in Jupyter and run it from top to bottom; it needs
 `torch`, `numpy` and `matplotlib`, and the folder `data_utils` beside it.
 """
 

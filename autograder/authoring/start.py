@@ -110,7 +110,7 @@ def said(course: Course, name: str) -> str:
     """
     paragraphs = [text for text in policy(course).split("\n\n") if text.strip() and not text.startswith("#")]
     line = (
-        f"**AI assistants.** {paragraphs[0].strip()} (`AGENTS.md`, which comes with this lesson, tells it so.)"
+        f"**AI assistants.** {paragraphs[0].strip()} (`AGENTS.md`, which comes with this lesson, says so.)"
         if paragraphs
         else ""
     )

@@ -19,6 +19,7 @@ from rich.table import Table
 from autograder.authoring import impostors, leaks, release, vetted
 from autograder.authoring.mutants import Mutant, mutants, within
 from autograder.authoring.progress import UNTOLD, Progress, Tell, untold
+from autograder.authoring.slips import slips
 from autograder.course import Assignment, Course, Question
 from autograder.errors import CannotGrade, KitError
 from autograder.jail import StudentError
@@ -147,13 +148,22 @@ def vet(
     try:
         assignment.questions  # noqa: B018 - reading them finds what is not in order
     except KitError as error:
-        report.findings.append(Finding("the source notebook is in order", False, str(error), str(assignment.path)))
+        where = " or ".join(assignment.places)
+        report.findings.append(Finding("the source and the hidden tests are in order", False, str(error), where))
+        return report
+    read = [
+        Finding(what, not wrong, "; ".join(one.removesuffix(".") for one in wrong), where)
+        for what, wrong, where in slips(assignment)
+    ]
+    if not all(finding.holds for finding in read):
+        report.findings += read
         return report
     seed = draws.seed(course, name)
     if not again and vetted.holds(course, name):
-        report.findings.append(Finding("the hidden tests test: they held for just what is there", True))
+        report.findings.append(Finding("the hidden tests test: they passed for exactly these files", True))
     else:
         held_for = vetted.held_for(course, name)
+        report.findings += read
         with seeded(seed):
             _tests(report, assignment, seed, with_mutants, tell)
         if not report.holds:
@@ -208,7 +218,7 @@ def table(report: Report) -> RenderableType:
     found = Table(title=f"{report.assignment}: do the tests test?", title_justify="left", box=box.SIMPLE)
     found.add_column("")
     found.add_column("what must hold", overflow="fold")
-    found.add_column("what doesn't, and where to mend it", overflow="fold")
+    found.add_column("what doesn't, and where to fix it", overflow="fold")
     for finding in report.findings:
         text = "" if finding.holds else f"{escape(finding.detail)}\n-> {escape(finding.mend)}"
         found.add_row("ok" if finding.holds else "no", escape(finding.what), text)
@@ -232,7 +242,7 @@ def table(report: Report) -> RenderableType:
         f"{sum(kill.cards > 1 for kill in report.kills)} mistakes have a second one.",
         *([f"Lost elsewhere, too: {', '.join(elsewhere)}."] if elsewhere else []),
         f"{report.mutants} small changes made by rule: {report.mutants - len(report.survivors)} are caught; "
-        f"{harmless} change nothing that anybody could see, and the bank says why.",
+        f"{harmless} change nothing that anyone could see, and the bank says why.",
         f"Right variants stay within {report.spread:.2f} of the tolerances.",
     ]
     return Group(found, kills, *map(escape, lines), "")
@@ -349,7 +359,7 @@ def _variants(assignment: Assignment, report: Report, progress: Progress = UNTOL
     yield Finding("every right variant keeps full marks", not lost, ", ".join(lost), assignment.where())
     report.spread = max(shares, default=0.0)
     what = "right variants stay within half of the tolerances"
-    yield Finding(what, report.spread <= ROOM, f"{report.spread:.2f} of the edge", "autograder/compare.py")
+    yield Finding(what, report.spread <= ROOM, f"{report.spread:.2f} of the edge", assignment.where())
 
 
 def _mutants(

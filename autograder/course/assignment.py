@@ -60,10 +60,12 @@ class Assignment:
         asked, tested = {question.id for question in found if not question.manual}, {*self.tests.questions}
         if tested and asked != tested and self._source_of_the_kit != self.tests.of_the_kit:
             raise self._differ(asked - tested, tested - asked)
-        for question in sorted(asked - tested):
+        if untested := sorted(asked - tested):
+            files = " and ".join(self.where(f"test_{question}.py") for question in untested)
+            one = len(untested) == 1
             raise CannotGrade(
-                f"{self.path}: the question {question} has no hidden tests. "
-                f"Write them in {self.where(f'test_{question}.py')}."
+                f"{self.path}: the question{'' if one else 's'} {' and '.join(untested)} {'has' if one else 'have'} no "
+                f"hidden tests. Write them in {files}."
             )
         return found
 
@@ -124,7 +126,7 @@ class Assignment:
     def _differ(self, untested: set[str], unasked: set[str]) -> CannotGrade:
         source, tests = self.places
         parts = [f"no hidden tests for {', '.join(sorted(untested))}"] if untested else []
-        parts += [f"tests for {', '.join(sorted(unasked))}, which nobody is asked"] if unasked else []
+        parts += [f"tests for {', '.join(sorted(unasked))}, which no question asks for"] if unasked else []
         files = " and ".join(f"test_{question}.py" for question in sorted(untested))
         return CannotGrade(
             f"{source} and the hidden tests don't belong together: {tests} has {' and '.join(parts)}. To have both in "

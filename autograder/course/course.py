@@ -197,7 +197,7 @@ def _misnamed(student: str) -> str:
 def _doubled(students: Sequence[str]) -> str:
     names = " and ".join(f"submitted/{student} (written {student!a})" for student in students)
     return (
-        f"{names} look like one name, and are two folders. Each was graded by itself. "
+        f"{names} look like the same name, but are two folders. Each was graded separately. "
         "If this is one student, keep the folder that counts and remove the other."
     )
 

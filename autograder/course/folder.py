@@ -51,10 +51,10 @@ def lying(folder: Path) -> str:
     """Say what lies in a folder in which no file can be meant."""
     found = [str(path.relative_to(folder)) for path in _files(folder)]
     if not found:
-        return "There is no notebook: the folder is empty. Put it there, and grade again."
+        return "There is no notebook: the folder is empty. Put the notebook there, and grade again."
     more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
     return (
-        f"No notebook can be told to be the one that is meant. There lie {', '.join(found[:NAMED])}{more}. "
+        f"It isn't clear which notebook is meant. The folder has {', '.join(found[:NAMED])}{more}. "
         "Give the right one the assignment's name, and grade again."
     )
 

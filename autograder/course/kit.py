@@ -42,12 +42,12 @@ def rivals() -> list[str]:
         at = Path(spec.origin).parent if spec and spec.origin else None
         if others:
             told.append(
-                f"The package {' and '.join(others)} brings a folder {name}, as the kit does: one overwrites or hides "
+                f"The package {' and '.join(others)} has a folder {name}, as the kit does: one overwrites or hides "
                 "the other. Keep them apart: install the kit in an environment of its own."
             )
         elif at and at.resolve() != own.resolve():
             told.append(
-                f"`import {name}` finds {at}, and not the kit's {own}. Take that folder off the places where Python "
+                f"`import {name}` finds {at}, and not the kit's {own}. Remove that folder from the places where Python "
                 "looks (PYTHONPATH), or rename it."
             )
     return told

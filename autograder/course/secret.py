@@ -44,7 +44,7 @@ def read_secret(path: Path) -> str:
     if not text:
         raise _no_secret(path, "is empty")
     if not set(text) <= set(string.printable):
-        raise _no_secret(path, "is no plain text: other characters than printable ASCII are in it")
+        raise _no_secret(path, "is not plain text: it contains characters other than printable ASCII")
     if len(text) < SHORTEST_SECRET:
         raise _no_secret(path, f"is too short: it has {len(text)} of at least {SHORTEST_SECRET} characters")
     return text

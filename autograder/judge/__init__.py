@@ -11,7 +11,7 @@ from autograder.judge.comparison import Mismatch, a_tensor, compare, counted, me
 from autograder.judge.diagnosis import diagnose
 from autograder.judge.grader import Grader, Grading
 from autograder.judge.inputs import Normal, Spec, Tensors, digest, draw, once, seeded
-from autograder.judge.modules import module
+from autograder.judge.modules import module, own_fault
 from autograder.judge.reference import edited, mistaken, reference, replaced, source_of
 from autograder.judge.sentences import explain
 from autograder.judge.submission import Submission
@@ -55,6 +55,7 @@ __all__ = [
     "module",
     "once",
     "oracle",
+    "own_fault",
     "reference",
     "reference_answers",
     "replaced",

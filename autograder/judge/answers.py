@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from autograder.course import Assignment
+from autograder.errors import CannotGrade
 from autograder.jail import Flow, Student, StudentError, Value
 from autograder.judge.bank import Misconception
 from autograder.judge.check import Check
@@ -167,7 +168,11 @@ def _reference_answers(assignment: Assignment, checks: tuple[Check, ...], _seed:
 def _mistaken_answers(
     assignment: Assignment, card: Misconception, checks: tuple[Check, ...], _seed: str
 ) -> tuple[Answers, float]:
-    return tried(mistaken(assignment, card.function, card.changes), checks)
+    try:
+        student = mistaken(assignment, card.function, card.changes)
+    except CannotGrade as error:
+        raise CannotGrade(f"{assignment.where('bank.toml')}, {card.id}: {error}") from None
+    return tried(student, checks)
 
 
 def answers(student: Student, checks: tuple[Check, ...]) -> Answers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import tomllib
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
@@ -122,6 +123,24 @@ def bank(lesson: HiddenTests | str) -> Bank:
     if not path.is_file():
         return Bank()
     try:
-        return Bank.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
-        raise CannotGrade(f"{path} is not a valid bank: {error}") from None
+        written = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CannotGrade(f"{path} is no valid TOML: {error}.") from None
+    try:
+        return Bank.model_validate(written)
+    except ValidationError as error:
+        wrong = "; ".join(f"{_place(written, one['loc'])}: {one['msg']}" for one in error.errors())
+        raise CannotGrade(f"{path} is not a valid bank. {wrong}.") from None
+
+
+def _place(written: Any, at: tuple[int | str, ...]) -> str:
+    """Where something in a bank is wrong: the kind of card, its id or which of them it is, and the field."""
+    words = []
+    for step in at:
+        try:
+            written = written[step]
+        except (KeyError, IndexError, TypeError):
+            written = None
+        named = written.get("id") or written.get("card") if isinstance(written, dict) else None
+        words.append(str(named or (step if isinstance(step, str) else f"number {step + 1}")))
+    return ", ".join(words)

@@ -2,7 +2,7 @@
 
 A check is a plain function `test_claim(student)` in an assignment's `test_<question>.py`.
 It passes by returning, fails by :class:`~autograder.judge.Mismatch` or because the student's code raises;
-anything else that it raises is a fault of the kit.
+anything else that it raises is a fault of the test.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def compare(
         return
     if "answer" in got and (parts := [name for name in wrong if name not in got and name != "answer"]):
         raise Mismatch(
-            f"The result is {kind(got['answer'])}, where {listed(parts)} {'are' if len(parts) > 1 else 'is'} asked for"
+            f"The result is {kind(got['answer'])}, but {listed(parts)} {'are' if len(parts) > 1 else 'is'} expected"
         )
     mismatch = Mismatch(swapped(got, want, wrong) or told(wrong))
     mismatch.share = max(math.inf if (share := shares[name]) is None or share < 1 else share for name in wrong)
@@ -110,7 +110,7 @@ def a_tensor(got: Mapping[str, Value]) -> None:
     """
     __tracebackhide__ = True
     if isinstance(got.get("answer"), float):
-        raise Mismatch("The result is a plain number; a tensor that holds one number is asked for")
+        raise Mismatch("The result is a plain number; a tensor with one number in it is expected")
 
 
 def unchanged(after: Mapping[str, Value], before: Mapping[str, torch.Tensor]) -> None:
@@ -128,4 +128,4 @@ def unchanged(after: Mapping[str, Value], before: Mapping[str, torch.Tensor]) ->
     if changed:
         names = together([name.removeprefix("given ") for name in changed])
         was, they = ("were", "they") if len(changed) > 1 else ("was", "it")
-        raise Mismatch(f"{names} {was} changed, and {they} should only be read")
+        raise Mismatch(f"{names} {was} changed, but {they} should only be read")

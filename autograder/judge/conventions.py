@@ -67,15 +67,15 @@ def conventions(assignment: Assignment, question: Question, found: Definitions) 
                 Diagnosis(
                     id="parameters-in-another-order",
                     says=f"Your {name} is right if it is called as {name}({', '.join(taken)}): its parameters stand in "
-                    f"another order than {', '.join(asked)}.",
-                    hint="In which order do those who call it hand over what they have?",
+                    f"a different order from {', '.join(asked)}.",
+                    hint="In which order do its callers pass the arguments?",
                 ),
                 (_called(name, tuple(called[a.lower()] for a in asked), columns=False),),
             )
         yield Convention(
             Diagnosis(
                 id="columns-for-vectors",
-                says=f"Your {name} is right for columns, of shape (n, 1); vectors, of shape (n,), are asked for.",
+                says=f"Your {name} is right for columns of shape (n, 1), but the question uses vectors of shape (n,).",
                 hint="Which shapes does the docstring give?",
             ),
             (_called(name, (), columns=True),),

@@ -25,7 +25,7 @@ from autograder.result import Result, Sighting
 
 log = logging.getLogger(__name__)
 
-_PERHAPS = "The one thing of this lesson's that the notebook defines has a name that other notebooks have, too."
+_PERHAPS = "The notebook defines only one of this lesson's names, and other notebooks use that name, too."
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ class Grader:
             for name, other in beside.items():
                 if any(not s.stub for asked in question.names for s in notebook.Definitions(other).of(asked)):
                     this = Path(submission.notebook.path).name
-                    told = f"{this} has no answer to this question, and {name} beside it has. Which one is meant?"
+                    told = f"{this} has no answer to this question, but {name} beside it has one. Which one is meant?"
                     return _waiting(verdict, f"{told} {ASKED}")
         if reason := hindrance(submission, self.assignment, question):
             return _waiting(verdict, reason)
@@ -223,7 +223,7 @@ class Grader:
         for name, student in submission.others(question):
             again, _ = tried(self.assignment, question, student, submission.definitions)
             if (again.points or 0.0) > (verdict.points or 0.0):
-                told = f"{question.id}: with another definition of {name} than the last one it has more points."
+                told = f"{question.id}: it would earn more points with a definition of {name} other than the last one."
                 update["flags"] = (*verdict.flags, f"{told} A person should look at it.")
                 break
         if shadows := submission.shadows(question):

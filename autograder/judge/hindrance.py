@@ -55,9 +55,9 @@ def _unread(name: str, fault: SyntaxFault, submission: Submission) -> str:
     if fault.python:
         here = ".".join(map(str, HERE))
         line = notebook.line(fault.cell, fault.line)
-        return f"{place} is written for Python {fault.python} or later, and here is {here}: {line}. {ASKED}"
+        return f"{place} is written for Python {fault.python} or later, but this is Python {here}: {line}. {ASKED}"
     if not fault.line:
-        return f"{place} stands in a cell that can't be read: {fault.message}. {ASKED}"
+        return f"{place} is in a cell that can't be read: {fault.message}. {ASKED}"
     return ""
 
 
@@ -70,7 +70,7 @@ def _hidden(name: str, submission: Submission, _assignment: Assignment) -> str:
     for statement in submission.definitions.statements:
         if name in statement.words and name not in statement.binds and defined.search(statement.source):
             inside = f"{statement.defines}" if statement.defines else "another statement"
-            return f"{name} is defined inside of {inside}, where nothing else reaches it."
+            return f"{name} is defined inside {inside}, where nothing else can reach it."
     return ""
 
 
@@ -82,7 +82,7 @@ def _misnamed(name: str, submission: Submission, assignment: Assignment) -> str:
     meant = _meant(name, model, submission.definitions, assignment) if model else []
     if not meant:
         return ""
-    return f"There is no {name} in the notebook. Is your {' or your '.join(meant)} meant?"
+    return f"There is no {name} in the notebook. Is it your {' or your '.join(meant)}?"
 
 
 def _meant(name: str, model: Statement, found: Definitions, assignment: Assignment) -> list[str]:
@@ -109,7 +109,7 @@ def _lost(name: str, submission: Submission, assignment: Assignment) -> str:
     damaged = [cell for cell in submission.notebook.cells if cell.damaged]
     home = known(submission.notebook).get(assignment.lesson.homes.get(name, ""))
     if damaged and (home is None or home.damaged):
-        return f"A cell of this notebook is damaged, and {name} may have stood there."
+        return f"A cell of this notebook is damaged, and {name} may have been in it."
     return ""
 
 
@@ -120,7 +120,7 @@ def _out_of_place(name: str, submission: Submission, assignment: Assignment) -> 
         return ""
     inside = [s for s in submission.notebook.statements if s.cell == home.index and not (s.stub or s.imports)]
     if any(s.source.strip() not in _NOTHING and (s.binds or s.reads) for s in inside):
-        return f"There is something in the cell of {name}, but nothing in it has that name."
+        return f"The cell for {name} isn't empty, but nothing in it has that name."
     return ""
 
 
@@ -129,7 +129,7 @@ def _cut_off(name: str, submission: Submission, assignment: Assignment, question
     written = submission.definitions.chosen(name, submission.grade_cells.get(question.id))
     if written is None or written.stub or not assignment.lesson.goes_on(submission.notebook, written.cell):
         return ""
-    return f"{name} may go on in the cell below it, which begins indented."
+    return f"{name} may continue in the cell below it, which starts indented."
 
 
 def _renamed(name: str, submission: Submission, assignment: Assignment, question: Question) -> str:
@@ -140,7 +140,7 @@ def _renamed(name: str, submission: Submission, assignment: Assignment, question
     lesson, read = assignment.definitions, {n for s in submission.needed(question) for n in s.reads}
     asked = {n for n in model.reads & {*lesson.bound} if n not in read and not _is_defined(n, lesson)}
     for variable, other in _pairs(sorted(asked), sorted(read - {*lesson.bound})):
-        return f"{name} uses {other}, where {variable} is asked for. Is it meant?"
+        return f"{name} uses {other}, but {variable} is expected. Are they meant to be the same?"
     return ""
 
 

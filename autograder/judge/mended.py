@@ -17,12 +17,12 @@ _WORKERS = {"multiprocessing", "ProcessPoolExecutor", "ThreadPoolExecutor", "Thr
 _BARS = STANDS_IN_FOR - _DEBUGGERS
 
 _SAID = {
-    "bars": "draws progress bars; bars that count and draw nothing stood in",
-    "compilers": "has torch compile functions; they were run as they are written, with the same values",
-    "gpu": "names a GPU, and there is none here; the CPU stood in",
-    "debuggers": "stops for a debugger; it was passed over",
+    "bars": "draws progress bars; silent ones that only count were used instead",
+    "compilers": "has torch compile functions; they were run uncompiled, with the same values",
+    "gpu": "names a GPU, and there is none here; the CPU was used instead",
+    "debuggers": "stops for a debugger; that was skipped",
     "workers": "hands work to other processes or threads; it was done in this one",
-    "waits": "waits (sleep); while answers were asked for, the wait was passed over",
+    "waits": "waits (sleep); the wait was skipped while answers were graded",
 }
 _NEAR = re.compile(
     r"cuda|mps|xpu|hpu|npu|compile|jit|breakpoint|set_trace|pdb|embed|multiprocessing|PoolExecutor|ThreadPool|"
@@ -44,7 +44,7 @@ def stood_in(statements: Iterable[Statement], found: Notebook) -> Iterator[str]:
                 at = next((number for number, line in lines if _NEAR.search(line)), statement.line)
                 yield f"{found.quoted(statement.cell, at)} {_SAID[kind]}."
     for path in sorted(found.files):
-        yield f"{path} was read from where it was handed in, beside the notebook."
+        yield f"{path} was read from the folder that was handed in, beside the notebook."
 
 
 def _kinds(source: str) -> Iterator[str]:

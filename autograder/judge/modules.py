@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import re
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -37,7 +39,25 @@ def module(tests: HiddenTests, name: str) -> ModuleType:
     try:
         return importlib.import_module(f"{package}.{name}")
     except Exception as error:  # whatever an author's text may raise
-        raise CannotGrade(f"{tests.folder / name}.py can't be imported: {type(error).__name__}: {error}.") from error
+        told = f"{tests.folder / name}.py can't be imported: {_said(error)}."
+        if isinstance(error, ModuleNotFoundError) and error.name and (tests.folder / f"{error.name}.py").is_file():
+            told += f" What lies beside it is imported as `from . import {error.name}`."
+        raise CannotGrade(told) from error
+
+
+def own_fault(error: Exception) -> CannotGrade | None:
+    """Say where a course's own hidden tests stopped, if they did: the line of theirs that was reached last."""
+    lines = [
+        f"{frame.f_code.co_filename}, line {line}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if str(frame.f_globals.get("__name__")).partition(".")[0] in _FOLDERS
+    ]
+    return CannotGrade(f"{lines[-1]}, stopped with {_said(error)}. Mend it there.") if lines else None
+
+
+def _said(error: Exception) -> str:
+    """What was raised, with the modules of hidden tests by the names that their author knows."""
+    return re.sub(r"\bhidden_tests_[0-9a-f]{16}\.?", "", f"{type(error).__name__}: {error}").removesuffix(".")
 
 
 class _Text(SourceFileLoader):

@@ -99,7 +99,8 @@ def _student(statements: Sequence[Statement], dtype: torch.dtype) -> LocalStuden
         student.read(steps(statements))
     if student.faults:
         fault = student.faults[0]
-        raise CannotGrade(f"The reference can't run: cell {fault.cell + 1}, {fault.fault.type_name}.")
+        stopped = f"{fault.fault.type_name}: {fault.fault.message}".removesuffix(".")
+        raise CannotGrade(f"The solutions can't run: cell {fault.cell + 1} stops with {stopped}.")
     return student
 
 

@@ -74,7 +74,7 @@ class Knock:
         if self.door == "torch.Tensor.backward":
             return "calls .backward()"
         plain = not re.search(r"\._", self.door) and self.door not in {door.SAVED, door.FORMULAS}
-        return f"calls {self.door}" if plain else "comes to derivatives of torch's own"
+        return f"calls {self.door}" if plain else "uses torch's own derivatives"
 
 
 def knocks(student: Student) -> list[Knock]:

@@ -98,7 +98,7 @@ def absent(name: str, given: bool) -> str:
         return "{is} None: no value was returned"
     if "." in name:
         return "{is} not set"
-    return "{is} None, where a value is asked for" if given else "{is} missing"
+    return "{is} None, but a value is expected" if given else "{is} missing"
 
 
 def difference(got: Value, want: torch.Tensor, batch: int | None) -> str | None:
@@ -107,9 +107,12 @@ def difference(got: Value, want: torch.Tensor, batch: int | None) -> str | None:
         got = torch.tensor(got, dtype=torch.float64)
     if not isinstance(got, torch.Tensor):
         return _other(got, want)
+    whole, wanted = got, want
     got, want = squeezed(got).double(), squeezed(want).double()
     if got.shape != want.shape:
-        return _shape(got, want, batch)
+        # of the axes of length 1 none is told but those that are asked for: their number could carry something
+        found = whole.shape if whole.dim() == wanted.dim() else got.shape
+        return _shape(got, want, batch, tuple(found), tuple(wanted.shape))
     if close(got, want):
         return None
     if not bool(got.isfinite().all()):
@@ -126,8 +129,8 @@ def axes(got: Value, want: torch.Tensor) -> str | None:
     if found == tuple(want.shape):
         return None
     if len(found) > AXES:
-        return f"{{has}} more axes than {tuple(want.shape)}, which is asked for"
-    return f"{{has}} shape {found}, where {tuple(want.shape)} is asked for"
+        return f"{{has}} more axes than the expected shape {tuple(want.shape)}"
+    return f"{{has}} shape {found}, but {tuple(want.shape)} is expected"
 
 
 ZERO, ZEROS = "{is} zero", "{is} zero everywhere"
@@ -141,7 +144,7 @@ _TENSORS = {
     "nested tensor": "a nested tensor",
     "meta tensor": "a tensor on the device meta, which holds no numbers",
     "tensor of another dtype": "a tensor of an unusual dtype",
-    "tensor of many axes": "a tensor of very many axes",
+    "tensor of many axes": "a tensor with very many axes",
     "tensor": "an unusual kind of tensor",
 }
 _KINDS = {
@@ -180,20 +183,23 @@ def _other(got: Value, want: torch.Tensor) -> str:
     if got is None:
         return absent("", given=True)
     if got == TOO_LARGE:
-        return f"{{is}} far larger than {tuple(want.shape)}, the shape that is asked for"
+        return f"{{is}} far larger than the expected shape {tuple(want.shape)}"
     if isinstance(got, Foreign) and got.kind in _TENSORS:
-        return f"{{is}} {kind(got)}, where an ordinary one of real numbers is asked for"
-    return f"{{is}} {kind(got)}, where {'one tensor' if squeezed(want).dim() else 'one number'} is asked for"
+        return f"{{is}} {kind(got)}, but an ordinary one of real numbers is expected"
+    return f"{{is}} {kind(got)}, but {'one tensor' if squeezed(want).dim() else 'one number'} is expected"
 
 
-def _shape(got: torch.Tensor, want: torch.Tensor, batch: int | None) -> str:
+def _shape(
+    got: torch.Tensor, want: torch.Tensor, batch: int | None, shown: tuple[int, ...], wanted: tuple[int, ...]
+) -> str:
+    """Say that a shape is another, as `shown` where `wanted` is asked for; both are compared without axes of 1."""
     found, asked = tuple(got.shape), tuple(want.shape)
-    wanted = str(asked) if asked else "one number"
     usual = found in {(), asked[::-1], asked * 2, (batch, *asked)}
     if usual or _may_show(found, asked):
-        text = f"{{has}} shape {found}{', a single number' if not found else ''}, where {wanted} is asked for"
+        told = wanted if asked else "one number"
+        text = f"{{has}} shape {shown}{', a single number' if not found else ''}, but {told} is expected"
     else:
-        text = f"{{has}} another shape than {asked}, which is asked for" if asked else "{is} not one number"
+        text = f"{{has}} the wrong shape; {wanted} is expected" if asked else "{is} not one number"
     proven = _proven_shape(got, want)
     return f"{text}: {proven}" if proven else text
 
@@ -215,7 +221,8 @@ def _proven_shape(got: torch.Tensor, want: torch.Tensor) -> str:  # noqa: PLR091
     if not got.dim():
         named = {"sum": want.sum(), "mean": want.mean()}
         return next(
-            (f"{{it}} {{is}} the {name} of what is asked for" for name, value in named.items() if close(got, value)), ""
+            (f"{{it}} {{is}} the {name} of the expected values" for name, value in named.items() if close(got, value)),
+            "",
         )
     if close(got.T if got.dim() == 2 else got, want):
         return "{it} {is} transposed"
@@ -224,13 +231,13 @@ def _proven_shape(got: torch.Tensor, want: torch.Tensor) -> str:  # noqa: PLR091
     diagonal = got.diagonal() if got.shape == (*want.shape, *want.shape) and want.dim() == 1 else None
     placed = diagonal is not None and close(diagonal, want)
     if diagonal is not None and placed and torch.equal(got, torch.diag(diagonal)):
-        return "what is asked for stands on the diagonal, and zeros elsewhere"
+        return "the expected values are on the diagonal, with zeros elsewhere"
     for axis in range(min(got.dim(), AXES)):
         over = f"over its {('first', 'second', 'third')[axis]} axis" if got.dim() > 1 else "of its entries"
         for name, less in {"sum": got.sum(axis), "mean": got.mean(axis)}.items():
             if close(less, want):
                 return f"the {name} {over} would be right"
-    return "what is asked for stands on the diagonal, as where a row and a column are broadcast" if placed else ""
+    return "the expected values are on the diagonal, as happens when a row and a column are broadcast" if placed else ""
 
 
 def _pattern(got: torch.Tensor, want: torch.Tensor, batch: int | None) -> str:
@@ -244,7 +251,7 @@ def _pattern(got: torch.Tensor, want: torch.Tensor, batch: int | None) -> str:
     if want.dim() == 2 and want.shape[0] == want.shape[1] and close(got, want.T):
         return "{has} the right values, transposed"
     if close(got.abs(), want.abs()):
-        return "{has} the right size everywhere, but not the right sign"
+        return "{has} the right magnitude everywhere, but not the right sign"
     return VALUES if several else NUMBER
 
 
@@ -265,20 +272,20 @@ def swapped(got: Mapping[str, Value], want: Mapping[str, torch.Tensor], wrong: C
         if not found:
             return None
         places[name] = found[0]
-    stands = [f"{together([holds])} stands where {together([name])} is asked for" for name, holds in places.items()]
-    return f"The values are right, but in another order: {', '.join(stands)}"
+    stands = [f"{together([holds])} is where {together([name])} should be" for name, holds in places.items()]
+    return f"The values are right, but in the wrong order: {', '.join(stands)}"
 
 
 _STOPPED = {
     "TimedOut": "It took too long and was stopped.",
-    "Killed": "It ended the whole program instead of giving an answer.",
+    "Killed": "It ended the whole program instead of returning an answer.",
     "WireError": "What came back was not an answer, so its program was ended.",
 }
 
 
 _LEAVES = {
-    "SystemExit": "it leaves the program there and gives no answer (SystemExit)",
-    "EOFError": "it waits for something to be typed in, and nobody is there (EOFError)",
+    "SystemExit": "it exits the program there without an answer (SystemExit)",
+    "EOFError": "it waits for keyboard input, and nobody is there to type (EOFError)",
 }
 
 
@@ -307,7 +314,7 @@ def explain(
     kind = fault.type_name if isinstance(known, type) and issubclass(known, BaseException) else "an error of its own"
     text = f"{kind}: {said}" if (said := _said(fault, words, sizes)) else kind
     if not fault.frames and place:
-        return f"Using your code as the question asks ends in {text}."
+        return f"Using your code as the question asks fails with {text}."
     return f"{stopped}{',' * bool(where)} with {text}."
 
 

@@ -95,7 +95,7 @@ def _left(fault: Fault, question: Question, found: Definitions) -> str:
     method = _body(definition.source.split("\n"), line - definition.line)
     if not method or inside not in {method, f"{definition.defines}.{method}"}:
         return ""  # in a branch of it; and what a frame says of itself comes from the student's process
-    return f"{inside} has an answer, and the line {quoted} is still in it. Take that line out."
+    return f"{inside} has an answer, but the line {quoted} is still in it. Delete that line."
 
 
 def _body(lines: Sequence[str], at: int) -> str:
@@ -122,7 +122,8 @@ def why(
         return f"{names} {limit} and was stopped. Is there a loop that doesn't end?"
     if status == "killed":
         return (
-            f"{names} ended the whole program instead of giving an answer, so the rest of this question was not tried."
+            f"{names} ended the whole program instead of returning an answer, "
+            "so the rest of this question was not tried."
         )
     if status != "no_answer":
         return ""
@@ -133,6 +134,6 @@ def why(
             return (
                 f"The cell that defines {name}{f', {section},' if section else ''} is not valid Python: "
                 f"line {fault.line}{f', {line},' if line else ''} {fault.message}. "
-                "Mend that line, and the cell can be graded."
+                "Fix that line, and the cell can be graded."
             )
     return unwritten(names)

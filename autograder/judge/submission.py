@@ -154,7 +154,7 @@ class Submission:
                 where = self.notebook.line(statement.cell, at)
                 return (
                     f"{names} needs the module {_cut(module)}{f' ({where})' if where else ''}, which is neither on the "
-                    f"grader's machine nor handed in beside the notebook. {ASKED}"
+                    f"grader's machine nor handed in with the notebook. {ASKED}"
                 )
         return self._stopped(question)
 
@@ -165,13 +165,13 @@ class Submission:
         for statement in self._needed[question.id]:
             if statement.words & _GUARDS:
                 line = self.notebook.quoted(statement.cell, statement.line)
-                return f"{names} rests on {line}, which asks for a GPU, and there is none here. {ASKED}"
+                return f"{names} depends on {line}, which needs a GPU, and there is none here. {ASKED}"
         for fault in (fault for student in self._students() for fault in student.faults):
             line = self.notebook.quoted(fault.cell, fault.line)
             if (fault.cell, fault.line) in needed and is_missed(fault.fault, self.definitions.words, line):
                 return (
-                    f"{names} rests on {line}, which wants something that the grader's machine doesn't give: a file, a "
-                    f"program, the network, or a library of another version. {ASKED}"
+                    f"{names} depends on {line}, which needs something that the grader's machine doesn't have: a file, "
+                    f"a program, the network, or a library of another version. {ASKED}"
                 )
         return ""
 
@@ -189,7 +189,7 @@ class Submission:
             lost = ((s, absent) for s in self.definitions.statements if (absent := self.definitions.absent(s)))
             where = ((self.notebook.quoted(s.cell, s.line), _cut(absent)) for s, absent in lost)
             why = next((f"; {line} imports {absent}, which isn't here" for line, absent in where), "")
-            yield f"Nothing here gives {listed(given)} a value{why}. It was imported as the lesson does."
+            yield f"Nothing here defines {listed(given)}{why}. It was imported as in the lesson."
 
     def needed(self, question: Question) -> list[Statement]:
         """The statements that an answer depends on, as they stand in the notebook."""
@@ -209,7 +209,7 @@ class Submission:
             several = self.definitions.of(written)
             taken = self.definitions.chosen(written, self.grade_cells.get(question.id))
             if taken is not None and stand_in:
-                told.append(f"there is no {name}; {_cut(stand_in)} was graded in its place")
+                told.append(f"there is no {name}; {_cut(stand_in)} was graded instead")
             if len(several) > 1 and taken is not None:
                 which = {0: "first one", len(several) - 1: "last one"}.get(
                     several.index(taken), f"one that comes as number {several.index(taken) + 1}"
@@ -226,7 +226,7 @@ class Submission:
         for statement in needed:
             for name in sorted(statement.binds & used & _OWN):
                 line = self.notebook.quoted(statement.cell, statement.line)
-                return f"Above this question {line} has put something else in the place of Python's own {name}."
+                return f"Above this question, {line} replaces Python's own {name} with something else."
         return ""
 
     def flags(self) -> tuple[str, ...]:

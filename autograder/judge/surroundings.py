@@ -48,8 +48,8 @@ def missed(faults: Iterable[Fault], question: Question, found: Definitions) -> s
         if fault.missing is None and is_missed(fault, found.words, line):
             raised = explain(fault, _on(line), (), notebook.place)
             return (
-                f"{raised} {' and '.join(question.names)} may want something that the "
-                "grader's machine doesn't give: a file, a program, the network, or a library of another version. "
+                f"{raised} {' and '.join(question.names)} may need something that the "
+                "grader's machine doesn't have: a file, a program, the network, or a library of another version. "
                 f"{ASKED}"
             )
     return ""

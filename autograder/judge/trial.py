@@ -40,7 +40,7 @@ _STOPPED = {
 _WANT = {"NameError", "ImportError", "ModuleNotFoundError", "AttributeError", "UnboundLocalError", "TypeError"}
 """How code ends that wants something of a module that isn't here; it may have put None in its place."""
 
-_OTHERWISE = "This fails once right functions stand in the place of wrong ones."
+_OTHERWISE = "This fails even with correct functions in place of the wrong ones."
 
 
 def judge(assignment: Assignment, question: Question, student: Student, found: Definitions | None = None) -> Verdict:
@@ -80,7 +80,7 @@ def tried(
                 claim.claim(recorder)
                 passed = True
             else:
-                message = "It was not tried any more."
+                message = "It was not tried after that."
         except Mismatch as mismatch:
             was_tried = not isinstance(mismatch, Waits)
             near += [claim.id] if mismatch.near else []
@@ -132,7 +132,7 @@ def _to_look_at(
     if stopped is not None:
         yield f"{question.id} {_STOPPED[stopped.status]}. A person should look at it."
     if any(error.fault.type_name == "MemoryError" for error in raised):
-        yield f"{question.id} wanted more memory than it is given here. A person should look at it."
+        yield f"{question.id} needed more memory than it is given here. A person should look at it."
 
 
 def named(
@@ -301,7 +301,7 @@ class Trial:
             found = shortcuts.shortcut(self._texts, self.assignment.names) if self.sources is not None else None
             told = None if found is None else self._told(found.does, found.source, found.line)
         except Unreadable as error:
-            told = f"{names} can't be read, and is asked for by hand: {error.why}"
+            told = f"{names} can't be read, and should be written by hand: {error.why}"
         if told is None and (policy == "require" or self.sources is None or shortcuts.may_lean(self._texts)):
             told, kept = self._turned_away(verdict, student, helped)
         if told is None:
@@ -352,14 +352,14 @@ class Trial:
             defined = re.match(r"(?:@[^\n]*\n)*(?:def|class) (\w+)|(\w+) *=[^=]", step.source)
             if defined and (by := defined[1] or defined[2]) not in self.question.names:
                 does = f"{does} in {by}"
-        return f"{names} {does}{where}, and is asked for by hand"
+        return f"{names} {does}{where}, but should be written by hand"
 
 
 def _replaced(odd: Mapping[str, str]) -> str:
     """Say which functions were replaced though they kept their points, and why."""
     told = (
         f"The values of your {listed([name for name, own in odd.items() if own == what])} are right, "
-        f"but not the {what}, so that what builds on them may stop: it was judged with right ones in their place."
+        f"but not the {what}, so code that builds on them may stop: it was judged with correct ones in their place."
         for what in dict.fromkeys(odd.values())
     )
     return " ".join(told)

@@ -63,11 +63,11 @@ def contents(path: Path, most: int) -> bytes:
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise OSError("it is no plain file")
+            raise OSError("it is not a regular file")
         data = file.read(most + 1)
     if len(data) > most:
         raise UnreadableNotebook(
-            f"{path} has {status.st_size // 2**20} MiB, and notebooks are read up to {most // 2**20} MiB. "
+            f"{path} has {status.st_size // 2**20} MiB, but notebooks are read only up to {most // 2**20} MiB. "
             "Clear its outputs and save it again."
         )
     return data
@@ -99,7 +99,7 @@ def parse(data: bytes, path: str = "") -> Notebook:
         text = _decoded(data)
         if _tokens_exceed(text, MOST_TOKENS):
             raise UnreadableNotebook(
-                f"{path} has more than {MOST_TOKENS:,} values, and notebooks are read up to that many. "
+                f"{path} has more than {MOST_TOKENS:,} values, and larger notebooks are not read. "
                 "Clear its outputs and save it again."
             )
         content = json.loads(text)
@@ -110,7 +110,7 @@ def parse(data: bytes, path: str = "") -> Notebook:
             ) from None
         place = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
         raise UnreadableNotebook(
-            f"{path} is not a notebook: its text breaks off or is not JSON{place}. "
+            f"{path} is not a notebook: its text is cut off or is not JSON{place}. "
             "Open it in Jupyter, save it, and hand in the saved file."
         ) from None
     if not isinstance(content, dict) or not ("cells" in content or "worksheets" in content):
@@ -119,8 +119,8 @@ def parse(data: bytes, path: str = "") -> Notebook:
         content = _upgraded(content, path)
     if isinstance(content["cells"], list) and len(content["cells"]) > MOST_CELLS:
         raise UnreadableNotebook(
-            f"{path} has {len(content['cells']):,} cells, and notebooks are read up to {MOST_CELLS:,}. "
-            "Take out the cells that no question needs, and hand it in again."
+            f"{path} has {len(content['cells']):,} cells, but notebooks are read only up to {MOST_CELLS:,}. "
+            "Delete the cells that no question needs, and hand it in again."
         )
     try:
         return Notebook(content, path)
@@ -138,9 +138,9 @@ def _something_else(data: bytes) -> str:
     if start.startswith((b"<!doctype", b"<html")):
         return "a web page, as Jupyter exports one"
     if start.startswith((b"#!/usr/bin", b"# in[", b"import ", b"# %%")):
-        return "a script of Python"
+        return "a Python script"
     marks = next((number for number, line in enumerate(data.split(b"\n"), 1) if line.startswith(b"<<<<<<< ")), 0)
-    return f"what git left of two versions that it couldn't merge (its marks begin in line {marks})" if marks else ""
+    return f"an unresolved git merge (its conflict markers begin in line {marks})" if marks else ""
 
 
 def _tokens_exceed(text: str, most: int) -> bool:

@@ -161,9 +161,9 @@ class Lesson:
                 continue
             bound = frozenset().union(*(statement.binds for statement in statements))
             added = [s.source for s in written if s.source not in sources and bound.isdisjoint(s.binds)]
-            changed = "is no code cell any more" if cell.kind != "code" else "isn't as it was given out"
+            changed = "is no longer a code cell" if cell.kind != "code" else "has been changed"
             text = "\n".join([plain_lines(own.source), *added])
-            made = made.read(cell.index, text, f"{_called(mark)} {changed}", "it was read as the lesson has it")
+            made = made.read(cell.index, text, f"{_called(mark)} {changed}", "the lesson's own version was read")
         return made
 
     def _turned_back(self, made: Repaired) -> Repaired:
@@ -173,7 +173,7 @@ class Lesson:
             cell = here.get(mark)
             if cell is not None and cell.kind != "code" and not cell.damaged and cell.source.strip():
                 text = _code_in(cell.source) or cell.source
-                made = made.read(cell.index, text, f"{_called(mark)} is no code cell any more", "it was read as code")
+                made = made.read(cell.index, text, f"{_called(mark)} is no longer a code cell", "it was read as code")
         return made
 
     def _joined(self, made: Repaired) -> Repaired:
@@ -192,7 +192,7 @@ class Lesson:
                     names = listed([s.defines for s in _statements_of(text) if s.defines]) or "A statement"
                     others = {**found.code, **dict.fromkeys(parts[1:], "")}
                     made = Repaired(found.reading(others), made.repairs)
-                    told = f"{names} stands in {len(parts)} cells that are Python only together"
+                    told = f"{names} is split over {len(parts)} cells that are valid Python only together"
                     made = made.read(parts[0], text, told, "they were read as one")
                     found = made.notebook
                 place += len(parts)
@@ -212,7 +212,7 @@ class Lesson:
                 break
             if defined and defined.isdisjoint(made.notebook.written):
                 names = listed(sorted(defined))
-                made = made.read(cell.index, text, f"{names} stands in a text cell", "it was read as code")
+                made = made.read(cell.index, text, f"{names} is in a text cell", "it was read as code")
             elif statements and all(s.imports for s in statements) and _bound(statements) & made.notebook.unbound:
                 names = listed(sorted(_bound(statements)))
                 made = made.read(cell.index, text, f"{names} is imported in a text cell", "it was read as code")
@@ -231,7 +231,7 @@ class Lesson:
                 return made
             names = listed(sorted(_bound(given) & needs))
             text = "\n".join(statement.source for statement in given)
-            return made.insert(0, text, {}, f"Nothing brings {names}", "it was brought as the lesson brings it")
+            return made.insert(0, text, {}, f"Nothing imports {names}", "it was imported as in the lesson")
         for mark in reversed(gone):
             own = self._statements[mark]
             if needs.isdisjoint(_bound(own)):
@@ -247,8 +247,8 @@ class Lesson:
                 max(earlier, default=-1) + 1,
                 text,
                 metadata,
-                f"{_called(mark)} is gone",
-                "it was read as the lesson has it",
+                f"{_called(mark)} is missing",
+                "the lesson's own version was read",
             )
             here = known(made.notebook)
         return made
@@ -280,7 +280,7 @@ def _same(text: str, other: str) -> bool:
 def _passed_over(found: Notebook) -> Iterator[Repair]:
     for cell in found.cells:
         if cell.damaged:
-            yield Repair(cell.index, "A cell is damaged and can't be read", "it was passed over", always=True)
+            yield Repair(cell.index, "A cell is damaged and can't be read", "it was skipped", always=True)
 
 
 def _unfenced(made: Repaired) -> Repaired:
@@ -289,7 +289,7 @@ def _unfenced(made: Repaired) -> Repaired:
         source = made.notebook.code[fault.cell]
         if len(made.repairs) < MOST_REPAIRS and _fenced(source) and (text := _code_in(source)):
             names = listed([s.defines for s in _statements_of(text) if s.defines]) or "The code of a cell"
-            made = made.read(fault.cell, text, f"{names} stands between marks of a text", "it was read without them")
+            made = made.read(fault.cell, text, f"{names} is between Markdown code fences", "it was read without them")
     return made
 
 

@@ -128,7 +128,8 @@ class Notebook:
     def place(self, cell: int, line: int) -> str:
         """Say where a line stands, and what it says, for a message to the notebook's author."""
         text = self.line(cell, line)
-        where = [*filter(None, [self._function(cell, line), self.section(cell)]), *([f"at {text}"] if text else [])]
+        inside = "" if re.match("`(?:@|(?:async )?def |class )", text) else self._function(cell, line)
+        where = [*filter(None, [inside, self.section(cell)]), *([f"at {text}"] if text else [])]
         return f"{', '.join(where)}," if where else ""
 
     def line(self, cell: int, line: int) -> str:

@@ -35,14 +35,14 @@ _ASKS = re.compile(r"\?[ \t\f]*$", re.MULTILINE)
 _ASKING = 32
 """Characters of a line that IPython passes over in the time of one, where a line asks for help."""
 
-_LONG_CELL = f"it has more than {LARGEST_CELL:,} characters; write it as several cells, or load long data from a file"
-_LONG_CODE = f"the notebook has more than {LARGEST_CODE:,} characters of code; take out what no question needs"
-_MANY_STATEMENTS = f"the notebook has more than {MOST_STATEMENTS:,} statements; take out what no question needs"
+_LONG_CELL = f"it has more than {LARGEST_CELL:,} characters; split it into several cells, or load long data from a file"
+_LONG_CODE = f"the notebook has more than {LARGEST_CODE:,} characters of code; delete what no question needs"
+_MANY_STATEMENTS = f"the notebook has more than {MOST_STATEMENTS:,} statements; delete what no question needs"
 _MANY_SCOPES = (
-    f"one statement has more than {MOST_SCOPES} functions, lambdas and comprehensions in it; write it as several"
+    f"one statement has more than {MOST_SCOPES} functions, lambdas and comprehensions in it; split it into several"
 )
 _MANY_MAGICS = (
-    f"the cells that are no plain Python, times their magics and shell lines, have more than {MOST_PASSES:,} "
+    f"the cells that are not plain Python, times their magics and shell lines, have more than {MOST_PASSES:,} "
     "characters; put magics and shell lines into short cells of their own"
 )
 

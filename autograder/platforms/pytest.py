@@ -34,7 +34,7 @@ class HiddenTestsRun:
 
     def pytest_addoption(self, parser: pytest.Parser) -> None:
         """Add `--submission NOTEBOOK`."""
-        parser.addoption("--submission", type=Path, help="run the hidden tests on this notebook, unjailed")
+        parser.addoption("--submission", type=Path, help="run the hidden tests on this notebook, without a jail")
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
         """Pass over what students have handed in: pytest would import it."""

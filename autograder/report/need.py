@@ -11,7 +11,7 @@ from autograder.report.words import headline, kind, standing, waits
 from autograder.result import Question, Result, number
 from autograder.total import MarkedQuestion, Total
 
-AGAIN_MARKED = "A person marked this, and then it was graded again. Look whether the mark still holds."
+AGAIN_MARKED = "A person marked this, and then it was graded again. Check whether the mark still stands."
 """What an instructor reads of a mark that counts, on an answer that may have changed."""
 
 _NO_WAY_ON = {

@@ -36,8 +36,8 @@ from autograder.visible import one_line, visible
 SIGNS = {"no_answer": "\N{EN DASH}", "manual": "✎", "ungraded": "?"}
 """What stands in the table where there are no points."""
 STOPPED = {
-    "timeout": "It had not finished when its time was up. A loop that never ends is the usual cause.",
-    "killed": "It was stopped before it had finished. Too much memory and a call of exit are the usual causes.",
+    "timeout": "It didn't finish in time. The usual cause is a loop that never ends.",
+    "killed": "It was stopped before it finished. The usual causes are using too much memory and calling exit.",
 }
 
 FEW = 8
@@ -45,7 +45,7 @@ FEW = 8
 
 AGAIN = {
     "unreadable": "If you can still hand in: open it in Jupyter, save it, and hand in that file.",
-    "not_this_assignment": "If you can still hand in, look whether this is the file that you meant.",
+    "not_this_assignment": "If you can still hand in, check whether this is the file you meant.",
 }
 """What a student can do whose file could not be graded."""
 
@@ -138,12 +138,12 @@ def _student_summary(result: Result) -> list[str]:
     if result.status == "graded" and tests and all(test.passed for test in tests):
         sentences.append("Every claim passes.")
     if waiting := [question.id for question in result.questions if waits(question)]:
-        sentences.append(f"This is not all yet: a person will look at {listed(waiting)}.")
+        sentences.append(f"This is not final yet: a person will look at {listed(waiting)}.")
     if manual := [question for question in result.questions if kind(question) == "manual"]:
         named = listed(f"{question.id} ({points(question.max_points)})" for question in manual)
-        sentences.append(f"Read by a person, and not in this number yet: {named}.")
+        sentences.append(f"To be marked by a person, and not in this number yet: {named}.")
     if isinstance(result, Total) and result.penalty:
-        sentences.append(f"Being late has cost {points(result.penalty)}.")
+        sentences.append(f"Handing in late cost {points(result.penalty)}.")
     return sentences
 
 

@@ -28,8 +28,8 @@ _STYLES = {
 }
 _SIGNS = {
     "no_answer": ("\N{EN DASH}", "no answer"),
-    "manual": ("✎", "to be read by a person"),
-    "ungraded": ("?", "waits for a person"),
+    "manual": ("✎", "to be marked by a person"),
+    "ungraded": ("?", "waiting for a person"),
 }
 _PLAINER = str.maketrans(
     {"\N{EN DASH}": "-", "·": "|", "…": ".", "✓": "+", "✗": "x", "→": ">", "✎": "*", "\N{NO-BREAK SPACE}": " "}

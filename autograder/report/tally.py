@@ -76,7 +76,7 @@ class ClassTally:
         if not waiting:
             return ""
         told = (f"{q.id} ({points(q.max_points)}, {count(q.unread, 'student')})" for q in waiting)
-        return f"To be read by a person, and not in these scores yet: {listed(map(one_line, told))}."
+        return f"To be marked by a person, and not in these scores yet: {listed(map(one_line, told))}."
 
     @property
     def max_score(self) -> float:

@@ -19,8 +19,8 @@ KINDS = {
     "part": "part of the points",
     "nothing": "no points yet",
     "no_answer": "no answer",
-    "ungraded": "waits for a person",
-    "manual": "to be read by a person",
+    "ungraded": "waiting for a person",
+    "manual": "to be marked by a person",
 }
 """What can become of a question, best first, and how it is called."""
 
@@ -28,12 +28,12 @@ _STATUS = {
     "no_answer": "not answered yet",
     "timeout": "took too long",
     "killed": "stopped early",
-    "manual": "to be read by a person",
-    "grader_error": "waits for a person",
+    "manual": "to be marked by a person",
+    "grader_error": "waiting for a person",
 }
 _HEADLINES = {
     "unreadable": "This file could not be read",
-    "not_this_assignment": "This is another notebook",
+    "not_this_assignment": "This is a different notebook",
     "grader_error": "A person will look at this",
 }
 _PLAIN = re.compile(r"[a-z0-9_-](?:[a-z0-9._-]{0,58}[a-z0-9_-])?")

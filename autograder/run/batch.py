@@ -110,7 +110,7 @@ class Batch:
         return (
             f"The course's secret has changed since {others} of these submissions were graded. They are graded again "
             "with other hidden inputs, and a score can change where an answer is right for some inputs and wrong for "
-            f"others. If that is not meant, stop this run and put the old secret back in "
+            f"others. If you didn't intend that, stop this run and put the old secret back in "
             f"{self._course.settings.secret_file}. {_PREVIEW}"
         )
 

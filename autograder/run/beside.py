@@ -70,7 +70,9 @@ def elsewhere(root: Path, path: Path) -> str:
     for place in reversed([above for above in path.parents if above.is_relative_to(submitted) and above != submitted]):
         kind = _kind(place)
         if kind == "a link":
-            return f"{named(root, place)} is a link; what it leads to was not read. Put the folder itself in its place."
+            return (
+                f"{named(root, place)} is a link; what it points to was not read. Put the folder itself in its place."
+            )
         if kind not in {"", "a folder"}:
             return f"{named(root, place)} is {kind}; what belongs there is a folder with a notebook."
     return ""
@@ -84,7 +86,7 @@ def notes(root: Path, path: Path) -> tuple[str, ...]:
     found = list(itertools.islice(_strange(root, folder, path), MOST_BESIDE))
     told += [f"{name} {what}" for name, what in found[:MOST_NOTES]]
     if len(found) > MOST_NOTES:
-        told.append(f"{named(root, folder)} has {len(found) - MOST_NOTES} more of that kind; nothing of it was opened.")
+        told.append(f"{named(root, folder)} has {len(found) - MOST_NOTES} more like that; none were opened.")
     return tuple(told)
 
 
@@ -124,7 +126,7 @@ def _strange(root: Path, folder: Path, notebook: Path) -> Iterator[tuple[str, st
                 entries = sorted(itertools.islice(listed, MOST_BESIDE + 1 - seen), key=lambda entry: entry.name)
                 found = [(Path(entry.path), entry.stat(follow_symlinks=False)) for entry in entries]
         except OSError as error:
-            yield named(root, place), f"can't be looked into: {error.strerror or error}."
+            yield named(root, place), f"can't be opened: {error.strerror or error}."
             continue
         seen += len(found)
         for path, about in found:
@@ -137,9 +139,9 @@ def _strange(root: Path, folder: Path, notebook: Path) -> Iterator[tuple[str, st
             else:
                 size += about.st_size
     if seen > MOST_BESIDE:
-        yield named(root, folder), f"holds more than {MOST_BESIDE:,} files; none of them was copied."
+        yield named(root, folder), f"holds more than {MOST_BESIDE:,} files; none of them were copied."
     if size > LARGEST_TOGETHER:
-        told = f"holds files of {_megabytes(size)}, and up to {_megabytes(LARGEST_TOGETHER)} are copied; none was."
+        told = f"holds {_megabytes(size)} of files, and at most {_megabytes(LARGEST_TOGETHER)} are copied; none were."
         yield named(root, folder), told
 
 
@@ -148,7 +150,7 @@ def _what(path: Path, about: os.stat_result, depth: int) -> str:
     kind = _KINDS.get(stat.S_IFMT(about.st_mode), "")
     if kind == "a folder":
         deep = depth >= DEEPEST_BESIDE
-        return f"is a folder in more than {DEEPEST_BESIDE} others; it was neither opened nor copied." if deep else ""
+        return f"is nested more than {DEEPEST_BESIDE} folders deep; it was neither opened nor copied." if deep else ""
     if kind:
         return f"is {kind}; it was neither opened nor copied."
     if about.st_size > LARGEST_BESIDE:

@@ -35,7 +35,7 @@ def held(settings: BackpropKit, trust: bool = False) -> Iterator[Opener]:
             return
         raise CannotGrade(
             f"{error} Nothing was graded. `autograder doctor` says what is missing; "
-            "--trust-students grades all the same, with student code in the grader's own process."
+            "--trust-students grades anyway, with student code in the grader's own process."
         ) from None
     with jail:
         yield Jailer(jail, settings.notebook_s)

@@ -206,7 +206,7 @@ class Book:
                 if "locked" not in str(error) or time.monotonic() > deadline:
                     raise CannotGrade(
                         f"The gradebook can't be written: {error.orig}. If another program has it open, close that; "
-                        "then grade again. What was written before stands, and nothing else was lost."
+                        "then grade again. What was already written is kept, and nothing else was lost."
                     ) from None
             else:
                 return

@@ -36,7 +36,7 @@ _BLANKS = re.compile(r"[ \t]{200,}+")
 LARGEST_TEXT = 20_000
 """Characters of a text that are shown: pages are made of it by programs that take the square of its length."""
 
-CUT = "\n\n(The text goes on in the file that was handed in.)"
+CUT = "\n\n(The text continues in the file that was handed in.)"
 
 
 def harmless(text: str, attached: Collection[str]) -> str:

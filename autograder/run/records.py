@@ -58,12 +58,12 @@ def records(course: Course, name: str, student: str | None = None) -> list[Store
     if student is not None and students:
         if student not in students:
             more = f" and {len(students) - NAMED} more" if len(students) > NAMED else ""
-            there = f"Graded are {', '.join(students[:NAMED])}{more}."
-            raise UsageError(f"Nothing of {student} has been graded in {name}. {there}{nearest(student, students)}")
+            there = f"Graded so far: {', '.join(students[:NAMED])}{more}."
+            raise UsageError(f"Nothing by {student} has been graded in {name}. {there}{nearest(student, students)}")
         students = [student]
     found = [kept for who in students if (kept := stored(course, name, who))]
     if not found:
-        raise CannotGrade(f"Nothing of {name} has been graded yet. Grade it first: autograder grade {name}")
+        raise CannotGrade(f"No submission of {name} has been graded yet. Grade it first: autograder grade {name}")
     return found
 
 

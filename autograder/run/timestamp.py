@@ -53,11 +53,11 @@ def timestamp(root: Path, path: Path) -> Timestamp:
     except OSError as error:
         why = f"can't be read: {error.strerror or error}"
     except LookupError as error:
-        why = f"is in a zone that nobody here knows, {error.args[0]}"
+        why = f"is in an unknown time zone, {error.args[0]}"
     except (ValueError, OverflowError) as error:
-        why = f"is no time: {one_line(str(error))[:60]}"
+        why = f"is not a time: {one_line(str(error))[:60]}"
     return Timestamp(
-        note=f"{beside.named(root, place)} {why}. So whether this was late is not known. "
+        note=f"{beside.named(root, place)} {why}. So it is not known whether this was late. "
         "Write when it was handed in, like 2026-11-01 12:00:00 UTC, then grade again."
     )
 
@@ -70,7 +70,7 @@ def _text(place: Path) -> str:
     except CannotGrade:
         raise ValueError(f"it has more than {LONGEST_TIMESTAMP} bytes") from None
     except UnicodeDecodeError:
-        raise ValueError("it is no text") from None
+        raise ValueError("it is not text") from None
 
 
 def _moment(text: str) -> datetime:

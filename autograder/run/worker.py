@@ -111,7 +111,7 @@ class Worker:
         """Say which file was read in place of the one that should be there."""
         expected = self._course.expected(self._assignment.name, who)
         folder = self._root / "submitted" / who
-        return f"There is no {expected.relative_to(folder)}; {path.relative_to(folder)} was read in its place."
+        return f"There is no {expected.relative_to(folder)}; {path.relative_to(folder)} was read instead."
 
     def close(self) -> None:
         """End the jail."""

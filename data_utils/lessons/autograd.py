@@ -102,23 +102,23 @@ class Autograd(Lesson):
         for calls in ("", "in a second call "):
             got = self.call("autograd_gradients", *given)
             if not isinstance(got, (tuple, list)) or len(got) != 5:
-                raise NotYet("doesn't return five tensors; inp, w1, b1, w2, b2 is the order.")
+                raise NotYet("should return five tensors, in the order inp, w1, b1, w2, b2.")
             for name, ours, theirs in zip(NAMES, wanted, got):
                 if name == "inp" and torch.is_tensor(theirs) and torch.equal(theirs, inp):
-                    raise NotYet("returns inp itself; its gradient is wanted.")
+                    raise NotYet("returns inp itself; it should return inp's gradient.")
                 if theirs is None:
                     raise NotYet(
                         f"the gradient of {name} is None: was {name} watched, did the loss come from it, "
                         "and was backward called?"
                     )
                 if torch.is_tensor(theirs) and theirs.shape != ours.shape:
-                    shapes = f"a tensor of shape {tuple(theirs.shape)}; {tuple(ours.shape)} is wanted"
-                    raise NotYet(f"in the place of {name} is {shapes}. inp, w1, b1, w2, b2 is the order.")
+                    shapes = f"a tensor of shape {tuple(theirs.shape)}, but it should be {tuple(ours.shape)}"
+                    raise NotYet(f"where {name} should be, there is {shapes}. The order is inp, w1, b1, w2, b2.")
                 agree(f"{calls}the gradient of {name}", theirs, ours, self._known(name), 4)
             for name, tensor in zip(("inp", "targ", *NAMES[1:]), given):
                 if tensor.requires_grad or tensor.grad is not None:
                     raise NotYet(
-                        f"leaves {name} watched by autograd: whoever uses it next would be recorded. Watch a clone."
+                        f"leaves {name} watched by autograd, so whatever uses it next is recorded too. Watch a clone."
                     )
         for name, ours, theirs in zip(NAMES, wanted, got):
             off = float((ours - theirs).abs().max())
@@ -202,12 +202,12 @@ class Autograd(Lesson):
             raise NotYet("has no list self.layers.")
         linear = [layer for layer in model.layers if hasattr(layer, "w")]
         if len(linear) != 2:
-            raise NotYet(f"model.layers holds {len(linear)} layers with a tensor w; two of your Linear are wanted.")
+            raise NotYet(f"model.layers holds {len(linear)} layers with a tensor w; it should hold two of your Linear.")
         found = pair("layers[0]", linear[0], (2, 3)) + pair("layers[2]", linear[1], (3, 1))
         put(found, weights)
         loss = self.call(model, inp, targ)
         if torch.is_tensor(loss) and loss.numel() == 4:
-            raise NotYet("gives four numbers, a prediction a sample; the loss is wanted, one number.")
+            raise NotYet("returns four numbers, one prediction per sample; it should return the loss, one number.")
         agree("for four samples the loss", loss, 1.125, MISTAKES["Model"], batch=4)
         agree("for one sample the loss", self.call(model, inp[:1], targ[:1]), 1)
         went_back(loss)
@@ -236,7 +236,7 @@ class Autograd(Lesson):
             layer = self.call("TrainableLinear", *sizes)
             found = sorted(layer.parameters(), key=lambda p: p.dim(), reverse=True)
             if len(found) != 2:
-                raise NotYet(f"parameters() gives {len(found)} of the tensors; 2 are wanted.")
+                raise NotYet(f"parameters() finds {len(found)} of the tensors; it should find 2.")
             both.append([fits(name, p, sizes[i:]) for i, (name, p) in enumerate(zip("wb", found))])
         fresh(both[0][0], both[0][1], both[1][0])
         put(both[2], small_network()[:2])
@@ -258,9 +258,9 @@ class Autograd(Lesson):
         model, (inp, targ), weights = self.call("TrainableModel", 2, 3, 1), small_batch(), small_network()
         count = len(list(model.parameters()))
         if count == 0:
-            raise NotYet("parameters() gives nothing: a layer that isn't noticed has no parameters that could be.")
+            raise NotYet("parameters() finds nothing: if a layer isn't registered, its parameters can't be found.")
         if count != 4:
-            raise NotYet(f"parameters() gives {count} tensors; 4 are wanted, two of each linear layer.")
+            raise NotYet(f"parameters() finds {count} tensors; it should find 4, two for each linear layer.")
         put(ordered(model), weights)
         loss = self.call(model, inp, targ)
         agree("for four samples the loss", loss, 1.125, MISTAKES["Model"], batch=4)
@@ -339,7 +339,7 @@ class Autograd(Lesson):
         model(self.yours.x_train[:10], self.yours.y_train[:10]).backward()
         held = [getattr(layer, name, None) for layer in model.layers for name in "wb"]
         print("watched tensors with a gradient:", sum(t.grad is not None for t in held if t is not None))
-        print("what the model prints of itself:", model)
+        print("what the model prints about itself:", model)
         try:
             torch.optim.SGD(model.parameters(), lr=0.1)
         except ValueError as error:
@@ -356,16 +356,14 @@ class Autograd(Lesson):
         by_autograd = [float(loss) for loss in self.call("fit", model, batches, 0.02)]
         apart = max(abs(a - b) for a, b in zip(LOSSES, by_autograd))
         self.both = {"by hand": (range(80), LOSSES), "by autograd": (range(80), by_autograd)}
-        print(
-            f"80 steps: the loss goes from {LOSSES[0]:.2f} to {LOSSES[-1]:.2f}; the two differ by {apart:.0e} at most"
-        )
+        print(f"80 steps: the loss goes from {LOSSES[0]:.2f} to {LOSSES[-1]:.2f}; they differ by at most {apart:.0e}")
         if apart > 1e-3:
-            raise NotYet("the two curves are not the same: fit does something else than steps against the gradient.")
+            raise NotYet("the two curves differ: fit does something other than steps against the gradient.")
 
     def picture_both_runs(self) -> Figure:
         """Two lines, one on the other: autograd does what you did by hand, only without you."""
         if not self.both:
-            raise NotYet("waits for the two runs above.")
+            raise NotYet("needs the two runs above.")
         both = {name: (list(at), up) for name, (at, up) in self.both.items()}
         return pictures.lines(both, xlabel="step", ylabel="loss of the batch")
 
@@ -379,15 +377,15 @@ class Autograd(Lesson):
             losses = [float(loss) for loss in self.call("fit", model, self.deal(passes, seed), 0.02)]
             self.runs.append((self.accuracy(model, x, y), self.accuracy(model, x_test, y_test), losses, model))
             train, test, *_ = self.runs[-1]
-            agreed(f"seed {seed}: right are {train:.1%} of the training digits, {test:.1%} of the test digits")
+            agreed(f"seed {seed}: {train:.1%} of the training digits are right, {test:.1%} of the test digits")
         low, high = min(run[1] for run in self.runs), max(run[1] for run in self.runs)
         if passes == 20 and (low < 0.25 or high > 0.6):
-            raise NotYet(f"test accuracies from {low:.1%} to {high:.1%}; between 25 % and 60 % is what it gives.")
+            raise NotYet(f"test accuracies from {low:.1%} to {high:.1%}; anything between 25 % and 60 % is normal.")
 
     def picture_the_passes(self) -> Figure:
         """Four of the five starts: the losses go down almost alike. Compare that with the last column above."""
         if len(self.runs) < 5:
-            raise NotYet("waits for the five runs above.")
+            raise NotYet("needs the five runs above.")
         passes = [torch.tensor(losses).reshape(-1, 80).mean(1) for _, _, losses, _ in self.runs[:4]]
         named = {f"seed {seed}": (4 * torch.arange(1, len(up) + 1), up) for seed, up in enumerate(passes)}
         return pictures.lines(named, xlabel="digits seen, in thousands", ylabel="mean loss over a pass")
@@ -395,7 +393,7 @@ class Autograd(Lesson):
     def picture_the_guesses(self) -> Figure:
         """Rounded predictions of the first network for test digits. Many misses are near ones, as numbers go."""
         if not self.runs:
-            raise NotYet("waits for the five runs above.")
+            raise NotYet("needs the five runs above.")
         x, y = self.yours.x_valid[:30], self.yours.y_valid[:30]
         return pictures.digits(x, labels=y.long(), guesses=predicted(self.runs[0][3], x).round().long())
 
@@ -415,7 +413,7 @@ class Autograd(Lesson):
     def picture_the_forgotten_zero_grad(self) -> Figure:
         """Old gradients keep pushing long after they were right: the loss shoots up and stays above the other."""
         if len(self.emptied) < 2:
-            raise NotYet("waits for the two runs above.")
+            raise NotYet("needs the two runs above.")
         named = {f"gradients {name}": (torch.arange(len(up)), up) for name, up in self.emptied.items()}
         return pictures.lines(named, xlabel="step", ylabel="loss of the batch", log=True)
 

@@ -224,12 +224,12 @@ class Batch(Lesson):
         with self.using(*weights):
             self.call("forward_and_backward", *batch)
             if any(self.names[name] is not w for name, w in zip(("w1", "b1", "w2", "b2"), weights)):
-                raise NotYet("gives the name of a parameter to another tensor: only gradients are set here.")
+                raise NotYet("rebinds the name of a parameter to another tensor: only set gradients here.")
         wanted = self.nudged(*batch, before)
         for name, i in (("w2", 2), ("b2", 3), ("w1", 0), ("b1", 1), ("inp", 4)):
             tensor = [*weights, batch[0]][i]
             if i < 4 and not torch.equal(tensor, before[i]):
-                raise NotYet(f"changes {name}: only gradients are set here, no step is taken.")
+                raise NotYet(f"changes {name}: only set gradients here, don't take a step.")
             agree_g(name, tensor, wanted[i], MISTAKES.get(name), batch=4)
             agreed(f"{name}.g agrees with nudges of your own network")
         once = weights[0].g.clone()
@@ -311,7 +311,7 @@ class Batch(Lesson):
     def picture_the_judge(self) -> Figure:
         """Your gradients against autograd's, a dot an entry. The library does what you did, and no more."""
         if not self.both:
-            raise NotYet("waits for both sides, which are not written yet.")
+            raise NotYet("needs both sides, which are not written yet.")
         return pictures.scatter_check(self.both, against="autograd's gradient")
 
 

@@ -97,7 +97,7 @@ class Cached(Lesson):
             try:
                 self.find("test")(ours.g, theirs.grad)
             except AssertionError:
-                raise NotYet(f"your test says that {name}.g is not what autograd found in {name}.grad.") from None
+                raise NotYet(f"your test says that {name}.g differs from autograd's {name}.grad.") from None
             agreed(f"{name}.g {tuple(ours.g.shape)} is autograd's, your test is silent")
 
     def _relu(self, x: Tensor) -> Any:
@@ -124,7 +124,7 @@ class Cached(Lesson):
             if self.raises(t1, t1 + torch.tensor(change), **options) != wanted:
                 raise NotYet(f"{'is silent' if wanted else 'raises an AssertionError'} {what}.")
         if self.raises(torch.zeros(3), torch.tensor([0, 1e-6, 0])) is False:
-            raise NotYet("is silent where an entry is 0.000001 and not 0; without eps given, 1e-8 is the limit.")
+            raise NotYet("is silent where an entry is 0.000001 and not 0; the default eps is 1e-8.")
 
     def picture_the_tolerance(self) -> Figure:
         """One product, in float32 and in float64. Both are right; whether your test calls them equal is up to eps."""
@@ -152,9 +152,9 @@ class Cached(Lesson):
         got = self.call("grad", t)
         agree("what it returns", got, [1, 2, 3])
         if not got.requires_grad:
-            raise NotYet("what it returns doesn't ask for its gradient.")
+            raise NotYet("the tensor it returns doesn't have requires_grad set.")
         if got is not t:
-            raise NotYet("what it returns is another tensor; its gradient would never be seen on t.")
+            raise NotYet("it returns a different tensor; the gradient would never show up on t.")
         squares: Any = (got * got).sum()
         squares.backward()
         agree("what autograd left on it", t.grad, [2, 4, 6])
@@ -171,21 +171,21 @@ class Cached(Lesson):
         layer.cache(a=one, b=two)
         remembers(layer.get("b", "a"), [two, one], 'when asked for "b" and "a"')
         remembers(layer.get("a"), [one], 'when asked for "a" alone')
-        remembers(layer.get("a", "z"), [one, None], 'when asked for "a" and for "z", which was never cached')
+        remembers(layer.get("a", "z"), [one, None], 'when asked for "a" and "z", which was never cached')
         layer.cache(b=three)
-        remembers(layer.get("a", "b"), [one, three], "after b was cached once more, and a wasn't")
+        remembers(layer.get("a", "b"), [one, three], "after b was cached again, and a wasn't")
         other.cache(a=two)
-        remembers(layer.get("a"), [one], "after another layer cached something by this name")
+        remembers(layer.get("a"), [one], "after another layer cached something under this name")
         if repr(layer) != "Echo":
-            raise NotYet(f"repr of a layer of the class Echo is {layer!r}; Echo is wanted.")
+            raise NotYet(f"repr of a layer of the class Echo is {layer!r}; it should be Echo.")
         if layer(1, b=2) != ((1,), {"b": 2}):
-            raise NotYet("calling a layer doesn't call its forward with everything that it was given.")
+            raise NotYet("calling a layer doesn't pass all of its arguments to forward.")
         try:
             layer.backward()
         except NotImplementedError:
             pass
         else:
-            raise NotYet("a layer that has no backward of its own goes back, and nobody is told.")
+            raise NotYet("a layer without a backward of its own doesn't raise an error.")
 
     def picture_the_memory(self) -> Figure:
         """What get finds in a layer that doubles: the memory is of the last call, and of no other."""
@@ -362,7 +362,7 @@ class Cached(Lesson):
             back(model, x=x)
             if asked != ["C", "B", "A"]:
                 order = ", ".join(asked) or "(none)"
-                raise NotYet(f"{again}the layers A, B, C were asked to go back in the order {order}.")
+                raise NotYet(f"{again}the backward methods of the layers A, B, C were called in the order {order}.")
             agree_g(again + "inp", x, slopes[0])
 
     def check_MLP_of_your_layers(self) -> None:

@@ -182,7 +182,7 @@ class Layers(Lesson):
                 agree_g(f"{when}inp", inp, slopes, named.get("Mse back"), batch=n)
             if inp.g.shape != inp.shape:
                 raise NotYet(
-                    f"inp.g has the shape {tuple(inp.g.shape)}, and inp has {tuple(inp.shape)}: a column is wanted."
+                    f"inp.g has shape {tuple(inp.g.shape)}, and inp has {tuple(inp.shape)}: it should be a column."
                 )
             agreed(f"{n} sample{'s' * (n > 1)}: the loss and inp.g agree")
             agree_g("inp", inp, nudge(partial(self._loss, targ), inp), batch=n)
@@ -228,7 +228,7 @@ class Layers(Lesson):
         back = [name for name, method, _ in seen if method == "backward"]
         if not forward or back != [name for name, _ in forward][::-1]:
             raise NotYet(
-                "draws only a Model that calls Lin, Relu, Lin, Mse and goes back through all of them in reverse."
+                "can only draw a Model that calls Lin, Relu, Lin, Mse and then their backward methods in reverse."
             )
         values = [f"{tuple(tensor.shape)}" for _, tensor in forward]
         slopes = [f".g {tuple(g_of(x=tensor).shape)}" for _, tensor in forward]
@@ -265,14 +265,14 @@ class Layers(Lesson):
             if f"{name}.g" not in differ:
                 agreed(f"{name}.g {tuple(saved[name].shape)} agrees, largest difference {far:.0e} of the largest entry")
         if differ:
-            raise NotYet(f"not what was saved: {', '.join(differ)}.")
+            raise NotYet(f"different from what was saved: {', '.join(differ)}.")
 
     def picture_old_and_new(self) -> Figure:
         """Your Model's gradients against the saved ones, a dot an entry. The code has changed its shape; the numbers
         haven't.
         """
         if len(self.both) < 5:
-            raise NotYet("waits for five gradients of your Model.")
+            raise NotYet("needs five gradients of your Model.")
         return pictures.scatter_check(self.both, against="saved gradient")
 
     def check_two_Relus(self) -> None:
@@ -302,7 +302,7 @@ class Layers(Lesson):
     def picture_one_Relu(self) -> Figure:
         """p, q, and what each of the two steps back has written. There is no table of p.g: nobody has set it."""
         if len(self.once) < 2:
-            raise NotYet("waits for the cell above, which needs a Relu that agrees.")
+            raise NotYet("needs the cell above, which needs a Relu that agrees.")
         first, second = self.once
         p, q = p_and_q()
         return pictures.heat_maps({"p": p, "q": q, "q.g after backward": first, "q.g after another": second})
@@ -316,7 +316,7 @@ def same_as(before: Sequence[Tensor], **tensors: Tensor) -> None:
     """
     for (name, tensor), old in zip(tensors.items(), before):
         if not torch.equal(tensor, old):
-            raise NotYet(f"changes {name.replace('_g', '.g')}: only gradients are set on the way back.")
+            raise NotYet(f"changes {name.replace('_g', '.g')}: the backward pass should only set gradients.")
 
 
 def g_of(**tensors: Any) -> Any:
@@ -327,7 +327,7 @@ def g_of(**tensors: Any) -> Any:
     """
     for name, tensor in tensors.items():
         if not torch.is_tensor(getattr(tensor, "g", None)):
-            raise NotYet(f"waits for {name}.g, which isn't set.")
+            raise NotYet(f"needs {name}.g, which isn't set.")
     gradients = [tensor.g for tensor in tensors.values()]
     return gradients if len(gradients) > 1 else gradients[0]
 
@@ -353,10 +353,10 @@ def in_company(make: Callable[[], Any], inp: Tensor, *rest: Tensor, g: Tensor | 
     one, two = reached(make(), first), reached(make(), other)
     one.backward()
     if not torch.is_tensor(getattr(first, "g", None)) or not torch.allclose(first.g, alone.g):
-        raise NotYet("loses what it was given when another object of the class is called. Where is it kept?")
+        raise NotYet("forgets its input when another object of the class is called. Where is the input stored?")
     reached(two, later).backward()
     if not torch.is_tensor(getattr(later, "g", None)) or not torch.allclose(later.g, alone.g):
-        raise NotYet("goes back through an earlier call; on the way back the latest one counts.")
+        raise NotYet("uses an earlier call in backward; it should use the latest one.")
 
 
 def p_and_q() -> tuple[Any, Any]:

@@ -67,7 +67,7 @@ class Mlp(Lesson):
             "at s = -2, -1, 0, 1, 2 it", self.call("sigma", s), [-0.9640, -0.7616, 0, 0.7616, 0.9640], MISTAKES["sigma"]
         )
         if self.call("sigma", torch.tensor([-100.0, 100])).isnan().any():
-            aside("At s = 100 yours is nan, because exp(100) overflows. Not graded; is there a form that doesn't?")
+            aside("At s = 100 yours is nan, because exp(100) overflows. Not graded, but can you avoid that?")
 
     def picture_sigma(self) -> Figure:
         """Near 0 tanh is almost the line s; far out it is flat, at -1 and 1."""
@@ -116,7 +116,7 @@ class Mlp(Lesson):
         """Five values, in the right order, agree on a 4-3-2 network. The grader tries other networks."""
         got = self.call("forward_pass", *small_network()[:5])
         if not isinstance(got, (tuple, list)) or len(got) != 5:
-            raise NotYet("a tuple of five is wanted: x, s1, x1, s2, x2.")
+            raise NotYet("should return a tuple of five: x, s1, x1, s2, x2.")
         wanted = {
             "x": [1, 0.5, -1, 2],
             "s1": [1.5, 0.5, -2.75],
@@ -125,7 +125,7 @@ class Mlp(Lesson):
             "x2": [-0.0528, 0.8868],
         }
         for name, value in zip(wanted, got):
-            agree(f"{name}, the first of the five that isn't right,", value, wanted[name], MISTAKES.get(name))
+            agree(f"{name}, the first of the five that is wrong,", value, wanted[name], MISTAKES.get(name))
 
     def picture_the_network(self) -> Figure:
         """What forward_pass does, with the shape on every wire. Keep all of it: the way back needs it."""
@@ -141,12 +141,10 @@ class Mlp(Lesson):
         got, wanted = [torch.zeros_like(w) for w in weights], self.nudged(weights, x, t)
         self.call("backward_pass", *weights, t, *self.yours.forward_pass(*weights, x), writes=got)
         if not any(g.any() for g in got):
-            raise NotYet(
-                "all four accumulators are as they were: assigning to a name doesn't write into the old tensor."
-            )
+            raise NotYet("all four accumulators are unchanged: assigning to a name doesn't write into the old tensor.")
         for name, i in (("dl_db2", 3), ("dl_dw2", 2), ("dl_db1", 1), ("dl_dw1", 0)):
             mistakes = {"is still zero: nothing was added to it.": 0 * wanted[i], **MISTAKES.get(name, {})}
-            agree(f"{name}, the first on the way back that isn't right,", got[i], wanted[i], mistakes)
+            agree(f"{name}, the first gradient of the backward pass that isn't right,", got[i], wanted[i], mistakes)
             agreed(f"{name} agrees with nudges of your own network")
 
     def picture_backward_pass(self) -> Figure:
@@ -171,7 +169,7 @@ class Mlp(Lesson):
                 total,
                 3 + g + g,
                 {
-                    "is a single gradient: what was there before is lost.": g,
+                    "is a single gradient: the old value is lost.": g,
                     "is still 3: nothing was added.": 0 * g + 3,
                 },
             )
@@ -193,7 +191,7 @@ class Mlp(Lesson):
         told: list[tuple[Any, ...]] = []
         end = self.call("train", *three_samples(), 4, 0.1, after_step=lambda *seven: told.append(seven))
         if not isinstance(end, (tuple, list)) or len(end) != 4:
-            raise NotYet("a tuple of four is wanted: w1, b1, w2, b2.")
+            raise NotYet("should return a tuple of four: w1, b1, w2, b2.")
         if [len(seven) for seven in told] != [7] * 4 or [seven[0] for seven in told] != [0, 1, 2, 3]:
             raise NotYet(
                 "in 4 steps after_step should be called 4 times, with 7 values, the first being k = 0, 1, 2, 3."
@@ -293,7 +291,7 @@ class Log:
             NotYet: if no step was taken.
         """
         if self.weights is None:
-            raise NotYet("waits for a network that has been trained (section 11).")
+            raise NotYet("needs a network that has been trained (section 11).")
         return self.weights
 
 

@@ -60,7 +60,7 @@ class Modules(Lesson):
             NotYet: if it isn't.
         """
         if self.find("Module") not in self.find(name).__mro__:
-            raise NotYet(f"isn't built on Module: what stands in the brackets of class {name}(...)?")
+            raise NotYet(f"isn't a subclass of Module: what is in the brackets of class {name}(...)?")
 
     def _felt(self, g: Tensor, inp: Tensor, w: Tensor, b: Tensor) -> Any:
         return (self.find("Lin")(w, b)(inp) * g).sum()
@@ -85,18 +85,20 @@ class Modules(Lesson):
             said = ", ".join(given)
             out = self.call(layer, *given.values())
             if named(layer.forwards[-1], given) != said:
-                raise NotYet(f"layer({said}) calls forward with {named(layer.forwards[-1], given)}; {said} is wanted.")
+                raise NotYet(
+                    f"layer({said}) calls forward with {named(layer.forwards[-1], given)}; it should be {said}."
+                )
             if len(layer.forwards) != 1:
-                raise NotYet(f"forward ran {len(layer.forwards)} times in one call; once is wanted.")
+                raise NotYet(f"forward ran {len(layer.forwards)} times in one call; it should run once.")
             if out is not layer.made:
                 raise NotYet(
-                    f"layer({said}) returns {named([out], given)}; the very tensor that forward gave is wanted."
+                    f"layer({said}) returns {named([out], given)}; it should be the very tensor that forward returned."
                 )
             held = getattr(layer, "args", ())
             what = named(held if isinstance(held, (tuple, list)) else [held], given)
             if what != said:
                 raise NotYet(
-                    f"after layer({said}), self.args holds {what}; {said} is wanted, the caller's own tensors."
+                    f"after layer({said}), self.args holds {what}; it should hold {said}, the caller's own tensors."
                 )
             if getattr(layer, "out", None) is not out:
                 raise NotYet(f"after layer({said}), self.out doesn't hold the tensor that was returned.")
@@ -108,7 +110,7 @@ class Modules(Lesson):
                     ran = f"after {times} backward, bwd has run {len(layer.bwds)} times."
                     raise NotYet(f"{ran} Is it called, with brackets, once?")
                 if named(layer.bwds[-1], known) != wanted:
-                    raise NotYet(f"backward calls bwd with {named(layer.bwds[-1], known)}; {wanted} is wanted.")
+                    raise NotYet(f"backward calls bwd with {named(layer.bwds[-1], known)}; it should be {wanted}.")
             agree("out.g after two backwards", layer.made.g, [1.0])
             agreed(f"layer({said}) called forward({said}), and layer.backward() called bwd({wanted})")
         self._in_company()
@@ -136,9 +138,9 @@ class Modules(Lesson):
                 layer: Any = type("Forgetful", (self.yours.Module,), kept)()
                 layer(torch.tensor([1.0]))
                 layer.backward()
-            except Exception:  # noqa: S112 - that there is one is what is wanted
+            except Exception:  # noqa: S112 - that there is one is what it should be
                 continue
-            raise NotYet(f"a layer without {lacking} is used, and there is no error.")
+            raise NotYet(f"a layer without {lacking} is used without an error.")
 
     def picture_Module(self) -> Figure:
         """What a layer on your Module was really given. Both ways lead through Module, and it adds nothing of
@@ -182,7 +184,7 @@ class Modules(Lesson):
         """What was shaded is gone from the layer: it stands in Module, once, for this layer and all to come."""
         yours = "\n".join(lines_of(self.yours.Relu))
         if "NotImplementedError" in yours:
-            raise NotYet("waits for Relu, which is not written yet.")
+            raise NotYet("needs Relu, which is not written yet.")
         return diagrams.listings(
             {"on its own": ALONE["Relu"], "yours, on Module": yours}, {"on its own": shaded(ALONE["Relu"])}
         )
@@ -215,12 +217,12 @@ class Modules(Lesson):
                 layer.backward()
                 for name in ("w", "b", "inp"):
                     if not torch.equal(tensors[name].double(), values[name]):
-                        raise NotYet(f"changes {name} on the way back: only gradients are set, no step is taken.")
+                        raise NotYet(f"changes {name} in the backward pass: only set gradients, don't take a step.")
                     mistakes = MISTAKES[name] if which == "four samples" else None
                     agree_g(meanwhile + name, tensors[name], slopes[name], mistakes, batch=len(some_inp))
             agreed(f"{which}: the values agree, and w.g, b.g, inp.g agree with nudges of your own forward")
             if out is not layer.out or some_inp is not layer.args[0]:
-                raise NotYet("doesn't hold the very tensors of its call any more, in self.out and self.args.")
+                raise NotYet("no longer holds the tensors of its own call in self.out and self.args.")
 
     def picture_Lin(self) -> Figure:
         """One gradient comes in, three go out. Sample 2 is felt by nobody, so its row of inp.g is 0 and it
@@ -258,7 +260,7 @@ class Modules(Lesson):
         if inp.g.shape != inp.shape:
             raise NotYet(
                 f"inp.g has shape {tuple(inp.g.shape)}, and inp has {tuple(inp.shape)}: "
-                "the layer before will multiply it with a matrix."
+                "the layer before it will multiply it by a matrix."
             )
         self.call("Mse")(inp + 1, targ)
         layer.backward()
@@ -293,7 +295,7 @@ class Modules(Lesson):
         for name, place in (("w2", 2), ("b2", 3), ("w1", 0), ("b1", 1), ("x", 4)):
             tensor = [*weights, x][place]
             if not torch.equal(tensor.double(), values[place]):
-                raise NotYet(f"changes {name}: only gradients are set here, no step is taken.")
+                raise NotYet(f"changes {name}: only set gradients here, don't take a step.")
             agree_g(name, tensor, slopes[place], MISTAKES.get(name) if name != "x" else None, batch=4)
             agreed(f"{name}.g agrees with nudges of your own model")
         model(x, targ)
@@ -321,7 +323,7 @@ class Modules(Lesson):
         classes = [self.find(name) for name in ("Relu", "Lin", "Mse")]
         yours = [lines_of(cls) for cls in classes]
         if any("NotImplementedError" in line for lines in yours for line in lines):
-            raise NotYet("waits for Relu, Lin and Mse, which are not all written yet.")
+            raise NotYet("needs Relu, Lin and Mse, which aren't all written yet.")
         count: Callable[[list[str]], float] = lambda lines: float(sum(bool(line.strip()) for line in lines))
         alone = [count(ALONE[cls.__name__].strip().split("\n")) for cls in classes]
         both = {"on its own": torch.tensor(alone), "yours, on Module": torch.tensor([count(lines) for lines in yours])}
@@ -332,7 +334,7 @@ class Modules(Lesson):
     def picture_the_forgetful_layer(self) -> Figure:
         """What the user runs; shaded is the line at which it stops. Is that the line that is at fault?"""
         if not self.bases:
-            raise NotYet("waits for Module, which is not written yet.")
+            raise NotYet("needs Module, which is not written yet.")
         code = ["out = layer(inp)", "out.g = torch.tensor([1.0])", "layer.backward()"]
         lines = [complaint(base).split("  ")[0] for base in self.bases.values()]
         names = ["A, raises", "B, does nothing", "C, isn't there"]
@@ -345,11 +347,11 @@ class Modules(Lesson):
         """Five gradients are those that autograd finds, on a thousand digits."""
         x, targ, weights, saved = digits_network()
         model = self.call("Model", *weights)
-        print(f"the loss of a network that has learnt nothing: {float(model(x, targ)):.0f}")
+        print(f"the loss of an untrained network: {float(model(x, targ)):.0f}")
         model.backward()
         for (name, wanted), tensor in zip(saved.items(), (*weights, x)):
             if not torch.is_tensor(getattr(tensor, "g", None)) or tensor.g.shape != tensor.shape:
-                raise NotYet(f"{name}.g is missing, or hasn't the shape of {name}.")
+                raise NotYet(f"{name}.g is missing, or doesn't have the shape of {name}.")
             off = float((tensor.g - wanted).abs().max() / wanted.abs().max())
             if not off < 1e-3:
                 raise NotYet(f"{name}.g differs from autograd's, by {off:.0e} of the largest entry.")

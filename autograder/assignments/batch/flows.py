@@ -68,7 +68,9 @@ def forward_and_backward(nb, inp, targ, w1, b1, w2, b2, calls):
         nb.w1, nb.b1, nb.w2, nb.b2 = w1, b1, w2, b2
         nb.forward_and_backward(inp, targ)
     tensors = dict(inp=inp, w1=w1, b1=b1, w2=w2, b2=b2)
-    return {**{f"{name}.g": _gradient(t) for name, t in tensors.items()}, **_kept(nb, inp), "given targ": targ}
+    replaced = sum(getattr(nb, name) is not tensors[name] for name in ("w1", "b1", "w2", "b2"))
+    found = {f"{name}.g": _gradient(t) for name, t in tensors.items()}
+    return {**found, "parameters replaced": torch.tensor(float(replaced)), **_kept(nb, inp), "given targ": targ}
 
 
 def _gradient(tensor):

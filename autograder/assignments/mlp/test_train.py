@@ -3,7 +3,7 @@
 import torch
 
 from autograder.jail import Student, Value
-from autograder.judge import Tensors, beside, compare, draw, unchanged, weight
+from autograder.judge import Tensors, beside, compare, counted, draw, unchanged, weight
 
 from . import flows
 from .cases import CLASS, ETA, WEIGHTS, met_targets, targets, trained
@@ -17,6 +17,14 @@ def _given(aims: Tensors | None = None) -> Tensors:
 def _trained(student: Student, steps: int, watched: bool = True, aims: Tensors | None = None) -> dict[str, Value]:
     numbers = {"steps": torch.tensor(steps), "eta": torch.tensor(ETA), "watched": torch.tensor(int(watched))}
     return student.run(flows.train, **_given(aims), **numbers)
+
+
+def _told(student: Student, steps: int) -> dict[str, Value]:
+    """What after_step was told, if it was called as it should be."""
+    answer = _trained(student, steps)
+    counted(answer, "calls of after_step", float(steps), "after_step isn't called once for each step")
+    counted(answer, "values in each call", 7.0, "after_step isn't given seven values, one by one")
+    return answer
 
 
 @weight(3)
@@ -38,13 +46,13 @@ def test_several_steps(student: Student) -> None:
 def test_tells_loss_and_errors(student: Student) -> None:
     """after_step is told the step's number, and the summed loss and the errors measured before the step."""
     expected = trained(draw(CLASS), 4).pick(*(f"{name} told to after_step" for name in ("k", "loss", "errors")))
-    compare(_trained(student, 4), expected, batch=len(draw(CLASS)["inputs"]))
+    compare(_told(student, 4), expected, batch=len(draw(CLASS)["inputs"]))
 
 
 @weight(1)
 def test_tells_the_new_weights(student: Student) -> None:
     """after_step is told the weights after the step."""
-    compare(_trained(student, 2), trained(draw(CLASS), 2).pick(*(f"{name} told to after_step" for name in WEIGHTS)))
+    compare(_told(student, 2), trained(draw(CLASS), 2).pick(*(f"{name} told to after_step" for name in WEIGHTS)))
 
 
 @weight(1)
