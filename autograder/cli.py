@@ -351,7 +351,9 @@ def report(
             raise UsageError("A verdict is of one assignment. Name it: autograder report NAME --student S")
         names = graded(here)
         if not names:
-            raise CannotGrade("Nothing has been graded yet. Grade an assignment first: autograder grade NAME")
+            raise CannotGrade(
+                "No submission of any assignment has been graded yet. Grade an assignment first: autograder grade NAME"
+            )
     else:
         here.assignment(name)
         names = (name,)

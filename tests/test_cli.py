@@ -64,6 +64,8 @@ BAD_USAGE = {
     "report no such assignment": (["report", "nothing"], 2, "There is no assignment nothing"),
     "a name with a slip": (["grade", "layesr"], 2, "Did you mean layers?"),
     "a command with a slip": (["grad", "mlp"], 2, "Did you mean 'grade'?"),
+    "report of a course before grading": (["report"], 1, "No submission of any assignment has been graded yet"),
+    "report of a student in no assignment": (["report", "--student", "ada"], 2, "Name it: autograder report NAME"),
     "report before grading": (["report", "mlp"], 1, "No submission of mlp has been graded yet"),
     "demo into a folder in use": (["demo", "--into", "{folder}"], 2, "was not made by a demo"),
     "a course that is none": (["vet", "--course", "{folder}"], 2, "is not a course"),

@@ -103,7 +103,8 @@ def test_a_mark_is_the_same_number_on_every_page(handed_in: Course, browser: Bro
         "leonhard": ("4 / 14", "graded"),
         "pierre": ("0 / 14", "needs manual grading"),
     }
-    assert command("report", "mlp", "--course", root).returncode == 0
+    assert command("report", "--course", root).returncode == 0
+    assert "5 submissions" in (root / "report" / "index.html").read_text("utf-8")
     shown = command("report", "mlp", "--student", "ada", "--course", root).stdout
     assert shown.startswith("13.5 of 14 points")
     shell([BIN / "nbgrader", "generate_feedback", "mlp"], cwd=root)
