@@ -25,7 +25,7 @@ Words = Annotated[str, AfterValidator(visible)]
 
 
 FOLLOWED = (
-    "This builds on a function that is not right yet. "
+    "This builds on another of your functions. "
     "It was judged with a correct one in its place, so that one mistake costs points only once."
 )
 """What a student reads under a question that has follow-through credit."""

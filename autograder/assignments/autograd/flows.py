@@ -45,7 +45,7 @@ def linear(nb, inp, w, b, out_g):
     _poison(nb)
     layer = _made(nb.Linear, inp, *w.shape)
     if not _put(layer, w, b):
-        return _parts(layer)
+        return {name: part for name, part in _parts(layer).items() if hasattr(layer, name)}
     return {**_through(layer, inp, out_g), **_parts(layer)}
 
 
@@ -221,6 +221,7 @@ def _start(pair):
         told["spread of w"] = _nearest(w.std(), 0.5)
         told["beyond two"] = _nearest((w.abs() > 2).double().mean(), 0.05)
         told["all alike"] = float((w == w.flatten()[0]).all())
+        told["rows alike"] = float((w == w[0]).all())
         told["one tensor for both"] = float(one["w"] is other["w"])
         told["in common"] = _nearest((w == other["w"]).double().mean(), 0.5)
     if torch.is_tensor(one["b"]):

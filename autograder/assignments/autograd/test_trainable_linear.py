@@ -75,6 +75,7 @@ def test_start(student: Student) -> None:
     """A new layer has weights from the standard normal distribution, others than the next layer, and a bias of 0."""
     sizes = dict(zip(("n_in", "n_out"), map(torch.tensor, START_SIZES), strict=True))
     answer = student.run(flows.trainable_linear_start, **sizes)
+    counted(answer, "rows alike", 0.0, "The weights of a new layer aren't drawn one by one: their rows are alike")
     counted(answer, "spread of w", 1.0, "The weights of a new layer don't have standard deviation 1")
     counted(answer, "mean of w", 0.0, "The weights of a new layer don't have mean 0")
     counted(

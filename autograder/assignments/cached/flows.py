@@ -70,7 +70,7 @@ def cache_again(nb, a, b, c):
     layer.cache(W=a, w=b)
     layer.cache(w=c)
     got = layer.get("W", "w")
-    return {"get('W','w')[0]": _at(got, 0), "get('W','w')[1]": _at(got, 1)}
+    return {"get('W','w')[0]": _at(got, 0), "get('W','w')[1]": _at(got, 1), **_counted({"get('W','w')": got})}
 
 
 def cache_in_two(nb, a, b, c):
@@ -81,7 +81,8 @@ def cache_in_two(nb, a, b, c):
     second.cache(a=b)
     third.cache(a=c)
     found = {"first": first.get("a"), "second": second.get("a"), "third": third.get("a")}
-    return {f"get('a')[0] of the {name} layer": _at(values, 0) for name, values in found.items()}
+    lists = _counted({f"get('a') of the {name} layer": values for name, values in found.items()})
+    return {**{f"get('a')[0] of the {name} layer": _at(values, 0) for name, values in found.items()}, **lists}
 
 
 def cache_keeps_the_tensor(nb, inp, factor, out_g):
