@@ -167,7 +167,7 @@ def test_the_table_sorts_filters_and_finds(browser: Browser, tmp_path: Path) -> 
     [
         ((question("loss", 0), question("sigma", 0, LOGISTIC)), f"sigma {LOGISTIC.says} {LOGISTIC.hint} After that: l"),
         ((unwritten("loss"),), "loss loss is not written yet."),
-        ((question("loss", 0, status="timeout"),), "loss It had not finished when its time was up."),
+        ((question("loss", 0, status="timeout"),), "loss It didn't finish in time."),
         ((question("loss", 0),), "loss loss: the shape is right, but the values are not."),
         ((question("essay", 0, status="no_answer", claims=()),), "essay Nothing is written here yet."),
     ],
@@ -190,7 +190,7 @@ def test_a_question_that_is_right_takes_one_line() -> None:
     found = result("ada", question("loss", 0), question("forward_pass", follow_through=True))
     page = Page(student_page(found))
     assert len(page.all("details")) == 4
-    assert "one mistake costs only once" in page.said
+    assert "one mistake costs points only once" in page.said
     assert "The gradients of w2 and b2 are autograd's." in page.said
 
 
