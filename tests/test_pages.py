@@ -167,7 +167,7 @@ def test_the_table_sorts_filters_and_finds(browser: Browser, tmp_path: Path) -> 
     [
         ((question("loss", 0), question("sigma", 0, LOGISTIC)), f"sigma {LOGISTIC.says} {LOGISTIC.hint} After that: l"),
         ((unwritten("loss"),), "loss loss is not written yet."),
-        ((question("loss", 0, status="timeout"),), "loss It had not finished when its time was up."),
+        ((question("loss", 0, status="timeout"),), "loss It didn't finish in time."),
         ((question("loss", 0),), "loss loss: the shape is right, but the values are not."),
         ((question("essay", 0, status="no_answer", claims=()),), "essay Nothing is written here yet."),
     ],

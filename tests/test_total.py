@@ -116,8 +116,8 @@ def test_a_mark_on_what_was_graded_again_is_shown_to_whoever_gave_it() -> None:
     found = total(result("ada"), marks(derivation=read(1.5, asks=True)))
 
     assert found.score == 9.5
-    assert "Look whether the mark still holds" in Page(class_page([found], "mlp")).said
-    assert "still holds" not in Page(student_page(found)).said
+    assert "Check whether the mark still stands" in Page(class_page([found], "mlp")).said
+    assert "still stands" not in Page(student_page(found)).said
 
 
 def test_a_preview_changes_what_the_gradebook_would_change() -> None:
