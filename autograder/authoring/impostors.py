@@ -8,8 +8,19 @@ from typing import Literal
 from autograder.course import Assignment, Question
 from autograder.errors import CannotGrade
 from autograder.jail import LocalStudent
-from autograder.judge import Misconception, bank, checks, judge, mistaken, reference_answers, replaced
-from autograder.judge.answers import answers, mistaken_answers, same_answers, tells
+from autograder.judge import (
+    Misconception,
+    answers,
+    bank,
+    checks,
+    judge,
+    mistaken,
+    mistaken_answers,
+    reference_answers,
+    replaced,
+    same_answers,
+    tells,
+)
 
 Needs = Literal["values", "values and source", "error and source"]
 """What a card is given by: answers alone; answers, and the source for what it says of how; exceptions and the source.

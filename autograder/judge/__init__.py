@@ -4,7 +4,15 @@ It reads no gradebook, and never runs a student's code but through the jail.
 """
 
 from autograder.judge import oracle
-from autograder.judge.answers import Answers, Recorder, answers, reference_answers, same_answers
+from autograder.judge.answers import (
+    Answers,
+    Recorder,
+    answers,
+    mistaken_answers,
+    reference_answers,
+    same_answers,
+    tells,
+)
 from autograder.judge.bank import Bank, Harmless, Impostor, Misconception, Variant, bank
 from autograder.judge.check import Check, Claim, beside, checks, weight
 from autograder.judge.comparison import Mismatch, a_tensor, compare, counted, measured, unchanged
@@ -52,6 +60,7 @@ __all__ = [
     "judge_all",
     "measured",
     "mistaken",
+    "mistaken_answers",
     "module",
     "once",
     "oracle",
@@ -63,6 +72,7 @@ __all__ = [
     "same_values",
     "seeded",
     "source_of",
+    "tells",
     "unchanged",
     "weight",
 ]
