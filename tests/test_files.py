@@ -84,7 +84,7 @@ BESIDE: Mapping[str, tuple[Put, tuple[str, ...]]] = {
     "socket": (beside("door")(listening), ("mlp/door is a socket",)),
     "sparse": (beside("data.bin")(sparse), ("data.bin has 300 MB",)),
     "many": (many, ("many/mlp holds more than 1,000 files",)),
-    "deep": (deep, ("is a folder in more than 10 others",)),
+    "deep": (deep, ("is nested more than 10 folders deep",)),
     "heavy": (heavy, ("heavy/mlp holds files of 192 MB",)),
     "time-pipe": (beside("timestamp.txt")(os.mkfifo), ("timestamp.txt can't be read",)),
     "time-zone": (

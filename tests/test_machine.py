@@ -168,7 +168,7 @@ TOLD = {
     "other processes or threads": WORKERS,
     "stops for a debugger": {name: LEFT_IN[name] for name in ("breakpoint", "pdb", "IPython's", "ipdb")},
     "waits (sleep)": {"sleep": LEFT_IN["sleep"]},
-    "as the lesson": GIVEN,
+    "as in the lesson": GIVEN,
     "": QUIET,
 }
 """What the record says was put right, or nothing -> notebooks."""

@@ -69,7 +69,7 @@ def grading(course: Course, mlp: Assignment, right: Mapping[str, str], opener: O
 
 def points(result: Result) -> dict[str, float | None]:
     """What each question lost."""
-    lost = {q.id: q.max_points - q.points for q in result.questions if q.points is not None}
+    lost = {q.id: q.max_points - q.points for q in result.questions if q.points is not None and q.tests}
     return {name: amount for name, amount in lost.items() if amount}
 
 

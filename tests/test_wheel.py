@@ -216,4 +216,4 @@ def test_a_package_that_has_a_name_of_the_kits_is_told(installed: Installed) -> 
     )
 
     assert told.stdout == "\n", told.stdout + told.stderr
-    assert "The package their-tools brings a folder data_utils, as the kit does" in warned.stdout
+    assert "The package their-tools has a folder data_utils, as the kit does" in warned.stdout

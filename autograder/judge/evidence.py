@@ -48,9 +48,9 @@ class Evidence:
         return _has_lines(text, *_lines(self.assignment, card))
 
     def numbers(self, card: Misconception) -> list[str]:
-        """The first few numbers that the source holds, without their signs, but for the one that the card has."""
+        """The first few numbers that the source holds, without their signs, but for 0 and the one that the card has."""
         constants = (node.value for node in ast.walk(self._own(card.function)) if isinstance(node, ast.Constant))
-        found = dict.fromkeys(repr(value) for value in constants if type(value) in {int, float})
+        found = dict.fromkeys(repr(value) for value in constants if type(value) in {int, float} and value)
         return [number for number in found if number != card.number][:NUMBERS]
 
     def _own(self, function: str) -> ast.Module:

@@ -196,8 +196,8 @@ def _shape(
     found, asked = tuple(got.shape), tuple(want.shape)
     usual = found in {(), asked[::-1], asked * 2, (batch, *asked)}
     if usual or _may_show(found, asked):
-        told = wanted if asked else "one number"
-        text = f"{{has}} shape {shown}{', a single number' if not found else ''}, but {told} is expected"
+        text = f"{{has}} shape {shown}{', a single number' if not found else ''}, but {wanted} is expected"
+        text = text if asked else f"{{holds}} {got.numel()} numbers, but one is expected"
     else:
         text = f"{{has}} the wrong shape; {wanted} is expected" if asked else "{is} not one number"
     proven = _proven_shape(got, want)

@@ -18,7 +18,7 @@ from autograder.judge.sentences import ASKED, explain
 from autograder.notebook import Definitions
 
 _MODULE = re.compile(r"module '([\w.]+)' has no attribute '(\w+)'.*", re.DOTALL)
-_THING = re.compile(r"(?:type object )?'([\w.]+)'(?: object)? has no attribute '\w+'.*", re.DOTALL)
+_THING = re.compile(r"(?:type object )?'([\w.]+)'(?: object)? has no attribute '(\w+)'.*", re.DOTALL)
 _FILE = re.compile(
     r"Parent directory .*|.*(?:unable to open|can(?:no|')t open|[Pp]ermission denied|[Nn]o such file|"
     r"Read-only file system|PytorchStream|[Nn]ame resolution|[Cc]onnection).*",
@@ -77,6 +77,7 @@ def is_missed(fault: Fault, words: Collection[str] = (), line: str = "") -> bool
     if issubclass(kind, AttributeError):
         thing = _THING.fullmatch(fault.message)
         foreign = thing is not None and thing[1] not in _KNOWN and thing[1] not in words
+        foreign = foreign and not re.search(rf"\bself\.{thing[2]}\b" if thing else "", line)  # on a class of its own
         module = _MODULE.fullmatch(fault.message)
         return foreign or (module is not None and not _is_typo(module[1], module[2]))
     if issubclass(kind, RuntimeError):
