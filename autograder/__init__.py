@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.abc
 import sys
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 _MOVED: dict[str, str] = {
     **dict.fromkeys(("check", "compare", "inputs", "oracle", "diagnose", "grade", "reference"), "judge"),

@@ -152,9 +152,9 @@ REPAIRS: Mapping[str, tuple[Edit, str]] = {
     "an answer turned to text": (_turned("dsigma-code"), '"dsigma-code" is no longer a code cell'),
     "an answer turned raw": (_turned("dsigma-code", "raw"), '"dsigma-code" is no longer a code cell'),
     "an answer fenced in a text": (_fenced("dsigma-code", "markdown"), '"dsigma-code" is no longer a code cell'),
-    "an answer fenced": (_fenced("dsigma-code", "code"), "dsigma stands between marks of a text"),
-    "an answer split": (_split("backward_pass-code", 3), "backward_pass stands in 2 cells"),
-    "an answer split below its first line": (_split("loss-code", 1), "loss stands in 2 cells"),
+    "an answer fenced": (_fenced("dsigma-code", "code"), "dsigma is between Markdown code fences"),
+    "an answer split": (_split("backward_pass-code", 3), "backward_pass is split over 2 cells"),
+    "an answer split below its first line": (_split("loss-code", 1), "loss is split over 2 cells"),
     "a null cell": (_null_cell, "A cell is damaged"),
     "a null source": (_null_source, "A cell is damaged"),
 }
@@ -349,7 +349,7 @@ def test_of_several_that_fit_the_last_counts_and_a_better_one_is_flagged(
     )
 
     assert worse.question("loss").points == 0
-    assert [flag for flag in worse.flags if "another definition of loss" in flag]
+    assert [flag for flag in worse.flags if "a definition of loss other than" in flag]
     assert lost(better) == {}
     assert better.flags == ()
 

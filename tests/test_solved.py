@@ -87,7 +87,7 @@ CASES = {
     "due yesterday, with two more days for ada": (NOW - DAY, 2 * DAY, 2, "Students still have time"),
     "due yesterday": (NOW - DAY, None, 0, ""),
     "due yesterday, with an hour more for ada": (NOW - DAY, timedelta(hours=1), 0, ""),
-    "no due date": (None, None, 0, "nbgrader knows no due date of mlp"),
+    "no due date": (None, None, 0, "nbgrader has no due date for mlp"),
 }
 
 

@@ -197,7 +197,7 @@ def test_a_file_that_only_begins_as_it_should_is_not_taken(tmp_path: Path, stude
     with serving(packed + b"\0" * (1 << 20)) as address:
         first, below = ran(fetching(packed, address), tmp_path, students_machine)
 
-    assert "not the one that this notebook was made with" in first[0]
+    assert "not the one this notebook was made with" in first[0]
     assert below == ("Not run: see the set-up cell above.\n", "", True)
     assert not (tmp_path / "data_utils").exists()
 

@@ -49,6 +49,33 @@ def read(path: Path) -> Iterator[Answer]:
 
 ANSWERS = [answer for path in sorted(Path(__file__).with_name("unseen").glob("*.txt")) for answer in read(path)]
 
+
+@dataclass(frozen=True)
+class Said:
+    """What an answer was told, and what a second reader found who saw the two alone."""
+
+    answer: Answer
+    first: str
+    """The sentence that stands first."""
+    verdict: str
+    """`true`, `weak` if it is true and helps little, `untrue`, `none` if nothing is said."""
+    others: int
+    """How many sentences there are beside it."""
+    untrue: int
+    """How many of them aren't true."""
+
+
+def _said(lesson: str) -> Iterator[Said]:
+    """The second readers' verdicts: a line an answer, in the order of the wrong answers of its lesson."""
+    wrong = [answer for answer in ANSWERS if answer.lesson == lesson and not answer.is_right]
+    lines = Path(__file__).with_name("unseen").joinpath(f"{lesson}.tsv").read_text("utf-8").splitlines()
+    for answer, line in zip(wrong, lines, strict=True):
+        verdict, others, untrue, first = line.split("\t")
+        yield Said(answer, first, verdict, int(others), int(untrue))
+
+
+SAID = [said for lesson in dict.fromkeys(answer.lesson for answer in ANSWERS) for said in _said(lesson)]
+
 KEPT = {
     # An axis of length 1 doesn't matter in a result.
     "mlp loss: the value is right, but it has the shape (1,), because the summed axis is kept",
@@ -114,3 +141,37 @@ def test_a_wrong_answer_loses_points(graders: dict[str, Grader], answer: Answer)
     assert result.status == "graded"
     assert (result.score == result.max_score) == told.startswith(tuple(KEPT))
     assert [q.id for q in result.questions if q.points is None and q.tests] == []
+
+
+def _first(result: Result) -> str:
+    """The sentence that a student reads first."""
+    for question in result.questions:
+        failed = [test.message for test in question.tests if not test.passed and test.message]
+        if question.points != question.max_points and (question.tests or question.message):
+            said = [question.message, *(card.says for card in question.diagnoses), *failed]
+            if found := next(filter(None, said), ""):
+                return found
+    return ""
+
+
+@pytest.fixture(scope="module")
+def readers(course: Course, jailer: Opener) -> dict[str, Grader]:
+    """Graders with the inputs that the readers' sentences came of: what is said can hang on them."""
+    return {
+        name: Grader(course.assignment(name), f"unseen|{name}", jailer, course.settings)
+        for name in find(REPO).assignments
+    }
+
+
+def test_what_is_said_is_true() -> None:
+    """No first sentence is untrue, and of the others at most one in a hundred, as second readers found."""
+    assert [f"{said.answer}: {said.first}" for said in SAID if said.verdict not in {"true", "weak", "none"}] == []
+    assert sum(said.verdict != "none" for said in SAID) >= 300
+    assert sum(said.untrue for said in SAID) <= sum(said.others for said in SAID) / 100
+
+
+@pytest.mark.sample(6, "said")
+@pytest.mark.parametrize("said", SAID, ids=lambda said: str(said.answer))
+def test_the_first_sentence_is_the_one_that_was_read(readers: dict[str, Grader], said: Said) -> None:
+    """A sentence that changes has to be read again: its verdict stands beside it."""
+    assert _first(graded(readers[said.answer.lesson], said.answer)) == said.first
