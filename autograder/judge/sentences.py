@@ -20,6 +20,9 @@ from autograder.jail import TOO_LARGE, Fault, Foreign, Value
 from autograder.judge.complaints import repeated
 from autograder.judge.tolerance import close, squeezed
 
+PROVABLE = 4096
+"""The most numbers of a wrong shape that are looked at: two vectors of the lessons broadcast have fewer."""
+
 AXES, LONG = 3, 99
 """The most axes, and the longest axis, of a wrong shape that is repeated: a larger one could carry a hidden value."""
 
@@ -108,11 +111,12 @@ def difference(got: Value, want: torch.Tensor, batch: int | None) -> str | None:
     if not isinstance(got, torch.Tensor):
         return _other(got, want)
     whole, wanted = got, want
-    got, want = squeezed(got).double(), squeezed(want).double()
+    got, want = squeezed(got), squeezed(want)
     if got.shape != want.shape:
         # of the axes of length 1 none is told but those that are asked for: their number could carry something
         found = whole.shape if whole.dim() == wanted.dim() else got.shape
         return _shape(got, want, batch, tuple(found), tuple(wanted.shape))
+    got, want = got.double(), want.double()
     if close(got, want):
         return None
     if not bool(got.isfinite().all()):
@@ -216,6 +220,9 @@ def _may_show(found: tuple[int, ...], asked: tuple[int, ...]) -> bool:
 
 def _proven_shape(got: torch.Tensor, want: torch.Tensor) -> str:  # noqa: PLR0911 - a finding a line
     """What the values of a wrong shape prove, where they are what some mistakes leave."""
+    if got.numel() > PROVABLE:
+        return ""
+    got, want = got.double(), want.double()
     if not bool(got.isfinite().all()):
         return ""
     if not got.dim():

@@ -83,7 +83,7 @@ class Worker:
         with suppress(OSError, UnreadableNotebook):
             if told and not barred(self._root, path):
                 began = contents(path, LARGEST)[:BEGINNING].decode("utf-8", "replace")
-                told += ["", f"{path.name} begins:", *map(visible, began.splitlines())] if began else []
+                told += ["", f"{visible(path.name)} begins:", *map(visible, began.splitlines())] if began else []
         return told
 
     def _graded(self, who: str, path: Path) -> Grading:
