@@ -247,7 +247,7 @@ class TestEmbedded:
         elif spoil == "other shape":
             np.savez(path, images=np.zeros((5000, 784), np.uint8), labels=np.zeros(5000, np.uint8))
 
-        with pytest.raises(DataError, match="Copy the folder data_utils") as caught:
+        with pytest.raises(DataError, match="Copy the assignment's data_utils folder") as caught:
             mnist.read_embedded(path)
         assert str(path) in str(caught.value)
         assert not Trap.sprung
