@@ -178,6 +178,6 @@ def test_a_notebook_whose_every_function_is_slow_is_stopped(
     assert struck.question("sigma").points == struck.question("dsigma").points == 1
     assert struck.question("train").points is None
     assert "longer than 5 seconds" in struck.question("train").message
-    assert any("waiting for a person" in flag for flag in struck.flags)
+    assert any("waits for a person" in flag for flag in struck.flags)
     assert len(waiting) >= 4
     assert after.score == 12

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import sample, taken
 
-CONFIG: Any = SimpleNamespace(getoption={"day": "2026-11-26"}.get)
+CONFIG: Any = SimpleNamespace(getoption={"day": "2026-11-26", "part": 1}.get)
 
 
 def item(test: str, mark: pytest.MarkDecorator, **params: str) -> Any:

@@ -57,7 +57,7 @@ def edited(path: Path) -> None:
 
 CHANGES: dict[str, Callable[[Course, pytest.MonkeyPatch], object]] = {
     "its source": lambda own, _: edited(own.root / "source" / "mlp" / "mlp.ipynb"),
-    "its hidden tests": lambda own, patch: patch.setattr("autograder.course.assignment.files", lambda _: []),
+    "its hidden tests": lambda own, patch: patch.setattr("autograder.course.hidden_tests._files", lambda _: []),
     "data_utils": lambda own, patch: patch.setattr(parcel, "files_of", lambda _: {"a": own.root / CONFIG}),
     "the kit's code": lambda own, patch: patch.setattr(vetted, "_kit", list),
     "the kit's version": lambda own, patch: patch.setattr(autograder, "__version__", "0"),
