@@ -85,11 +85,11 @@ BESIDE: Mapping[str, tuple[Put, tuple[str, ...]]] = {
     "sparse": (beside("data.bin")(sparse), ("data.bin has 300 MB",)),
     "many": (many, ("many/mlp holds more than 1,000 files",)),
     "deep": (deep, ("is nested more than 10 folders deep",)),
-    "heavy": (heavy, ("heavy/mlp holds files of 192 MB",)),
+    "heavy": (heavy, ("heavy/mlp holds 192 MB of files",)),
     "time-pipe": (beside("timestamp.txt")(os.mkfifo), ("timestamp.txt can't be read",)),
     "time-zone": (
         beside("timestamp.txt")(lambda path: path.write_text("2026-11-01 12:00:00 XYZT", "utf-8")),
-        ("in a zone that nobody here knows, XYZT",),
+        ("in an unknown time zone, XYZT",),
     ),
 }
 """student -> what is beside their right notebook, and what is told of it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -55,9 +56,11 @@ def edited(path: Path) -> None:
     path.write_bytes(path.read_bytes() + b"\n")
 
 
+HIDDEN = sys.modules["autograder.course.hidden_tests"]  # its name in the package is a function
+
 CHANGES: dict[str, Callable[[Course, pytest.MonkeyPatch], object]] = {
     "its source": lambda own, _: edited(own.root / "source" / "mlp" / "mlp.ipynb"),
-    "its hidden tests": lambda own, patch: patch.setattr("autograder.course.hidden_tests._files", lambda _: []),
+    "its hidden tests": lambda own, patch: patch.setattr(HIDDEN, "_files", lambda _: []),
     "data_utils": lambda own, patch: patch.setattr(parcel, "files_of", lambda _: {"a": own.root / CONFIG}),
     "the kit's code": lambda own, patch: patch.setattr(vetted, "_kit", list),
     "the kit's version": lambda own, patch: patch.setattr(autograder, "__version__", "0"),
