@@ -58,8 +58,8 @@ ANSWERS = {
         "as happens when a row and a column are broadc",
     ),
     # one sample has no "row for every sample"
-    "mlp loss not summed": (".sum()", "", "but one number is expected: the sum of its entries would be right."),
-    "batch mse not averaged": (".mean()", "", "but one number is expected: the mean of its entries would be right."),
+    "mlp loss not summed": (".sum()", "", "but one is expected: the sum of its entries would be right."),
+    "batch mse not averaged": (".mean()", "", "but one is expected: the mean of its entries would be right."),
     "cached MSE flat": (
         "2 * d / len(d)",
         "2 * d.flatten() / len(d)",
