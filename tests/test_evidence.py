@@ -78,11 +78,12 @@ def test_a_source_shows_where_a_memory_is(course: Course, source: str, fact: str
         ("def dloss(a, b):\n    'a docstring'\n    return (a - b)  # half", True),
         ("def dloss(v, t):\n    # return v - t\n    return (2 * v - 2 * t) / 2", False),
         ("def dloss(v, t:\n    return v - t", False),
+        ("def dloss(v, t):\n    return v - t\n\ny = " + "1 + " * 900 + "1", False),
         ("def dloss(v, t):\n    return v - t\n" + "# a long comment\n" * 2000, False),
     ],
 )
 def test_the_lines_of_a_mistake_are_found_under_other_names(mlp: Assignment, source: str, is_shown: bool) -> None:
-    """Parameters may be called otherwise; a comment is no line."""
+    """Parameters may be called otherwise; a comment is no line; what is too deep shows nothing."""
     assert shown(mlp, source, "") is is_shown
 
 

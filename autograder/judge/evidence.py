@@ -13,6 +13,7 @@ import functools
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from autograder.course import Assignment
 from autograder.jail import Step
@@ -37,42 +38,50 @@ class Evidence:
 
     def shows(self, card: Misconception, what: str) -> bool:
         """Whether the source has a fact, a pattern, or, for an empty text, the lines that the mistake consists of."""
-        tree = self._own(card.function)
-        if not tree.body:
+        own = self._own(card.function)
+        if own is None:
             return False
         if fact := FACTS.get(what):
-            return fact(tree)
-        text = _text(tree)
+            return fact(own.tree)
         if what:
-            return re.search(what, text, re.MULTILINE) is not None
-        return _has_lines(text, *_lines(self.assignment, card))
+            return re.search(what, own.text, re.MULTILINE) is not None
+        return _has_lines(own.text, *_lines(self.assignment, card))
 
     def numbers(self, card: Misconception) -> list[str]:
         """The first few numbers that the source holds, without their signs, but for 0 and the one that the card has."""
-        constants = (node.value for node in ast.walk(self._own(card.function)) if isinstance(node, ast.Constant))
+        own = self._own(card.function)
+        constants = (node.value for node in ast.walk(own.tree) if isinstance(node, ast.Constant)) if own else ()
         found = dict.fromkeys(repr(value) for value in constants if type(value) in {int, float} and value)
         return [number for number in found if number != card.number][:NUMBERS]
 
-    def _own(self, function: str) -> ast.Module:
-        """The statements but those of other answers, with parameters called as the lesson calls them."""
+    def _own(self, function: str) -> Source | None:
+        """The statements but those of other answers; None where there are none that can be looked through."""
         others = frozenset(self.assignment.names) - {function}
-        return _tree(self.sources, others, source_of(self.assignment, function))
+        return _taken_apart(self.sources, others, source_of(self.assignment, function))
+
+
+@dataclass(frozen=True)
+class Source:
+    """Statements as a tree and as Python writes them, with parameters called as the lesson calls them."""
+
+    tree: ast.Module
+    text: str
 
 
 @functools.lru_cache(maxsize=256)
-def _tree(sources: tuple[str, ...], others: frozenset[str], model: str) -> ast.Module:
+def _taken_apart(sources: tuple[str, ...], others: frozenset[str], model: str) -> Source | None:
     if sum(map(len, sources)) > LONGEST:
-        return ast.Module([], [])
+        return None
+    asked = dict(_scopes(ast.parse(model)))
     try:
         found = [node for source in sources for node in ast.parse(source).body]
-    except (SyntaxError, ValueError, RecursionError):
-        return ast.Module([], [])
-    asked = dict(_scopes(ast.parse(model)))
-    own = ast.Module([node for node in found if getattr(node, "name", None) not in others], [])
-    for name, scope in _scopes(own):
-        if name in asked:
-            _rename(scope, asked[name])
-    return own
+        tree = ast.Module([node for node in found if getattr(node, "name", None) not in others], [])
+        for name, scope in _scopes(tree):
+            if name in asked:
+                _rename(scope, asked[name])
+        return Source(tree, _text(tree)) if tree.body else None
+    except (SyntaxError, ValueError, RecursionError):  # a sum of hundreds of terms is too deep to be written again
+        return None
 
 
 def _scopes(tree: ast.AST, inside: str = "") -> Iterator[tuple[str, Scope]]:
@@ -101,7 +110,7 @@ def _rename(scope: Scope, model: Scope) -> None:
 
 
 def _text(tree: ast.Module) -> str:
-    """The lines of a tree, without docstrings and annotations: what a comment says is no evidence."""
+    """The lines of a tree, without docstrings: what they and comments say is no evidence."""
     return "\n".join(
         line for line in ast.unparse(tree).split("\n") if line.strip() and not line.lstrip().startswith(('"', "'"))
     )
@@ -153,7 +162,7 @@ def _kept_in_a_default(tree: ast.Module) -> bool:
 
 
 def _kept_outside(tree: ast.Module) -> bool:
-    """Whether a function writes to a variable outside of it, or into an object that one holds."""
+    """Whether a function uses a variable outside of it that is no function and no class."""
     bound = {
         name.id
         for node in tree.body
