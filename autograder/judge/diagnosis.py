@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -59,16 +59,33 @@ def diagnose(
     right = reference_answers(assignment, checks)
     if same_answers(found, right):
         return []
+    for card, known in _known(assignment, names, checks, found, elsewhere, evidence):
+        if alike(found, known, right) and _is_shown(card, known, right, evidence):
+            return [_named(card, evidence)]
+    return [_named(card, evidence) for card in _two(assignment, names, checks, found, right, evidence)]
+
+
+def _known(
+    assignment: Assignment,
+    names: tuple[str, ...],
+    checks: tuple[Check, ...],
+    found: Answers,
+    elsewhere: Mapping[str, str],
+    evidence: Evidence,
+) -> Iterator[tuple[Misconception, Answers]]:
+    """Known mistakes with their answers, in the order in which they are tried."""
     cards = [card for card in bank(assignment.tests).misconception if card.function in assignment.names]
     traced = [card for card in cards if elsewhere.get(card.function) == card.id]
     own = [card for card in cards if card.function in names]
     unjudged = [card for card in cards if card.function not in names and card.function not in elsewhere]
-    of_own_numbers = [card.with_number(n) for card in own if card.number for n in evidence.numbers(card)]
-    for card in traced + own + unjudged + of_own_numbers:
-        known = mistaken_answers(assignment, card, checks)
-        if alike(found, known, right) and _is_shown(card, known, right, evidence):
-            return [_named(card, evidence)]
-    return [_named(card, evidence) for card in _two(assignment, names, checks, found, right, evidence)]
+    for card in traced + own + unjudged:
+        yield card, mistaken_answers(assignment, card, checks)
+    for card in own:
+        if card.number and outline(found) == outline(mistaken_answers(assignment, card, checks)):
+            for other in map(
+                card.with_number, evidence.numbers(card)
+            ):  # not kept: there is no end of a class's numbers
+                yield other, answers(mistaken(assignment, other.function, other.changes), checks)
 
 
 def _is_shown(card: Misconception, known: Answers, right: Answers, evidence: Evidence) -> bool:

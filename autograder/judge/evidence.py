@@ -23,8 +23,8 @@ from autograder.judge.reference import edited, source_of
 LONGEST = 20_000
 """Characters of source that are looked through; a longer answer shows nothing."""
 
-NUMBERS = 6
-"""Different numbers of a source that are tried in a mistake's place of its own."""
+NUMBERS, LEAST, MOST = 6, 1e-6, 1e6
+"""How many numbers of a source are tried in the place of a mistake's own, and between which sizes."""
 
 Scope = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -48,10 +48,11 @@ class Evidence:
         return _has_lines(own.text, *_lines(self.assignment, card))
 
     def numbers(self, card: Misconception) -> list[str]:
-        """The first few numbers that the source holds, without their signs, but for 0 and the one that the card has."""
+        """The first few numbers that the source holds, without their signs, but for the one that the card has."""
         own = self._own(card.function)
         constants = (node.value for node in ast.walk(own.tree) if isinstance(node, ast.Constant)) if own else ()
-        found = dict.fromkeys(repr(value) for value in constants if type(value) in {int, float} and value)
+        numbers = (value for value in constants if isinstance(value, int | float))
+        found = dict.fromkeys(repr(value) for value in numbers if LEAST <= value <= MOST and value is not True)
         return [number for number in found if number != card.number][:NUMBERS]
 
     def _own(self, function: str) -> Source | None:
