@@ -270,7 +270,7 @@ class Book:
             at = stamps[row.student_id] or row.timestamp
             if at != row.timestamp:
                 self._db.execute(update(submission).where(submission.c.id == row.submission).values(timestamp=at))
-            late = (at - due - (row.extension or timedelta())).total_seconds() if at and due else 0.0
+            late = lateness(at, due, row.extension)
             penalty = self._penalty(row.student_id, row.notebook, late) if late > 0 else None
             if penalty != row.late_submission_penalty:
                 changed = update(notebook).where(notebook.c.id == row.notebook)
@@ -349,6 +349,11 @@ class Book:
         rule.init_plugin()
         penalty: float | None = rule.plugin_inst.late_submission_penalty(student, score, late)
         return None if penalty is None else min(max(penalty, 0), score)
+
+
+def lateness(at: datetime | None, due: datetime | None, extension: timedelta | None) -> float:
+    """Seconds from the end of a student's time to when they handed in; negative before, 0 where one isn't known."""
+    return (at - due - (extension or timedelta())).total_seconds() if at and due else 0.0
 
 
 def due(course: Course, name: str) -> datetime | None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select
 
 from autograder.course import Course
 from autograder.errors import KitError
 from autograder.report import About
-from autograder.run.gradebook import opened
+from autograder.run.gradebook import lateness, opened
 from autograder.run.records import Stored
 
 
@@ -29,11 +29,7 @@ def about(course: Course, name: str, kept: Sequence[Stored]) -> About:
         columns = submission.c.student_id, submission.c.timestamp, submission.c.extension
         rows = book.db.execute(select(*columns).where(submission.c.assignment_id == assignment.id)).all()
         due: datetime | None = assignment.duedate
-    late = {}
-    for who, at, extension in rows:
-        over = (at - due - (extension or timedelta())).total_seconds() if at and due else 0.0
-        if over > 0:
-            late[who] = over
+    late = {who: over for who, at, extension in rows if (over := lateness(at, due, extension)) > 0}
     graded = {one.result.submission for one in kept}
     there: set[str] = set()
     with contextlib.suppress(KitError):  # nobody has handed anything in

@@ -78,9 +78,10 @@ class Worker:
             return page(replace(grading, notebook=None), self._assignment, master, self._handed_in(path))
 
     def _handed_in(self, path: Path) -> list[str]:
-        """The files that were handed in, and how the one that should be a notebook begins."""
-        told = inventory(self._root, path)
-        with suppress(OSError, UnreadableNotebook):
+        """The files that were handed in, and how the one that should be a notebook begins; less if that takes long."""
+        told: list[str] = []
+        with suppress(OSError, UnreadableNotebook, Spent), Budget(PAGE_S).striking(), reading():
+            told += inventory(self._root, path)
             if told and not barred(self._root, path):
                 began = contents(path, LARGEST)[:BEGINNING].decode("utf-8", "replace")
                 told += ["", f"{visible(path.name)} begins:", *map(visible, began.splitlines())] if began else []

@@ -22,6 +22,16 @@ CLEAR = 0.005
 START_SIZES = (60, 40)
 """Inputs and outputs of a layer whose random start is looked at: 2400 weights, so that chance decides nothing."""
 
+START = {
+    "rows alike": (0.0, "The weights of a new layer aren't drawn one by one: their rows are alike"),
+    "spread of w": (1.0, "The weights of a new layer don't have standard deviation 1"),
+    "mean of w": (0.0, "The weights of a new layer don't have mean 0"),
+    "beyond two": (0.05, "The weights of a new layer have mean 0 and standard deviation 1, but aren't normal"),
+    "in common": (0.0, "Two new layers start with the same weights"),
+    "b isn't 0": (0.0, "The bias of a new layer isn't 0"),
+}
+"""A rounded fact about that start -> what it should be, and what is said where it is something else."""
+
 LEARNING_RATE = 0.05
 """Of the step that is taken on the parameters of a TrainableModel: small enough to close or open few gates."""
 

@@ -10,6 +10,7 @@ from .cases import (
     LAYER,
     LONE_LAYER,
     SQUARE_LAYER,
+    START,
     START_SIZES,
     layer_gradients,
     layer_output,
@@ -75,11 +76,5 @@ def test_start(student: Student) -> None:
     """A new layer has weights from the standard normal distribution, others than the next layer, and a bias of 0."""
     sizes = dict(zip(("n_in", "n_out"), map(torch.tensor, START_SIZES), strict=True))
     answer = student.run(flows.trainable_linear_start, **sizes)
-    counted(answer, "rows alike", 0.0, "The weights of a new layer aren't drawn one by one: their rows are alike")
-    counted(answer, "spread of w", 1.0, "The weights of a new layer don't have standard deviation 1")
-    counted(answer, "mean of w", 0.0, "The weights of a new layer don't have mean 0")
-    counted(
-        answer, "beyond two", 0.05, "The weights of a new layer have mean 0 and standard deviation 1, but aren't normal"
-    )
-    counted(answer, "in common", 0.0, "Two new layers start with the same weights")
-    counted(answer, "b isn't 0", 0.0, "The bias of a new layer isn't 0")
+    for name, (wanted, sentence) in START.items():
+        counted(answer, name, wanted, sentence)
