@@ -6,35 +6,33 @@ failed; 2 bad usage.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from autograder.errors import CannotGrade, KitError, UsageError
-from autograder.visible import visible
+from autograder.terminal import counted, say, show, spinner, watched
+from autograder.terminal import vetting as vetting_shown
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from autograder.course import Course
     from autograder.run import Batch, Graded
-
-Item = TypeVar("Item")
 
 FEW = 8
 """Students who are named in a line; of more, their number is told."""
 
 _BEFORE_COLLECTING = 50_000
 """Objects made before Python looks for garbage: with its own 700, imports are looked through again and again."""
+
+_ASKING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""Signals that ask a command to end; Windows has no SIGHUP."""
 
 app = typer.Typer(
     name="autograder",
@@ -75,20 +73,20 @@ def demo(
     from autograder.run import Batch, about, holds, records, totals
 
     here = find(course) if course or near() else None
-    scratch = made_up.scratch(here, into, _watched)
+    scratch = made_up.scratch(here, into, watched)
     jailed = holds()
     if not jailed:
-        _say("This machine can't hold a jail, so nobody in this class is hostile. `autograder doctor` says why.")
+        say("This machine can't hold a jail, so nobody in this class is hostile. `autograder doctor` says why.")
     for name in scratch.assignments:
         students = made_up.hand_in(scratch, name, hostile=jailed)
-        _say(f"{name}: {len(students)} made-up students handed in")
+        say(f"{name}: {len(students)} made-up students handed in")
         graded = [one.result for one in _graded(Batch(scratch, name, workers=_cores(), trust=True))]
         made_up.mark(scratch, name)
         results = totals(scratch, name, graded)
         told = about(scratch, name, records(scratch, name))
-        page = report.write(results, scratch.root / "report" / name, watch=_watched, about=told)
+        page = report.write(results, scratch.root / "report" / name, watch=watched, about=told)
         print(f"{name}, handed in by {len(students)} made-up students\n")
-        _print(report.class_table(results))
+        show(report.class_table(results))
         print(f"\nThe class report, to open in a browser: {_near(page)}\n")
 
 
@@ -119,10 +117,10 @@ def release(
         _solve(here, named, as_zip, told_twice=solutions > 1)
         return
     for name in named:
-        with _vetting(name) as tell:
+        with vetting_shown(name) as tell:
             report = vetting.vet(here, name, with_release=False, again=False, tell=tell)
         if not report.holds:
-            _print(vetting.table(report))
+            show(vetting.table(report))
             raise CannotGrade(
                 f"{name} was not released: it doesn't vet. Fix what the lines above name, then try again."
             )
@@ -176,17 +174,17 @@ def grade(
         ]
         print(json.dumps([record.model_dump(mode="json") for record in records], indent=1))
     elif preview:
-        _print(report.changes(pairs))
+        show(report.changes(pairs))
     else:
-        _print(report.class_table(results))
+        show(report.class_table(results))
         unchanged = sum(not one.again for one in graded)
         if unchanged:
             print(f"{unchanged} of {len(graded)} had not changed since they were graded; --force grades them again.")
     for sentence in dict.fromkeys((*(note for one in graded for note in one.notes), *batch.misnamed)):
-        _say(sentence)
+        say(sentence)
     stuck = [called(result.submission) for result in results if result.status != "graded"]
     if stuck:
-        _say(
+        say(
             f"{len(stuck)} of {len(results)} can't be graded without a person, so this exits with 1: "
             f"{', '.join(stuck[:FEW])}{f' and {len(stuck) - FEW} more' if len(stuck) > FEW else ''}."
         )
@@ -211,14 +209,14 @@ def check(
     asked = here.assignment(assignment)
     readable(notebook)
     seed = draws.seed(here, assignment)
-    with _console().status(f"judging {visible(str(notebook))}"), held(here.settings, trust) as opener:
+    with spinner(f"judging {notebook}"), held(here.settings, trust) as opener:
         result = Grader(asked, seed, opener, here.settings).grade_file(notebook).result
     if as_json:
         print(json.dumps(result.model_dump(mode="json"), indent=1))
     else:
         from autograder.report import verdict
 
-        _print(verdict(result))
+        show(verdict(result))
     raise typer.Exit(result.status != "graded")
 
 
@@ -238,12 +236,12 @@ def vet(
     here = find(course)
     reports = []
     for name in _named(here, names):
-        with _vetting(name) as tell:
+        with vetting_shown(name) as tell:
             reports.append(vetting.vet(here, name, tell=tell))
         if not as_json:
-            _print(vetting.table(reports[-1]))
+            show(vetting.table(reports[-1]))
         if pictures is not None:
-            _say(f"drawn: {vetting.picture(reports[-1], pictures / f'{name}.png')}")
+            say(f"drawn: {vetting.picture(reports[-1], pictures / f'{name}.png')}")
     if as_json:
         print(json.dumps([report.record() for report in reports], indent=1))
     raise typer.Exit(not all(report.holds for report in reports))
@@ -324,7 +322,7 @@ def doctor(as_json: JsonOption = False) -> None:
     if as_json:
         print(json.dumps(asdict(found) | {"holds": found.holds, "rivals": others}, indent=1))
     else:
-        _print(layers.table(found))
+        show(layers.table(found))
         print("\n".join(others), end="\n" if others else "")
     raise typer.Exit(not found.holds or bool(others))
 
@@ -362,10 +360,10 @@ def report(
         kept = records(here, each, student)
         results = totals(here, each, (one.result for one in kept))
         if student:
-            _print(reporting.verdict(results[0]))
+            show(reporting.verdict(results[0]))
             return
         told = about(here, each, kept)
-        page = reporting.write(results, here.root / "report" / each, watch=_watched, about=told)
+        page = reporting.write(results, here.root / "report" / each, watch=watched, about=told)
         lessons.append(reporting.lesson(each, results, told))
     if name is None:
         lessons.sort(key=lambda one: one.order)
@@ -376,7 +374,7 @@ def report(
 def main() -> None:
     """Be the `autograder` command: run it in a process of its own."""
     gc.set_threshold(_BEFORE_COLLECTING)
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for each in _ASKING:
         signal.signal(each, _stop)
     try:
         run()
@@ -391,7 +389,7 @@ def run() -> None:
     try:
         app()
     except KitError as error:
-        _say(f"autograder: {error}")
+        say(f"autograder: {error}")
         sys.exit(error.exit_code)
     except Exception as error:
         if os.environ.get("AUTOGRADER_TRACEBACK"):
@@ -399,15 +397,15 @@ def run() -> None:
         from autograder.judge import own_fault
 
         if theirs := own_fault(error):
-            _say(f"autograder: {theirs}")
+            say(f"autograder: {theirs}")
             sys.exit(theirs.exit_code)
-        _say(
+        say(
             f"autograder: this is a fault of the kit, not yours ({type(error).__name__}: {error}). "
             "Nothing was graded as zero because of it. Run again with AUTOGRADER_TRACEBACK=1 to see where."
         )
         sys.exit(1)
     except Stopped as stopped:
-        _say("autograder: stopped; what was graded so far is kept.")
+        say("autograder: stopped; what was graded so far is kept.")
         sys.exit(128 + stopped.signal)
 
 
@@ -421,7 +419,7 @@ class Stopped(BaseException):  # click has a word of its own for KeyboardInterru
 
 def _stop(number: int, _frame: object) -> None:
     """End by an exception, so that all is put away; a second signal ends the process where it stands."""
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for each in _ASKING:
         signal.signal(each, signal.SIG_DFL)
     raise Stopped(number)
 
@@ -429,26 +427,9 @@ def _stop(number: int, _frame: object) -> None:
 def _graded(batch: Batch) -> Iterator[Graded]:
     """Grade a batch, with a bar and the time left on stderr, after what should be known before."""
     for warning in batch.warnings():
-        _say(f"autograder: {warning}")
+        say(f"autograder: {warning}")
     with batch:
-        yield from _counted(batch, len(batch), "grading")
-
-
-def _watched(items: Sequence[Item], what: str) -> Iterator[Item]:
-    """Go through them with a bar and the time left on stderr."""
-    return _counted(items, len(items), what)
-
-
-def _counted(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    quiet = not sys.stderr.isatty()
-    with Progress(*columns, console=_console(), disable=quiet, transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        for item in items:
-            yield item
-            bar.advance(task)
+        yield from counted(batch, len(batch), "grading")
 
 
 def _named(here: Course, names: list[str] | None) -> tuple[str, ...]:
@@ -477,63 +458,17 @@ def _solve(course: Course, names: Sequence[str], as_zip: bool, told_twice: bool)
         )
     for name in names:
         if due(course, name) is None:
-            _say(f"nbgrader has no due date for {name}, so it was not checked whether the deadline has passed.")
+            say(f"nbgrader has no due date for {name}, so it was not checked whether the deadline has passed.")
         folder = solved.generate(course, name)
         print(f"solved {name}: {folder}")
         if as_zip:
             print(f"zipped {name}: {released.archive(folder)}")
 
 
-@contextmanager
-def _vetting(name: str) -> Iterator[Callable[[str, float, float], None]]:
-    """Show on stderr what vetting is at, and the time left: as a bar, or as a line for each kind of trial."""
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    seen: set[str] = set()
-    columns = (TextColumn("vetting {task.description}"), BarColumn(), TextColumn("{task.fields[left]}"))
-    with Progress(*columns, console=_console(), disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(name, total=1.0, left="")
-
-        def tell(what: str, share: float, seconds: float) -> None:
-            left = f"about {int(seconds) // 60}:{int(seconds) % 60:02} left"
-            bar.update(task, description=f"{name}: {what}", completed=share, left=left)
-            if bar.disable and what not in seen:
-                _say(f"vetting {name}: {what}, {left}")
-            seen.add(what)
-
-        yield tell
-
-
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _console() -> Console:
-    return _visible_console(stderr=True)
 
 
 def _near(path: Path) -> Path:
     """A path as seen from here, if it lies below."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def _say(text: str) -> None:
-    with contextlib.suppress(OSError):  # the terminal is gone
-        print(visible(text), file=sys.stderr, flush=True)
-
-
-def _print(renderable: Any) -> None:
-    _visible_console(width=None if sys.stdout.isatty() else 120).print(renderable)
-
-
-def _visible_console(**options: Any) -> Console:
-    """Make a console that shows other people's text, and does nothing that it says."""
-    from rich.console import Console, ConsoleOptions, RenderableType
-    from rich.segment import Segment
-
-    class Visible(Console):
-        def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
-            for text, style, control in super().render(renderable, options):
-                yield Segment(text if control else visible(text), style, control)
-
-    return Visible(**options)
