@@ -39,7 +39,7 @@ def test_second_call(student: Student) -> None:
 @weight(1)
 @beside(test_five_gradients)
 def test_leaves_its_arguments_alone(student: Student) -> None:
-    """Autograd works on clones: the caller's tensors keep their numbers, and aren't watched afterwards."""
+    """Autograd works on clones: the caller's tensors keep their values, and aren't watched afterwards."""
     answer = _answered(student, NET)
     given = network(NET).pick("inp", "targ", *WEIGHTS)
     unchanged(answer, {f"given {name}": tensor for name, tensor in given.items()})

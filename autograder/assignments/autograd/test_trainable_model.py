@@ -68,5 +68,5 @@ def test_step(student: Student) -> None:
 @weight(1)
 @beside(test_loss)
 def test_leaves_the_batch_alone(student: Student) -> None:
-    """x and targ keep their numbers."""
+    """x and targ keep their values."""
     unchanged(_answered(student, NET), {f"given {name}": network(NET)[name] for name in ("inp", "targ")})
