@@ -191,7 +191,7 @@ def test_a_question_that_is_right_takes_one_line() -> None:
     page = Page(student_page(found))
     assert len(page.all("details")) == 4
     assert "one mistake costs points only once" in page.said
-    assert "The gradients of w2 and b2 are autograd's." in page.said
+    assert "The gradients of w2 and b2 match autograd's." in page.said
 
 
 # ---------------------------------------------------------------------------------------------- a course
