@@ -82,7 +82,7 @@ ANSWERS = {
         "return x.to_sparse()\n    return ",
         "The result is a sparse tensor, but an ordinary",
     ),
-    "layers Mse none": ("return self.out", "return None", "The result is None: no value was returned."),
+    "layers Mse none": ("return self.out", "return None", "The result is None: perhaps a return is missing."),
     # an answer beside the stub's line; an operator that torch hasn't
     "mlp dsigma stub left": (
         "return ",

@@ -98,7 +98,7 @@ def absent(name: str, given: bool) -> str:
         given  whether None stands there
     """
     if name == "answer":
-        return "{is} None: no value was returned"
+        return "{is} None: perhaps a return is missing"
     if "." in name:
         return "{is} not set"
     return "{is} None, but a value is expected" if given else "{is} missing"

@@ -23,7 +23,7 @@ def _told(student: Student, steps: int) -> dict[str, Value]:
     """What after_step was told, if it was called as it should be."""
     answer = _trained(student, steps)
     counted(answer, "calls of after_step", float(steps), "after_step isn't called once for each step")
-    counted(answer, "values in each call", 7.0, "after_step isn't called with seven values, one by one")
+    counted(answer, "values in each call", 7.0, "after_step doesn't get seven values, one by one")
     return answer
 
 

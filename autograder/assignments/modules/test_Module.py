@@ -83,9 +83,9 @@ def test_runs_forward_and_bwd_once(student: Student) -> None:
         "number of runs of forward in two calls": (2.0, "A second call doesn't run forward exactly once more"),
         "number of things that forward is given": (
             3.0,
-            "forward isn't called with the three arguments, one by one",
+            "forward doesn't get the three arguments of the call, one by one",
         ),
-        "number of things that bwd is given": (4.0, "bwd isn't called with out and the three arguments, one by one"),
+        "number of things that bwd is given": (4.0, "bwd doesn't get out and the three arguments, one by one"),
     }.items():
         counted(answer, name, wanted, otherwise)
     compare(answer, {"out.g": three["out_g"].double()})
