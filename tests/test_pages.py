@@ -112,7 +112,7 @@ def test_the_class_page_says_who_is_missing_and_late_and_how_it_was_graded() -> 
     assert "Not handed in zora Not graded yet yusuf Late ada (by 1 day 1 hour)" in said
     for part in ("From 2026-11-21 09:05 to 2026-11-21 09:45", "backprop-kit 0.3.0", "by_hand flag", "loss 1, dloss 1"):
         assert part in said
-    assert "The gradebook holds no date" in Page(class_page(example_class(), "mlp")).said
+    assert "The gradebook has no due date" in Page(class_page(example_class(), "mlp")).said
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_a_course_page_shows_each_students_way() -> None:
     assert "4 students on their way through 3 assignments." in said
     assert "zora Nothing of mlp, batch and layers has been handed in." in said
     assert "chen Nothing of batch and layers has been handed in." in said
-    assert "Fell far 1" in said
+    assert "Dropped sharply 1" in said
     assert {way.student for way in ways(lessons()) if way.fell} == {"bela"}
     links = Page(course_page("Backprop", lessons())).links
     assert {"layers/students/ada.html", "mlp/students/chen.html", "batch/index.html"} <= {*links}

@@ -714,13 +714,13 @@ def test_the_table_prints_where_only_ascii_can_be_printed() -> None:
     shown = printed(class_table([*example_class(), result("Zoë")]), 80, encoding="ascii")
     assert "Zo?" in shown
     assert "- no answer" in shown
-    assert printed(verdict(result("Zoë")), encoding="ascii").startswith("8 of 8; a person gives 2 more  Zo?")
+    assert printed(verdict(result("Zoë")), encoding="ascii").startswith("8 of 8; a person marks 2 more  Zo?")
 
 
 def test_a_verdict_says_what_fails_and_what_to_think_about() -> None:
     """One submission in full: score, failed claims with their message, the mistake and its hint, the flags."""
     shown = " ".join(printed(verdict(example_class()[1]), 200).split())
-    assert shown.startswith("5.62 of 8; a person gives 2 more bela")
+    assert shown.startswith("5.62 of 8; a person marks 2 more bela")
     assert f"0.62 of 2.5 points partly right {NO_TWO.says} → {NO_TWO.hint} ✗ fails 0.62 of 2.5 points The" in shown
     assert "✓ passes 0.62 of 2.5 points The gradients of w2 and b2 match autograd's." in shown
     assert shown.count("backward_pass: the shape is right, but the values are not.") == 1

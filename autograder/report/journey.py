@@ -15,7 +15,7 @@ from autograder.result import Diagnosis, Result
 FELL = 0.5
 """A share that is less than this part of a student's own mean before is a fall."""
 
-SHORT = {"gone": "not handed in of late", "fell": "fell far", "again": "made a mistake again"}
+SHORT = {"gone": "nothing handed in recently", "fell": "dropped sharply", "again": "made a mistake again"}
 """What the table can be filtered by, and how it is called."""
 
 
