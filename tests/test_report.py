@@ -281,7 +281,7 @@ def test_a_score_that_is_not_final_is_in_no_mean_and_no_histogram() -> None:
 def test_results_of_two_assignments_or_of_one_student_twice_are_refused(tmp_path: Path) -> None:
     """A report is of one assignment, and has one page for each student."""
     other = result("ada").model_copy(update={"assignment": "batch"})
-    with pytest.raises(ValueError, match="of one assignment, but these results are of batch, mlp"):
+    with pytest.raises(ValueError, match="about one assignment, but these results are of batch, mlp"):
         write([result("ada"), other], tmp_path)
     with pytest.raises(ValueError, match="several results of the student 'ada'"):
         write([result("ada"), result("ada")], tmp_path)

@@ -155,7 +155,7 @@ def _gone(everybody: Sequence[Way], lessons: Sequence[Lesson]) -> tuple[Cause, .
         if last < len(lessons):
             away.setdefault(last, []).append(way.student)
     return tuple(
-        Cause("", f"Nothing of {listed(one.name for one in lessons[last:])} has been handed in.", tuple(students))
+        Cause("", f"Not handed in: {listed(one.name for one in lessons[last:])}.", tuple(students))
         for last, students in sorted(away.items())
     )
 
