@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autograder.errors import CannotGrade, KitError, UsageError
+from autograder.errors import CannotGrade, KitError, UsageError, refused
 from autograder.terminal import counted, say, show, spinner, watched
 from autograder.terminal import vetting as vetting_shown
 
@@ -396,9 +396,10 @@ def run() -> None:
             raise
         from autograder.judge import own_fault
 
-        if theirs := own_fault(error):
-            say(f"autograder: {theirs}")
-            sys.exit(theirs.exit_code)
+        known = own_fault(error) or (refused(error) if isinstance(error, OSError) else None)
+        if known:
+            say(f"autograder: {known}")
+            sys.exit(known.exit_code)
         say(
             f"autograder: this is a fault of the kit, not yours ({type(error).__name__}: {error}). "
             "Nothing was graded as zero because of it. Run again with AUTOGRADER_TRACEBACK=1 to see where."

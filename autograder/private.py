@@ -31,8 +31,11 @@ def write(path: Path, text: str) -> None:
             os.fchmod(file.fileno(), mode)
             file.write(text.encode("utf-8", "replace"))
         draft.replace(path)
+    except OSError as error:  # a full disk names no file
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
 
 
 def make(folder: Path) -> None:

@@ -142,6 +142,7 @@ class Batch:
     def __iter__(self) -> Iterator[Graded]:
         name = self._job.name
         with Book(self._course, self._course.assignment(name)) as book:
+            book.agrees()
             todo: dict[str, str] = {}
             unchanged: dict[str, Result] = {}
             for who, path in self._submissions.items():
