@@ -163,7 +163,7 @@ def grade(
     batch = Batch(here, name, student, force or preview, workers or _cores(), trust, preview)
     graded = sorted(_graded(batch), key=lambda one: one.student)
     if preview:
-        pairs = previewed(here, name, ((one.before, one.result) for one in graded))
+        pairs = previewed(here, name, ((one.before, one.result) for one in graded), batch.rehearsed)
         results = [after for _, after in pairs]
     else:
         results = totals(here, name, (one.result for one in graded))

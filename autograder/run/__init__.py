@@ -7,10 +7,11 @@ from autograder.run.autograded import Page, noted, page
 from autograder.run.batch import Batch, Graded, notes, remember
 from autograder.run.beside import barred
 from autograder.run.custody import held, holds
-from autograder.run.database import create, tools_on_path
+from autograder.run.database import tools_on_path
 from autograder.run.gradebook import Book, due
 from autograder.run.handing import about
 from autograder.run.records import graded, records, results, stored
+from autograder.run.released import added
 from autograder.run.totals import previewed, totals
 from autograder.run.worker import Job, Worker
 
@@ -22,8 +23,8 @@ __all__ = [
     "Page",
     "Worker",
     "about",
+    "added",
     "barred",
-    "create",
     "due",
     "graded",
     "held",

@@ -106,7 +106,7 @@ class Book:
         stamps = self._stamps({student: path for student, (_, path) in pages.items()})
 
         def change() -> None:
-            self._rows(pages)
+            self._rows({student: made for student, (made, _) in pages.items()})
             self._dates(stamps)
 
         if pages:
@@ -123,6 +123,25 @@ class Book:
         if notebooks:
             stamps = self._stamps(notebooks)
             self._committed(lambda: self._dates(stamps))
+
+    def rehearsed(self, pages: Mapping[str, Page], notebooks: Mapping[str, Path]) -> dict[str, Marks]:
+        """What the gradebook would hold if these were written, lateness worked out anew; it stays as it is.
+
+        Shapes:
+            pages      student -> what would be written
+            notebooks  student -> the notebook that was submitted
+        """
+        stamps = {who: timestamp(self.course.root, path).at for who, path in notebooks.items()}
+
+        def tried() -> dict[str, Marks]:
+            try:
+                self._rows(pages)
+                self._dates(stamps)
+                return self._marks(None)
+            finally:
+                self._db.rollback()
+
+        return self._patiently(tried)
 
     def mark(self, student: str, question: str, points: float, comment: str = "") -> None:
         """Give a question a person's points, as formgrader does."""
@@ -224,7 +243,7 @@ class Book:
         """Whether the gradebook holds a submission of this student."""
         return bool(self._patiently(lambda: self._submissions([student])))
 
-    def _rows(self, pages: Mapping[str, tuple[Page, Path]]) -> None:
+    def _rows(self, pages: Mapping[str, Page]) -> None:
         """Write rows by the table, not by the object: a class is a few statements, not thousands."""
         known = self._submissions(list(pages))
         self._add([student for student in pages if student not in known])
@@ -240,7 +259,7 @@ class Book:
         for row in self._db.execute(given.where(grade.c.notebook_id.in_(list(notebooks.values())))):
             rows.setdefault(row.notebook_id, []).append(row)
         scores, comments = [], []
-        for student, (made, _) in pages.items():
+        for student, made in pages.items():
             of = notebooks[known[student]]
             scores += [self._scored(row, made) for row in rows[of]]
             comments += [
