@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import errno
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class KitError(Exception):
@@ -51,5 +52,7 @@ def refused(error: OSError) -> CannotGrade | None:
     if way is None:
         return None
     place = error.filename2 or error.filename
+    if place and error.errno == errno.ENOTDIR:
+        place = next((each for each in Path(place).parents if each.exists() and not each.is_dir()), place)
     where = f"{place} can't be read or written" if place else "Something can't be read or written"
     return CannotGrade(f"{where}: {error.strerror}. {way}, then run the command again: what was done so far is kept.")

@@ -64,7 +64,7 @@ class Course:
         try:
             return BackpropKit(config=self.config)
         except TraitError as error:
-            raise UsageError(f"A setting in {self.root / CONFIG} can't be so: {error}") from None
+            raise UsageError(f"A setting in {self.root / CONFIG} is of the wrong kind. {error}") from None
 
     @property
     def assignments(self) -> tuple[str, ...]:

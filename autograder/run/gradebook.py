@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from sqlalchemy import bindparam, insert, select, update
 
 from autograder import private
-from autograder.course import Assignment, Course
+from autograder.course import CONFIG, Assignment, Course
 from autograder.errors import CannotGrade
 from autograder.run.autograded import MasterCell, Page
 from autograder.run.database import opened, patiently
@@ -373,9 +373,15 @@ class Book:
         from nbgrader.preprocessors import AssignLatePenalties
 
         score = self._db.get(self._api.SubmittedNotebook, notebook).score
-        rule = AssignLatePenalties(config=self.course.config)
-        rule.init_plugin()
-        penalty: float | None = rule.plugin_inst.late_submission_penalty(student, score, late)
+        try:
+            rule = AssignLatePenalties(config=self.course.config)
+            rule.init_plugin()
+            penalty: float | None = rule.plugin_inst.late_submission_penalty(student, score, late)
+        except Exception as error:  # it is the course's own
+            raise CannotGrade(
+                f"The course's rule for late submissions can't be used, and {student} handed in late: "
+                f"{type(error).__name__}: {error}. Look at c.AssignLatePenalties.plugin_class in {CONFIG}."
+            ) from None
         return None if penalty is None else min(max(penalty, 0), score)
 
 
