@@ -1,7 +1,7 @@
 """Start a program as a container's runtime does: root with few rights, no network, and some system calls refused.
 
-`python contained.py TERMS WORD...`: the terms are JSON, the numbers of `capabilities` that are left and of the calls that
-are `refused`.
+`python contained.py TERMS WORD...`: the terms are JSON, the numbers of `capabilities` that are left, and of the calls
+that are `refused`.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def main() -> None:
         _libc.prctl(_DROP, capability, 0, 0, 0)  # a kernel may not know the last of them
     _done(_libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
     refuse(terms["refused"])
-    os.execv(words[0], words)
+    os.execv(words[0], words)  # noqa: S606 - the words are the test's own
 
 
 def _done(code: int) -> None:

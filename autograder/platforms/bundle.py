@@ -1,7 +1,7 @@
 """An autograder for one assignment that runs elsewhere: one zip, with all that grading a submission needs.
 
 What every platform needs is put together here: the kit, a course with this assignment alone, its secret, and a lock
-file for pip. A platform's own files lie in `bundles/<platform>/`, and the module of its name says there what was judged.
+file for pip. A platform's own files lie in `bundles/<platform>/`; the module of its name tells it what was judged.
 """
 
 from __future__ import annotations
@@ -69,6 +69,8 @@ def _contents(course: Course, asked: Assignment, platform: str, index: str) -> I
     yield "requirements.txt", ("\n".join(lines) + "\n").encode()
     yield f"course/{CONFIG}", _settings(course).encode()
     yield "course/secret", f"{course.seed(asked.name).removesuffix(f'|{asked.name}')}\n".encode()
+    for draw in (course.root / ".autograder" / "draws").glob(f"{asked.name}.json"):
+        yield f"course/.autograder/draws/{draw.name}", draw.read_bytes()  # so that it needn't be chosen again
     yield from _folder(f"course/source/{asked.name}", asked.path.parent)
     if not asked.tests.of_the_kit:
         yield from _folder(f"course/hidden_tests/{asked.name}", asked.tests.folder)

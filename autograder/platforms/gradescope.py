@@ -23,7 +23,7 @@ from autograder.judge import draws
 from autograder.platforms.unpacked import Judged, judged, name_of
 from autograder.result import Question as Verdict
 from autograder.result import Result, number, points
-from autograder.run import Unheld
+from autograder.run import Unheld, held
 from autograder.visible import visible
 
 WAITS = "waits for a person"
@@ -88,9 +88,13 @@ def main() -> None:
 
 
 def _told(course: Course, folder: Path) -> tuple[dict[str, Any], bool]:
-    """What is told of a submission, and whether the autograder is at fault; what only instructors read is printed."""
+    """What is told of a submission, and whether the autograder is at fault; what only instructors read is printed.
+
+    A bundle's settings never trust students, whatever the course does at home.
+    """
     try:
-        done = judged(course, folder)
+        with held(course.settings) as opener:
+            done = judged(course, folder, opener)
         _print(done.result)
         asked = course.assignment(done.result.assignment).questions
         return results(done, asked, course.settings.bundle_visibility), done.result.status == "grader_error"

@@ -12,9 +12,9 @@ from pathlib import Path
 from autograder.budget import Budget
 from autograder.course import Course, lying, meant, others
 from autograder.errors import CannotGrade
+from autograder.jail import Opener
 from autograder.judge import Grader, Grading, draws
 from autograder.result import Result
-from autograder.run import held
 from autograder.visible import one_line
 
 AGAIN = "submit again"
@@ -43,21 +43,18 @@ def name_of(course: Course) -> str:
     return course.assignments[0]
 
 
-def judged(course: Course, folder: Path) -> Judged:
-    """Judge what was handed in, in a jail: students are never trusted here, whatever the course does at home.
+def judged(course: Course, folder: Path, opener: Opener) -> Judged:
+    """Judge what was handed in.
 
     Shapes:
         folder  what the platform has put there: a notebook or a script, whatever its name, and what lies beside it
 
     Raises:
-        Unheld: if this machine can't hold a jail: then no code was run, and there is no record.
         CannotGrade: if the bundle itself is at fault.
     """
     name = name_of(course)
     asked, path = course.assignment(name), meant(folder, name)
-    with held(course.settings) as opener:
-        grader = Grader(asked, draws.seed(course, name), opener, course.settings)
-        grading = _graded(grader, folder, path)
+    grading = _graded(Grader(asked, draws.seed(course, name), opener, course.settings), folder, path)
     message = grading.result.message.replace(f"{folder}/", "")
     if grading.notebook is None:
         return Judged(grading.result.model_copy(update={"message": message}), message)

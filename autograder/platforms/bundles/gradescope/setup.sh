@@ -33,6 +33,7 @@ fi
 # Beside the packages, where the jail hides it; what is the course's own stays in source/, closed to everyone else.
 packages="$("$root/venv/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')"
 cp -R "$root/source/kit/." "$packages/"
-"$root/venv/bin/python" -m compileall -q "$packages/autograder" "$packages/data_utils"
+
+# Chooses the hidden inputs, unless they came with the bundle, and leaves compiled modules for every run to come.
 "$root/venv/bin/python" -I -m autograder.platforms.gradescope prepare "$root"
 chmod -R go= "$root/source"
