@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import stat
 import subprocess
 import sys
 import tempfile
@@ -19,9 +18,8 @@ import pytest
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from autograder.authoring import demo, starter
+from autograder.authoring import demo
 from autograder.course import CONFIG, Course
-from autograder.errors import CannotGrade, UsageError
 from autograder.jail import Jail, Jailer, Limits, trusting
 from autograder.jail.syscalls import NUMBERS
 from autograder.judge import Grader, draws
@@ -30,7 +28,7 @@ from autograder.platforms.bundle import bundle
 from autograder.platforms.unpacked import judged
 from autograder.result import Result
 from tests import contained
-from tests.conftest import REPO, answering, command, copied, released
+from tests.conftest import REPO, answering, copied, released
 
 pytestmark = [pytest.mark.slow(30), pytest.mark.xdist_group("gradescope")]
 
@@ -353,62 +351,6 @@ def test_a_fault_of_the_grader_gives_no_score(status: str, course: Course) -> No
     assert "score" not in told
     assert "tests" not in told
     assert "no score" in told["output"]
-
-
-def test_a_bundle_has_this_lesson_and_nothing_of_others(platform: Platform) -> None:
-    """It holds the secret, for its owner alone; no other lesson's tests or solutions, no address of a database."""
-    path = platform.course.root / "bundles" / "mlp-gradescope.zip"
-    with zipfile.ZipFile(path) as bundled:
-        names = set(bundled.namelist())
-        settings, readme = (bundled.read(name).decode() for name in (f"course/{CONFIG}", "README.md"))
-        modes = {name: bundled.getinfo(name).external_attr >> 16 for name in ("setup.sh", "run_autograder")}
-        secret = bundled.read("course/secret").decode().strip()
-
-    assert secret == (platform.course.root / ".autograder" / "secret").read_text("ascii").strip()
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert not [
-        name
-        for name in names
-        if "/mlp/" not in name and ("/source/" in name or ("assignments/" in name and name.count("/") > 3))
-    ]
-    assert "kit/autograder/assignments/mlp/test_sigma.py" in names
-    assert f"call_s = {CALL_S}" in settings
-    assert "postgresql" not in settings
-    assert set(modes.values()) == {0o755}
-    assert "autograder points | 12; read by a person, and not in it: derivation (2 points)" in readme
-    assert not {
-        word for word in ("ASSIGNMENT", "BY_HAND", "MINUTES", "POINTS", "PYTHON", "SHOWN", "VERSION") if word in readme
-    }
-    again = path.read_bytes()
-    bundle(platform.course, "mlp", "gradescope")
-    assert path.read_bytes() == again
-
-
-@pytest.mark.everything
-def test_a_lesson_of_the_courses_own_travels_with_its_tests(course: Course) -> None:
-    """A course's own hidden tests are in its bundle, and none of the kit's."""
-    (course.root / CONFIG).write_text("c = get_config()\n", encoding="utf-8")
-    own = Course(course.root)
-    starter.create(own, "waves")
-    with zipfile.ZipFile(bundle(own, "waves", "gradescope")) as bundled:
-        names = set(bundled.namelist())
-
-    assert {"course/source/waves/waves.ipynb", "course/hidden_tests/waves/bank.toml"} <= names
-    assert not [name for name in names if name.startswith("kit/autograder/source") or name.endswith("mlp/bank.toml")]
-
-
-def test_bad_usage_is_told_in_a_sentence(course: Course) -> None:
-    """Another platform, another assignment, or a folder that can't be written: what there is, and no traceback."""
-    with pytest.raises(UsageError, match=r"There is no bundle for grade_scope. .* Did you mean gradescope\?"):
-        bundle(course, "mlp", "grade_scope")
-    with pytest.raises(UsageError, match="There is no assignment mlq"):
-        bundle(course, "mlq", "gradescope")
-    (course.root / "bundles").write_text("in the way", encoding="utf-8")
-    with pytest.raises(CannotGrade, match="can't be written"):
-        bundle(course, "mlp", "gradescope")
-    (course.root / "bundles").unlink()
-    done = command("bundle", "mlp", "--for", "gradescope", "--course", course.root)
-    assert (done.returncode, "give it to nobody else" in done.stdout) == (0, True), done.stderr
 
 
 @pytest.mark.everything

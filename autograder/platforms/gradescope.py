@@ -20,7 +20,7 @@ from autograder import __version__, private
 from autograder.course import Course, Question
 from autograder.errors import KitError
 from autograder.judge import draws
-from autograder.platforms.unpacked import Judged, judged, name_of
+from autograder.platforms.unpacked import Judged, judged, name_of, opened
 from autograder.result import Question as Verdict
 from autograder.result import Result, number, points
 from autograder.run import Unheld, held
@@ -75,7 +75,7 @@ def main() -> None:
     """Judge a submission in /autograder, or prepare for those to come."""
     gc.set_threshold(50_000)
     verb, root = sys.argv[1], Path(sys.argv[2])
-    course = Course((root / "source" / "course").resolve())
+    course = opened(root / "source" / "course")
     if verb == "prepare":
         draws.seed(course, name_of(course))
         return

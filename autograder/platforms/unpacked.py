@@ -5,7 +5,9 @@ It imports no nbgrader and no authoring: a student waits for what is imported he
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,14 @@ from autograder.visible import one_line
 AGAIN = "submit again"
 """What somebody is to do whose files can't be judged."""
 
+OWN_MIB = 420
+"""Memory that the grader and an idle jail take together; 370 were measured."""
+
+LEAST_MIB = 128
+"""Memory that a notebook is given at the least; in a container that hasn't that much, the kernel ends it."""
+
+_GROUPS = Path("/sys/fs/cgroup")
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -28,6 +38,26 @@ class Judged:
     result: Result
     read: str
     """A sentence that its student may read at any time: it says nothing of an answer."""
+
+
+def opened(folder: Path) -> Course:
+    """The course of a bundle; a notebook is given no more memory than its container has to give."""
+    course = Course(folder.resolve())
+    if limit := min(_limits(), default=0):
+        course.settings.memory_mib = min(course.settings.memory_mib, max((limit >> 20) - OWN_MIB, LEAST_MIB))
+    return course
+
+
+def _limits() -> Iterator[int]:
+    """Bytes of memory that this process and the others of its container may take, as either kind of groups tells it."""
+    groups = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text("utf-8").splitlines()]
+    for _, controllers, own in groups:
+        if controllers not in {"", "memory"}:
+            continue
+        file = f"{controllers}/.{{}}/memory.limit_in_bytes" if controllers else ".{}/memory.max"
+        for place in (own, ""):  # a container may see its own group as the root of all
+            with contextlib.suppress(OSError, ValueError):  # there is none, or it is "max"
+                yield int((_GROUPS / file.format(place)).read_text("ascii"))
 
 
 def name_of(course: Course) -> str:
