@@ -45,7 +45,20 @@ def test_a_bundle_has_this_lesson_and_nothing_of_others(course: Course) -> None:
     assert set(modes.values()) == {0o755}
     assert "autograder points | 12; read by a person, and not in it: derivation (2 points)" in readme
     assert not {
-        word for word in ("ASSIGNMENT", "BY_HAND", "MINUTES", "POINTS", "PYTHON", "SHOWN", "VERSION") if word in readme
+        word
+        for word in (
+            "ASSIGNMENT",
+            "BY_HAND",
+            "LARGE",
+            "MEMORY",
+            "MINUTES",
+            "POINTS",
+            "SMALL",
+            "PYTHON",
+            "SHOWN",
+            "VERSION",
+        )
+        if word in readme
     }
     again = path.read_bytes()
     bundle(course, "mlp", "gradescope")
@@ -69,6 +82,8 @@ def test_bad_usage_is_told_in_a_sentence(course: Course) -> None:
     """Another platform, another assignment, or a folder that can't be written: what there is, and no traceback."""
     with pytest.raises(UsageError, match=r"There is no bundle for grade_scope. .* Did you mean gradescope\?"):
         bundle(course, "mlp", "grade_scope")
+    with pytest.raises(UsageError, match="is no address of an index"):
+        bundle(course, "mlp", "gradescope", "https://example.org/x\n-r /etc/passwd")
     with pytest.raises(UsageError, match="There is no assignment mlq"):
         bundle(course, "mlq", "gradescope")
     (course.root / "bundles").write_text("in the way", encoding="utf-8")

@@ -298,6 +298,7 @@ FOLDERS: dict[str, tuple[dict[str, Any], str, float | None]] = {
     "a folder in it": ({"work/mlp.ipynb": A_NOTEBOOK}, "work/mlp.ipynb was read instead.", 2),
     "beside others": ({"mlp.ipynb": A_NOTEBOOK, "old.ipynb": A_NOTEBOOK}, "mlp.ipynb was read.", 2),
     "two that can be meant": ({"a.ipynb": A_NOTEBOOK, "b.ipynb": A_NOTEBOOK}, "The folder has a.ipynb, b.ipynb.", None),
+    "no folder at all": ({"": Path.rmdir}, "There is no notebook: the folder is empty.", None),
     "no notebook": ({"essay.pdf": "%PDF", "notes.txt": "x"}, "The folder has essay.pdf, notes.txt.", None),
     "empty": ({"mlp.ipynb": ""}, "mlp.ipynb is empty.", None),
     "no JSON": ({"mlp.ipynb": "{"}, "mlp.ipynb is not a notebook: its text is cut off", None),

@@ -6,6 +6,7 @@ file for pip. A platform's own files lie in `bundles/<platform>/`; the module of
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from autograder.authoring.parcel import files_of, zipped
 from autograder.course import CONFIG, DATA_UTILS, HOME, SOURCES, Assignment, Course
 from autograder.errors import CannotGrade, UsageError, nearest
 from autograder.platforms.lock import pinned
+from autograder.platforms.unpacked import OWN_MIB
 from autograder.result import points
 
 _TEMPLATES = Path(__file__).parent / "bundles"
@@ -38,7 +40,7 @@ def bundle(course: Course, name: str, platform: str, index: str = "") -> Path:
     `index` is the address of a further index that pip asks for packages.
 
     Raises:
-        UsageError: if there is no such platform or assignment.
+        UsageError: if there is no such platform or assignment, or the index is no address.
         CannotGrade: if it has no question that code judges, or the bundle can't be written.
     """
     if platform not in platforms():
@@ -46,6 +48,8 @@ def bundle(course: Course, name: str, platform: str, index: str = "") -> Path:
             f"There is no bundle for {platform}. There is one for {', '.join(platforms())}."
             + nearest(platform, platforms())
         )
+    if index and not re.fullmatch(r"https?://\S+", index):
+        raise UsageError(f"{index!r} is no address of an index. It begins with https://, and has no blanks.")
     asked = course.assignment(name)
     if not asked.max_score:
         raise CannotGrade(f"{name} has no question that code judges, so there is nothing that {platform} could run.")
@@ -105,9 +109,12 @@ def _told(course: Course, asked: Assignment) -> Mapping[str, str]:
     return {
         "ASSIGNMENT": asked.name,
         "BY_HAND": by_hand,
+        "LARGE": f"{-(-(course.settings.memory_mib + OWN_MIB) // 256) / 4:g}",
+        "MEMORY": str(course.settings.memory_mib),
         "MINUTES": str(-(-int(seconds) // 60)),
         "POINTS": f"{asked.max_score:g}",
         "PYTHON": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "SMALL": str(min(768 - OWN_MIB, course.settings.memory_mib)),
         "SHOWN": _SHOWN[course.settings.bundle_visibility],
         "VERSION": __version__,
     }

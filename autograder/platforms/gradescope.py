@@ -29,6 +29,9 @@ from autograder.visible import visible
 WAITS = "waits for a person"
 """The tag of a question that is not in the score."""
 
+LOOK = "a person should look"
+"""The tag of a question that has its score, and of which something was noted."""
+
 _LATER = {
     "after_due_date": "What was judged is shown after the due date.",
     "after_published": "What was judged is shown when the grades are published.",
@@ -145,7 +148,9 @@ def _row(place: int, question: Verdict) -> dict[str, Any]:
         return row | {"tags": [WAITS]}
     full = question.points == question.max_points
     row |= {"score": question.points, "max_score": question.max_points, "status": "passed" if full else "failed"}
-    return row if question.status == "graded" else row | {"tags": [question.status.replace("_", " ")]}
+    stopped = [] if question.status == "graded" else [question.status.replace("_", " ")]
+    tags = [*stopped, *([LOOK] if question.flags else [])]
+    return row | ({"tags": tags} if tags else {})
 
 
 def _waiting(found: Result, written: set[str]) -> Iterator[str]:
