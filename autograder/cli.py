@@ -328,6 +328,30 @@ def doctor(as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def bundle(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The assignment.")],
+    platform: Annotated[str, typer.Option("--for", metavar="PLATFORM", help="Where it is to run: gradescope.")],
+    index: Annotated[
+        str,
+        typer.Option(
+            "--index", metavar="URL", help="A further index for pip there, such as one of small torch builds."
+        ),
+    ] = "",
+    course: CourseOption = None,
+) -> None:
+    """Make an autograder that runs on a platform: one zip, with the course's secret and its hidden tests in it."""
+    from autograder.course import find
+    from autograder.platforms import bundle as bundles
+
+    here = find(course)
+    made = bundles.bundle(here, name, platform, index)
+    asked = here.assignment(name)
+    print(f"bundled {name} for {platform}: {_near(made)}")
+    print(f"  judged by code: {asked.max_score:g} points; README.md in it lists what to set on {platform}")
+    print("  it holds the hidden tests and the course's secret: upload it there, and give it to nobody else")
+
+
+@app.command()
 def report(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help=r"The assignment to report on \[default: the whole course].")

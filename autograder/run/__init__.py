@@ -6,7 +6,7 @@ It judges nothing itself and draws no page.
 from autograder.run.autograded import Page, noted, page
 from autograder.run.batch import Batch, Graded, notes, remember
 from autograder.run.beside import barred
-from autograder.run.custody import held, holds
+from autograder.run.custody import Unheld, held, holds
 from autograder.run.database import tools_on_path
 from autograder.run.gradebook import Book, due
 from autograder.run.handing import about
@@ -21,6 +21,7 @@ __all__ = [
     "Graded",
     "Job",
     "Page",
+    "Unheld",
     "Worker",
     "about",
     "added",
