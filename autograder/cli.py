@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autograder.errors import CannotGrade, KitError, UsageError
+from autograder.errors import CannotGrade, KitError, UsageError, refused
 from autograder.terminal import counted, say, show, spinner, watched
 from autograder.terminal import vetting as vetting_shown
 
@@ -169,7 +169,7 @@ def grade(
     batch = Batch(here, name, student, force or preview, workers or _cores(), trust, preview)
     graded = sorted(_graded(batch), key=lambda one: one.student)
     if preview:
-        pairs = previewed(here, name, ((one.before, one.result) for one in graded))
+        pairs = previewed(here, name, ((one.before, one.result) for one in graded), batch.rehearsed)
         results = [after for _, after in pairs]
     else:
         results = totals(here, name, (one.result for one in graded))
@@ -334,6 +334,30 @@ def doctor(as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def bundle(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The assignment.")],
+    platform: Annotated[str, typer.Option("--for", metavar="PLATFORM", help="Where it is to run: gradescope.")],
+    index: Annotated[
+        str,
+        typer.Option(
+            "--index", metavar="URL", help="A further index for pip there, such as one of small torch builds."
+        ),
+    ] = "",
+    course: CourseOption = None,
+) -> None:
+    """Make an autograder that runs on a platform: one zip, with the course's secret and its hidden tests in it."""
+    from autograder.course import find
+    from autograder.platforms import bundle as bundles
+
+    here = find(course)
+    made = bundles.bundle(here, name, platform, index)
+    asked = here.assignment(name)
+    print(f"bundled {name} for {platform}: {_near(made)}")
+    print(f"  judged by code: {asked.max_score:g} points; README.md in it lists what to set on {platform}")
+    print("  it holds the hidden tests and the course's secret: upload it there, and give it to nobody else")
+
+
+@app.command()
 def report(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help=r"The assignment to report on \[default: the whole course].")
@@ -402,9 +426,10 @@ def run() -> None:
             raise
         from autograder.judge import own_fault
 
-        if theirs := own_fault(error):
-            say(f"autograder: {theirs}")
-            sys.exit(theirs.exit_code)
+        known = own_fault(error) or (refused(error) if isinstance(error, OSError) else None)
+        if known:
+            say(f"autograder: {known}")
+            sys.exit(known.exit_code)
         say(
             f"autograder: this is a fault of the kit, not yours ({type(error).__name__}: {error}). "
             "Nothing was graded as zero because of it. Run again with AUTOGRADER_TRACEBACK=1 to see where."

@@ -8,7 +8,9 @@ KitError                 the command can't go on
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class KitError(Exception):
@@ -35,3 +37,22 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """Ask for the name that was probably meant, as a sentence that goes on from another; empty where none is near."""
     found = difflib.get_close_matches(word, [*known], n=1)
     return f" Did you mean {found[0]}?" if found else ""
+
+
+def refused(error: OSError) -> CannotGrade | None:
+    """Say what the machine has against a file, and what to do; None if that may be a fault of the kit."""
+    ways = {
+        (errno.ENOSPC, errno.EDQUOT): "Make room on that disk",
+        (errno.EACCES, errno.EPERM, errno.EROFS): "Let yourself read and write there",
+        (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP): "Move away what stands in its place",
+        (errno.EMFILE, errno.ENFILE): "Let this process open more files (ulimit -n)",
+        (errno.EIO, errno.ESTALE): "See that its disk is well and connected",
+    }
+    way = next((way for numbers, way in ways.items() if error.errno in numbers), None)
+    if way is None:
+        return None
+    place = error.filename2 or error.filename
+    if place and error.errno == errno.ENOTDIR:
+        place = next((each for each in Path(place).parents if each.exists() and not each.is_dir()), place)
+    where = f"{place} can't be read or written" if place else "Something can't be read or written"
+    return CannotGrade(f"{where}: {error.strerror}. {way}, then run the command again: what was done so far is kept.")

@@ -16,8 +16,8 @@ _SHARED = stat.S_ISGID | stat.S_IWGRP
 """How nbgrader marks a folder that a group of instructors shares."""
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file as UTF-8: whoever reads meanwhile finds the old one or the new one.
+def write(path: Path, text: str | bytes) -> None:
+    """Write a file, text as UTF-8: whoever reads meanwhile finds the old one or the new one.
 
     Raises:
         OSError: if it can't be written; what was there stands.
@@ -29,10 +29,13 @@ def write(path: Path, text: str) -> None:
         mode = 0o660 if _shared(path.parent) else 0o600
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             os.fchmod(file.fileno(), mode)
-            file.write(text.encode("utf-8", "replace"))
+            file.write(text.encode("utf-8", "replace") if isinstance(text, str) else text)
         draft.replace(path)
+    except OSError as error:  # a full disk names no file
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
 
 
 def make(folder: Path) -> None:

@@ -39,12 +39,6 @@ class Marks(Record):
     questions: Mapping[str, Mark]
     penalty: float = 0.0
 
-    def graded(self, result: Result) -> Marks:
-        """The marks as they would be with this record in the gradebook."""
-        found = {question.id: question.points for question in result.questions}
-        marks = {name: mark.model_copy(update={"automatic": found.get(name)}) for name, mark in self.questions.items()}
-        return self.model_copy(update={"questions": marks})
-
 
 class MarkedQuestion(Question):
     """A question with the points that count, whoever gave them."""

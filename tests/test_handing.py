@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from datetime import datetime
 from pathlib import Path
 
 from autograder.report import About
 from autograder.run import about
-from autograder.run.gradebook import opened
+from autograder.run.database import opened
 from autograder.run.records import Stored
 from tests.conftest import copied_course
 from tests.test_report import result
@@ -23,7 +22,7 @@ def test_who_is_missing_late_and_not_graded_yet_is_told(tmp_path: Path) -> None:
     """An extension is the student's own time; whoever has a folder has handed in."""
     course = copied_course(tmp_path)
     assert about(course, "mlp", []) == About(), "the gradebook doesn't know the assignment yet"
-    with contextlib.closing(opened(course)) as book:
+    with opened(course) as book:
         book.add_assignment("mlp", duedate="2026-10-01 12:00:00 UTC")
         for student in ("ada", "bela", "chen", "zora"):
             book.add_student(student)

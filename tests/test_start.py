@@ -338,8 +338,8 @@ def test_a_release_makes_the_file_that_its_notebooks_ask_for(tmp_path: Path) -> 
     """release/data_utils.zip has the hash and the size that stand in the notebook, and the same bytes everywhere."""
     course = copied_course(tmp_path)
     course = with_settings(course, URL)
-    release.furnish(course, "mlp")
-    packed = (course.root / "release" / "data_utils.zip").read_bytes()
+    release.furnish(course, "mlp", course.root / "release" / "mlp")
+    packed = release.fetched(course).read_bytes()
     setup = codes(json.loads(release.made(course, "mlp")["mlp.ipynb"]))[0]
     beside = {path.name for path in (course.root / "release" / "mlp").iterdir()}
 

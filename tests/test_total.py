@@ -124,13 +124,17 @@ def test_a_preview_changes_what_the_gradebook_would_change() -> None:
     """What a person has marked stays whatever the grader finds now; the rest is told with the totals."""
     before, after = result("ada"), result("ada", question("sigma", 0), question("loss", 0))
     book = marks(sigma=Mark(max_points=1.0, automatic=1.0, manual=0.75), derivation=read(2.0))
-    shown = printed(changes([(total(before, book), total(after, book.graded(after)))]), 120)
+    given = {"sigma": book.questions["sigma"].model_copy(update={"automatic": 0.0})}
+    lost = Mark(max_points=POINTS["loss"], automatic=0.0)
+    late = Marks(questions={**book.questions, **given, "loss": lost}, penalty=0.5)
+    shown = printed(changes([(total(before, book), total(after, late))]), 160)
 
     assert "loss: 1 point, now 0 points" in shown
     assert "sigma" not in shown
     assert "9.75 points" in shown
-    assert "8.75 points" in shown
-    assert "-1" in shown
+    assert "8.25 points" in shown
+    assert "-1.5" in shown
+    assert "being late costs 0.5 points, until now 0 points" in shown
 
 
 def test_a_comment_is_text() -> None:

@@ -29,13 +29,13 @@ def data_utils() -> bytes:
 
 
 def zipped(files: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """Zip some files, with fixed dates and in the order given."""
+    """Zip some files, with fixed dates and in the order given; a script can be started."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", method) as bundle:
         for place, content in files.items():
             entry = zipfile.ZipInfo(place)
             entry.compress_type, entry.create_system = method, 3
-            entry.external_attr = 0o644 << 16
+            entry.external_attr = (0o755 if content.startswith(b"#!") else 0o644) << 16
             bundle.writestr(entry, content)
     return made.getvalue()
 

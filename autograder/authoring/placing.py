@@ -25,11 +25,14 @@ class Made(list[Path]):
 
 
 @contextmanager
-def placing(root: Path, parts: Sequence[Path], then: Callable[[Made], object] = bool) -> Iterator[Path]:
+def placing(
+    root: Path, parts: Sequence[Path], then: Callable[[Made], object] = bool, instead: bool = False
+) -> Iterator[Path]:
     """Give a folder in which parts of a course are made; then move each to its place, in the order given.
 
     Shapes:
-        then  what is done once they are there; if it fails, they are taken away again, and what it has told of
+        then     what is done once they are there; if it fails, they are taken away again, and what it has told of
+        instead  whether they take the place of what is there, which goes once they do
 
     Raises:
         CannotGrade: if something can't be written.
@@ -41,8 +44,11 @@ def placing(root: Path, parts: Sequence[Path], then: Callable[[Made], object] = 
                 yield Path(draft)
                 for part in parts:
                     made.folders((root / part).parent)
-                    Path(draft, part).rename(root / part)
-                    made.append(root / part)
+                    if instead and (root / part).exists():
+                        _exchanged(Path(draft, part), root / part, Path(draft, "before"))
+                    else:
+                        Path(draft, part).rename(root / part)
+                        made.append(root / part)
                 then(made)
     except OSError as error:
         place = Path(error.filename or root)
@@ -55,6 +61,16 @@ def placing(root: Path, parts: Sequence[Path], then: Callable[[Made], object] = 
             f"{place} can't be written: {error.strerror or error}. Nothing was changed. "
             "Make the folder writable, or work in another one."
         ) from None
+
+
+def _exchanged(new: Path, place: Path, aside: Path) -> None:
+    """Put something in the place of something else, which is put aside, or stays if that fails."""
+    place.rename(aside)
+    try:
+        new.rename(place)
+    except OSError:
+        aside.rename(place)
+        raise
 
 
 def _starting_a_program(error: OSError) -> bool:

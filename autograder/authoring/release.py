@@ -10,9 +10,10 @@ from pathlib import Path
 from traitlets import TraitError
 
 from autograder.authoring import parcel, start
+from autograder.authoring.placing import placing
 from autograder.course import CONFIG, DATA_UTILS, Course
 from autograder.errors import CannotGrade
-from autograder.run import create, tools_on_path
+from autograder.run import added, tools_on_path
 
 POINTER = "Read `AGENTS.md` first: it says what an assistant may help with in this folder.\n\n@AGENTS.md\n"
 """Where an assistant that reads no `AGENTS.md` by itself is sent."""
@@ -24,17 +25,22 @@ FETCHED = "it is beside this file; a notebook on its own downloads it."
 def generate(course: Course, name: str) -> Path:
     """Make `release/<name>/`, and enter its cells into the gradebook, as `nbgrader generate_assignment` does.
 
+    A release that was there stays until the new one is whole.
+
     Raises:
-        CannotGrade: if nbgrader refuses the source notebook; the sentence is nbgrader's reason.
+        CannotGrade: if nbgrader refuses the source notebook; the sentence is nbgrader's reason. Or if questions have
+            gone that students have been graded in.
         UsageError: if an address or the file of the policy can't be used.
     """
     course.assignment(name)
     start.said(course, name)
-    create(course)
-    _convert(course, name, save=True)
-    folder = course.root / "release" / name
-    furnish(course, name)
-    return folder
+    added(course, name)
+    folder = Path("release", name)
+    with placing(course.root, [folder], instead=True) as draft:
+        _convert(course, name, save=True, into=draft / "release")
+        furnish(course, name, draft / folder)
+    fetched(course)
+    return course.root / folder
 
 
 def made(course: Course, name: str) -> dict[str, bytes]:
@@ -56,7 +62,7 @@ def tried(course: Course, name: str, source: Path) -> bytes:
         start.carry(course, copy)
         (copy.root / "source" / name).mkdir(parents=True)
         shutil.copy(source, copy.root / "source" / name)
-        _convert(copy, name, save=False)
+        _convert(copy, name, save=False, into=copy.root / "release")
         return (copy.root / "release" / name / f"{name}.ipynb").read_bytes()
 
 
@@ -71,19 +77,19 @@ def texts(course: Course, name: str) -> dict[str, str]:
     return {"README.md": readme.replace("{name}", name), "AGENTS.md": start.policy(course), "CLAUDE.md": POINTER}
 
 
-def furnish(course: Course, name: str) -> None:
-    """Put beside a released notebook what goes with it; and data_utils in one file, where notebooks fetch it."""
-    folder = course.root / "release" / name
+def furnish(course: Course, name: str, folder: Path) -> None:
+    """Put what goes with a released notebook into its folder."""
     pack(folder)
     for place, text in texts(course, name).items():
         (folder / place).write_text(text, encoding="utf-8")
-    if start.data_utils_url(course):
-        fetched(course).write_bytes(parcel.data_utils())
 
 
 def fetched(course: Course) -> Path:
-    """The file that belongs at the address that notebooks fetch data_utils from."""
-    return course.root / "release" / f"{parcel.DATA}.zip"
+    """Write the file that belongs at the address that notebooks fetch data_utils from, if the course has set one."""
+    place = course.root / "release" / f"{parcel.DATA}.zip"
+    if start.data_utils_url(course):
+        place.write_bytes(parcel.data_utils())
+    return place
 
 
 def pack(folder: Path) -> None:
@@ -105,7 +111,7 @@ def archive(folder: Path) -> Path:
     return target
 
 
-def _convert(course: Course, name: str, save: bool) -> None:
+def _convert(course: Course, name: str, save: bool, into: Path) -> None:
     from nbgrader.converters import GenerateAssignment
     from nbgrader.converters.base import NbGraderException
     from nbgrader.coursedir import CourseDirectory
@@ -115,7 +121,9 @@ def _convert(course: Course, name: str, save: bool) -> None:
     config.GenerateAssignment.force = True
     config.CourseDirectory.root = str(course.root)
     config.CourseDirectory.assignment_id = name
+    config.CourseDirectory.release_directory = str(into)
     config.CourseDirectory.source_directory = str(course.assignment(name).path.parents[1])  # the course's, or the kit's
+    config.GenerateAssignment.post_convert_hook = None  # the kit's own packs, where nbgrader's own command is run
     converter = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config)
     if not save:
         converter.preprocessors = [step for step in converter.preprocessors if "SaveCells" not in str(step)]

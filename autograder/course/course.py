@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
+from traitlets import TraitError
 from traitlets.config import Config
 from traitlets.config.loader import ConfigFileNotFound, PyFileConfigLoader
 
@@ -55,8 +56,15 @@ class Course:
 
     @cached_property
     def settings(self) -> BackpropKit:
-        """The kit's own settings."""
-        return BackpropKit(config=self.config)
+        """The kit's own settings.
+
+        Raises:
+            UsageError: if one has a value that it can't have.
+        """
+        try:
+            return BackpropKit(config=self.config)
+        except TraitError as error:
+            raise UsageError(f"A setting in {self.root / CONFIG} is of the wrong kind. {error}") from None
 
     @property
     def assignments(self) -> tuple[str, ...]:

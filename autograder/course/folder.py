@@ -47,15 +47,15 @@ def others(path: Path) -> list[Path]:
     return [other for other in beside if other.is_file() and not other.is_symlink()][:NAMED]
 
 
-def lying(folder: Path) -> str:
-    """Say what lies in a folder in which no file can be meant."""
+def lying(folder: Path, then: str = "grade again") -> str:
+    """Say what lies in a folder in which no file can be meant, and what to do `then`."""
     found = [str(path.relative_to(folder)) for path in _files(folder)]
     if not found:
-        return "There is no notebook: the folder is empty. Put the notebook there, and grade again."
+        return f"There is no notebook: the folder is empty. Put the notebook there, and {then}."
     more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
     return (
         f"It isn't clear which notebook is meant. The folder has {', '.join(found[:NAMED])}{more}. "
-        "Give the right one the assignment's name, and grade again."
+        f"Give the right one the assignment's name, and {then}."
     )
 
 

@@ -40,6 +40,17 @@ class HiddenTests:
         return tuple(sorted(path.stem.removeprefix("test_") for path in self.folder.glob("test_*.py")))
 
     @property
+    def borrowed(self) -> tuple[str, ...]:
+        """The kit's own lessons whose modules these import, and those that those import, sorted."""
+        found: set[str] = set()
+        waiting = [self.folder]
+        while waiting:
+            named = {name.decode() for name in _borrowed(waiting.pop())} - found
+            found |= named
+            waiting += [HOME / name for name in named]
+        return tuple(sorted(found - ({self.folder.name} if self.of_the_kit else set())))
+
+    @property
     def flows(self) -> str:
         """The text of the flows; empty if there are none yet."""
         return _text(self.folder / "flows.py")
@@ -50,12 +61,9 @@ def hidden_tests(folder: Path) -> HiddenTests:
     if folder.parent.resolve() == HOME.resolve():
         folder = HOME / folder.name
     found = hashlib.sha256()
-    borrowed = set[bytes]()
     for path in _files(folder):
-        text = path.read_bytes()
-        found.update(str(path.relative_to(folder)).encode() + b"\0" + text)
-        borrowed |= {*_BORROWED.findall(text)} if path.suffix == ".py" else set()
-    for name in sorted(borrowed - ({folder.name.encode()} if folder.parent == HOME else set())):
+        found.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
+    for name in sorted(_borrowed(folder) - ({folder.name.encode()} if folder.parent == HOME else set())):
         found.update(hidden_tests(HOME / name.decode()).digest.encode())
     return HiddenTests(folder, found.hexdigest())
 
@@ -85,6 +93,11 @@ def _files(folder: Path) -> Iterator[Path]:
         parts = path.relative_to(folder).parts
         if path.is_file() and not any(part.startswith(".") or part == "__pycache__" for part in parts):
             yield path
+
+
+def _borrowed(folder: Path) -> set[bytes]:
+    """Name the kit's own lessons that the modules in a folder name."""
+    return {name for path in _files(folder) if path.suffix == ".py" for name in _BORROWED.findall(path.read_bytes())}
 
 
 def _text(path: Path) -> str:

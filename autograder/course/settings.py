@@ -69,6 +69,13 @@ class BackpropKit(Configurable):  # type: ignore[misc]  # traitlets is read with
         "and its first paragraph is in the notebook. Without one, the kit's own is used: explain, ask, point to a "
         "section, check a shape; write no answer.",
     ).tag(config=True)
+    bundle_visibility = Enum(
+        ("after_due_date", "after_published", "visible", "hidden"),
+        default_value="after_due_date",
+        help="When students see their verdicts on a platform that `autograder bundle` has made an autograder for; "
+        "instructors always do. A verdict tells a little about the hidden inputs, and who sees it at once can ask "
+        "again with another answer.",
+    ).tag(config=True)
     secret_file = Unicode(
         ".autograder/secret",
         help="Where the secret is kept from which hidden inputs are drawn; it is made on first use and must never be "

@@ -26,6 +26,9 @@ Level = Literal["full", "portable"]
 
 _START_S = 120.0
 _SOCKET_BYTES = 1 << 20
+_CHANGE_IDS = (
+    1 << 6 | 1 << 7
+)  # what lets a process take on other users' and groups' ids; a container's root may lack it
 _UID = 65533  # nobody's, and not `nobody`, which other services share
 
 
@@ -258,4 +261,6 @@ def _zygote(control: socket.socket, home: str, complaints: IO[bytes]) -> subproc
 def takes_other_user() -> bool:
     """Say whether locked processes take on a user id of their own: only root can, and not in every container."""
     spans = (line.split() for line in Path("/proc/self/uid_map").read_text().splitlines())
-    return os.geteuid() == 0 and any(int(first) <= _UID < int(first) + int(count) for first, _, count in spans)
+    known = any(int(first) <= _UID < int(first) + int(count) for first, _, count in spans)
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return os.geteuid() == 0 and known and int(status["CapEff"], 16) & _CHANGE_IDS == _CHANGE_IDS

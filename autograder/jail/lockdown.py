@@ -169,15 +169,22 @@ class Lock:
 
     def _give_up_root(self, uid: int) -> None:
         reachable = all(_open_to_all(Path(path)) for path in self.plan.readable)
+        if not reachable:
+            # The interpreter sits in a folder that only its owner may enter: Landlock alone says what is read there.
+            self.off["file owners"] = "the interpreter sits in a folder that only its owner may enter"
+            if not self._holds(_READ_ANYTHING):  # as in a container, whose root reads there as the owner and no more
+                _hold(_NO_CAPABILITY)
+                return
+            self._capabilities = _READ_ANYTHING
         control(_KEEP_CAPABILITIES, 1)
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
-        if not reachable:
-            # The interpreter sits in a folder that only its owner may enter: Landlock alone says what is read there.
-            self._capabilities = _READ_ANYTHING
-            self.off["file owners"] = "the interpreter sits in a folder that only its owner may enter"
         _hold(self._capabilities)
+
+    def _holds(self, capabilities: int) -> bool:
+        status = dict(line.split(":", 1) for line in self.about("status").splitlines())
+        return int(status["CapPrm"], 16) & capabilities == capabilities
 
 
 def nowhere() -> None:

@@ -163,8 +163,8 @@ def _give_ids(unshared: int, pid: int, users: Sequence[int], groups: Sequence[in
     """Wait until the process `pid` has a user namespace, make some ids known there, and end."""
     try:
         os.read(unshared, 1)
-        if os.geteuid() != 0:
-            Path(f"/proc/{pid}/setgroups").write_text("deny")  # the kernel's condition for an ordinary user
+        if len(users) == 1:
+            Path(f"/proc/{pid}/setgroups").write_text("deny")  # the kernel's condition for who knows no id but its own
         Path(f"/proc/{pid}/uid_map").write_text("\n".join(f"{each} {each} 1" for each in users))
         Path(f"/proc/{pid}/gid_map").write_text("\n".join(f"{each} {each} 1" for each in groups))
     except BaseException:  # a forked helper must not return to its caller's code

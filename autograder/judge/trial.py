@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 BROADCAST = 16
 """How many times as many numbers as are asked for come where a column met a vector, at the most."""
 
+_TORCH_S_MEMORY = "DefaultCPUAllocator"
+"""What takes memory for torch, and says so in a RuntimeError where there is none."""
+
 _STOPPED = {
     "timeout": "was stopped because it took too long; it keeps the points of the claims that had passed",
     "killed": "ended its own program; it keeps the points of the claims that had passed",
@@ -131,7 +134,7 @@ def _to_look_at(
         yield f"{question.id}: an answer is wrong by so little that a person should look ({near[0]})."
     if stopped is not None:
         yield f"{question.id} {_STOPPED[stopped.status]}. A person should look at it."
-    if any(error.fault.type_name == "MemoryError" for error in raised):
+    if any(error.fault.type_name == "MemoryError" or _TORCH_S_MEMORY in error.fault.message for error in raised):
         yield f"{question.id} needed more memory than it is given here. A person should look at it."
 
 

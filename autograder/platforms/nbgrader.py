@@ -165,7 +165,9 @@ class SaveGrades(SaveAutoGrades):  # type: ignore[misc]  # nbgrader has no types
 
 def pack(assignment: str, student: str, notebooks: list[str]) -> None:
     """Put beside a release what goes with it; nbgrader's `post_convert_hook`, called in the course's folder."""
-    release.furnish(course.find(Path()), assignment)
+    here = course.find(Path())
+    release.furnish(here, assignment, here.root / "release" / assignment)
+    release.fetched(here)
 
 
 def save_unreadable(assignment: str, student: str, notebooks: list[str]) -> None:

@@ -245,7 +245,7 @@ def _points(question: Question | None) -> Text:
     return Text(number(question.points or 0.0), style=_STYLES[name])
 
 
-def changes(pairs: Sequence[tuple[Result | None, Result]]) -> RenderableType:
+def changes(pairs: Sequence[tuple[Total | None, Total]]) -> RenderableType:
     """Show who would change if results were written: before, after, by how much, and the questions that say why."""
     table = Table(box=box.SIMPLE, title="what would change", title_justify="left")
     for heading in ("student", "before", "after", "change"):
@@ -267,15 +267,18 @@ def changes(pairs: Sequence[tuple[Result | None, Result]]) -> RenderableType:
     return table if rows else Text(f"Nothing would change for the {len(pairs)} that were graded again.")
 
 
-def _why(before: Result | None, after: Result) -> str:
+def _why(before: Total | None, after: Total) -> str:
     if before is None:
         return "not graded before"
     if before.status != after.status:
         return f"{before.status}, now {after.status}"
     last = {question.id: question for question in before.questions}
-    return ", ".join(
+    told = [
         f"{q.id}: {_said(last.get(q.id))}, now {_said(q)}" for q in after.questions if _said(last.get(q.id)) != _said(q)
-    )
+    ]
+    if before.penalty != after.penalty:
+        told.append(f"being late costs {points(after.penalty)}, until now {points(before.penalty)}")
+    return ", ".join(told)
 
 
 def _said(question: Question | None) -> str:

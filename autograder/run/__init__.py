@@ -6,10 +6,12 @@ It judges nothing itself and draws no page.
 from autograder.run.autograded import Page, noted, page
 from autograder.run.batch import Batch, Graded, notes, remember
 from autograder.run.beside import barred
-from autograder.run.custody import held, holds
-from autograder.run.gradebook import Book, create, due, tools_on_path
+from autograder.run.custody import Unheld, held, holds
+from autograder.run.database import tools_on_path
+from autograder.run.gradebook import Book, due
 from autograder.run.handing import about
 from autograder.run.records import graded, records, results, stored
+from autograder.run.released import added
 from autograder.run.totals import previewed, totals
 from autograder.run.worker import Job, Worker
 
@@ -19,10 +21,11 @@ __all__ = [
     "Graded",
     "Job",
     "Page",
+    "Unheld",
     "Worker",
     "about",
+    "added",
     "barred",
-    "create",
     "due",
     "graded",
     "held",

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,7 @@ from autograder.run.gradebook import Book
 from autograder.run.records import Stored, store, stored
 from autograder.run.timestamp import timestamp
 from autograder.run.worker import PAGE_S, Job, Worker, enter, work
+from autograder.total import Marks
 from autograder.visible import visible
 
 log = logging.getLogger(__name__)
@@ -81,6 +82,8 @@ class Batch:
         self._secret = digest(course.seed(name))
         self.misnamed = () if student else course.misnamed(name)
         """Sentences about folders that can't be graded under their names."""
+        self.rehearsed: dict[str, Marks] = {}
+        """What the gradebook would hold, by student, once a preview has been gone through."""
         self._notes = notes(course, name, self._submissions)
         seed = draws.seed(course, name)  # what is wrong with the secret is told here, by one process
         self._job = Job(course, name, seed, trust)
@@ -142,6 +145,7 @@ class Batch:
     def __iter__(self) -> Iterator[Graded]:
         name = self._job.name
         with Book(self._course, self._course.assignment(name)) as book:
+            book.agrees()
             todo: dict[str, str] = {}
             unchanged: dict[str, Result] = {}
             for who, path in self._submissions.items():
@@ -155,8 +159,11 @@ class Batch:
                 book.date({who: self._submissions[who] for who in unchanged})
             for who, result in unchanged.items():
                 yield Graded(who, result, again=False, before=result, notes=self._notes[who])
+            seen: dict[str, Page] = {}
             for pages in _gathered(self._pages(list(todo), book.master)):
-                if not self._preview:
+                if self._preview:
+                    seen |= {who: replace(made, content="") for who, made in pages.items()}
+                else:
                     book.write({who: (made, self._submissions[who]) for who, made in pages.items()})
                 for who, made in pages.items():
                     last = self._last.get(who)
@@ -173,6 +180,8 @@ class Batch:
                         store(self._course, name, who, kept)
                     before = last.result if last else None
                     yield Graded(who, made.result.shared(), again=True, before=before, notes=self._notes[who])
+            if self._preview:
+                self.rehearsed = book.rehearsed(seen, self._submissions)
 
     def _pages(self, students: list[str], master: Mapping[str, MasterCell]) -> Iterator[tuple[str, Page]]:
         for who, made in self._made(students, master):

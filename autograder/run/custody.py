@@ -10,6 +10,10 @@ from autograder.errors import CannotGrade
 from autograder.jail import Jail, Jailer, JailUnavailable, Limits, Opener, trusting
 
 
+class Unheld(CannotGrade):
+    """No jail holds on this machine, and students are not trusted."""
+
+
 def holds() -> bool:
     """Whether this machine can hold a jail, found by starting one."""
     try:
@@ -24,7 +28,7 @@ def held(settings: BackpropKit, trust: bool = False) -> Iterator[Opener]:
     """Give what opens notebooks: a jail if this machine can hold one; if not, this process, if students are trusted.
 
     Raises:
-        CannotGrade: if there is no jail and students are not trusted.
+        Unheld: if there is no jail and students are not trusted.
     """
     limits = Limits(call_s=settings.call_s, cell_s=settings.cell_s, memory_mib=settings.memory_mib)
     try:
@@ -33,7 +37,7 @@ def held(settings: BackpropKit, trust: bool = False) -> Iterator[Opener]:
         if trust or settings.trust_students:
             yield trusting
             return
-        raise CannotGrade(
+        raise Unheld(
             f"{error} Nothing was graded. `autograder doctor` says what is missing; "
             "--trust-students grades anyway, with student code in the grader's own process."
         ) from None

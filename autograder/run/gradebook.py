@@ -7,22 +7,20 @@ penalties are set; manual scores, manual comments and extra credit are never tou
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy.exc import OperationalError
 
 from autograder import private
-from autograder.course import Assignment, Course
+from autograder.course import CONFIG, Assignment, Course
 from autograder.errors import CannotGrade
 from autograder.run.autograded import MasterCell, Page
+from autograder.run.database import opened, patiently
 from autograder.run.timestamp import timestamp
 from autograder.total import Mark, Marks
 
@@ -31,8 +29,7 @@ UNANSWERED = "No response."
 
 _BY_TABLE = {"synchronize_session": False}
 
-LOCKED_S = 60.0
-"""Seconds that another program may keep the gradebook locked before the run gives up."""
+T = TypeVar("T")
 
 
 class Book:
@@ -40,22 +37,25 @@ class Book:
 
     def __init__(self, course: Course, assignment: Assignment) -> None:
         from nbgrader import api
-        from nbgrader.coursedir import CourseDirectory
 
-        config = course.config
-        config.CourseDirectory.root = str(course.root)
-        self._folder = CourseDirectory(config=config)
         self.course, self.assignment, self._api = course, assignment, api
-        with tools_on_path(), private.making(course.root):
-            self._book = api.Gradebook(self._folder.db_url, self._folder.course_id)
+        self._open = contextlib.ExitStack()
+        self._book = self._open.enter_context(opened(course))
         self._db = self._book.db
         try:
-            self._notebook = self._book.find_notebook(assignment.name, assignment.name)
-        except api.MissingEntry:
-            self.close()
+            self._patiently(self._look)
+        except BaseException:
+            self._open.__exit__(*sys.exc_info())
+            raise
+
+    def _look(self) -> None:
+        """Read what an assignment asks, as it was released."""
+        name = self.assignment.name
+        try:
+            self._notebook = self._book.find_notebook(name, name)
+        except self._api.MissingEntry:
             raise CannotGrade(
-                f"The gradebook doesn't know the assignment {assignment.name}. "
-                f"Release it first: autograder release {assignment.name}"
+                f"The gradebook doesn't know the assignment {name}. Release it first: autograder release {name}"
             ) from None
         self.master = {
             cell.name: MasterCell(cell.name, cell.cell_type, cell.source, bool(cell.locked), cell.checksum)
@@ -66,15 +66,27 @@ class Book:
         self._most = {cell.name: float(cell.max_score) for cell in (*self._notebook.grade_cells, *tasks)}
         self._answered = {cell.id: cell.name for cell in (*self._notebook.solution_cells, *tasks)}
 
+    def agrees(self) -> None:
+        """See that the assignment gives the points that it was released with: a total has one maximum.
+
+        Raises:
+            CannotGrade: if it doesn't, with the command that mends it.
+        """
+        asked = {question.id: question.max_points for question in self.assignment.questions}
+        differ = [name for name in {**asked, **self._most} if asked.get(name) != self._most.get(name)]
+        if differ:
+            name = self.assignment.name
+            was, now = (", ".join(_points(of, each) for each in differ) for of in (self._most, asked))
+            raise CannotGrade(
+                f"{name} was released with {was}; its source has {now}. Release it again, then grade: "
+                f"autograder release {name}. A person's marks stay."
+            )
+
     def __enter__(self) -> Book:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give the database back."""
-        self._book.close()
+    def __exit__(self, *stopped_by: Any) -> None:
+        self._open.__exit__(*stopped_by)
 
     def write(self, pages: Mapping[str, tuple[Page, Path]]) -> None:
         """Write some students' autograded notebooks, then their rows, all in one transaction.
@@ -94,7 +106,7 @@ class Book:
         stamps = self._stamps({student: path for student, (_, path) in pages.items()})
 
         def change() -> None:
-            self._rows(pages)
+            self._rows({student: made for student, (made, _) in pages.items()})
             self._dates(stamps)
 
         if pages:
@@ -112,6 +124,25 @@ class Book:
             stamps = self._stamps(notebooks)
             self._committed(lambda: self._dates(stamps))
 
+    def rehearsed(self, pages: Mapping[str, Page], notebooks: Mapping[str, Path]) -> dict[str, Marks]:
+        """What the gradebook would hold if these were written, lateness worked out anew; it stays as it is.
+
+        Shapes:
+            pages      student -> what would be written
+            notebooks  student -> the notebook that was submitted
+        """
+        stamps = {who: timestamp(self.course.root, path).at for who, path in notebooks.items()}
+
+        def tried() -> dict[str, Marks]:
+            try:
+                self._rows(pages)
+                self._dates(stamps)
+                return self._marks(None)
+            finally:
+                self._db.rollback()
+
+        return self._patiently(tried)
+
     def mark(self, student: str, question: str, points: float, comment: str = "") -> None:
         """Give a question a person's points, as formgrader does."""
         name = self.assignment.name
@@ -126,6 +157,9 @@ class Book:
 
     def marks(self, student: str | None = None) -> dict[str, Marks]:
         """What the gradebook holds of those who have handed in, in the order of the lesson's questions."""
+        return self._patiently(lambda: self._marks(student))
+
+    def _marks(self, student: str | None) -> dict[str, Marks]:
         submission, notebook = self._api.SubmittedAssignment.__table__, self._api.SubmittedNotebook.__table__
         grade, comment = self._api.Grade.__table__, self._api.Comment.__table__
         self._db.expire_all()
@@ -196,26 +230,20 @@ class Book:
         return self.course.root / "autograded" / student / self.assignment.name
 
     def _committed(self, change: Callable[[], None]) -> None:
-        deadline = time.monotonic() + LOCKED_S
-        while True:
-            try:
-                change()
-                self._db.commit()
-            except OperationalError as error:
-                self._db.rollback()
-                if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise CannotGrade(
-                        f"The gradebook can't be written: {error.orig}. If another program has it open, close that; "
-                        "then grade again. What was already written is kept, and nothing else was lost."
-                    ) from None
-            else:
-                return
+        def whole() -> None:
+            change()
+            self._db.commit()
+
+        self._patiently(whole)
+
+    def _patiently(self, act: Callable[[], T]) -> T:
+        return patiently(act, self._db.rollback)
 
     def has(self, student: str) -> bool:
         """Whether the gradebook holds a submission of this student."""
-        return bool(self._submissions([student]))
+        return bool(self._patiently(lambda: self._submissions([student])))
 
-    def _rows(self, pages: Mapping[str, tuple[Page, Path]]) -> None:
+    def _rows(self, pages: Mapping[str, Page]) -> None:
         """Write rows by the table, not by the object: a class is a few statements, not thousands."""
         known = self._submissions(list(pages))
         self._add([student for student in pages if student not in known])
@@ -231,7 +259,7 @@ class Book:
         for row in self._db.execute(given.where(grade.c.notebook_id.in_(list(notebooks.values())))):
             rows.setdefault(row.notebook_id, []).append(row)
         scores, comments = [], []
-        for student, (made, _) in pages.items():
+        for student, made in pages.items():
             of = notebooks[known[student]]
             scores += [self._scored(row, made) for row in rows[of]]
             comments += [
@@ -345,9 +373,15 @@ class Book:
         from nbgrader.preprocessors import AssignLatePenalties
 
         score = self._db.get(self._api.SubmittedNotebook, notebook).score
-        rule = AssignLatePenalties(config=self.course.config)
-        rule.init_plugin()
-        penalty: float | None = rule.plugin_inst.late_submission_penalty(student, score, late)
+        try:
+            rule = AssignLatePenalties(config=self.course.config)
+            rule.init_plugin()
+            penalty: float | None = rule.plugin_inst.late_submission_penalty(student, score, late)
+        except Exception as error:  # it is the course's own
+            raise CannotGrade(
+                f"The course's rule for late submissions can't be used, and {student} handed in late: "
+                f"{type(error).__name__}: {error}. Look at c.AssignLatePenalties.plugin_class in {CONFIG}."
+            ) from None
         return None if penalty is None else min(max(penalty, 0), score)
 
 
@@ -363,7 +397,7 @@ def due(course: Course, name: str) -> datetime | None:
     """
     from nbgrader.api import MissingEntry
 
-    with contextlib.closing(opened(course)) as book:
+    with opened(course) as book:
         try:
             assignment = book.find_assignment(name)
         except MissingEntry:
@@ -373,35 +407,11 @@ def due(course: Course, name: str) -> datetime | None:
         return None if last is None else last + max(extensions, default=timedelta())
 
 
-def create(course: Course) -> None:
-    """Make the gradebook of a course, if there is none, so that its owner alone reads it."""
-    opened(course).close()
-
-
-def opened(course: Course) -> Any:
-    """The gradebook as nbgrader gives it, whole."""
-    from nbgrader.api import Gradebook
-    from nbgrader.coursedir import CourseDirectory
-
-    config = course.config
-    config.CourseDirectory.root = str(course.root)
-    folder = CourseDirectory(config=config)
-    with tools_on_path(), private.making(course.root):
-        return Gradebook(folder.db_url, folder.course_id)
+def _points(given: Mapping[str, float], name: str) -> str:
+    return f"{given[name]:g} for {name}" if name in given else f"no {name}"
 
 
 def _text(path: Path) -> str:
     with contextlib.suppress(OSError):
         return path.read_text(encoding="utf-8", errors="replace")
     return ""
-
-
-@contextlib.contextmanager
-def tools_on_path() -> Iterator[None]:
-    """Let nbgrader find `alembic`, which it starts by name to make a new gradebook, beside this Python."""
-    before = os.environ.get("PATH", "")
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), before])
-    try:
-        yield
-    finally:
-        os.environ["PATH"] = before

@@ -11,7 +11,8 @@ from sqlalchemy import select
 from autograder.course import Course
 from autograder.errors import KitError
 from autograder.report import About
-from autograder.run.gradebook import lateness, opened
+from autograder.run.database import opened
+from autograder.run.gradebook import lateness
 from autograder.run.records import Stored
 
 
@@ -20,7 +21,7 @@ def about(course: Course, name: str, kept: Sequence[Stored]) -> About:
     from nbgrader import api
 
     student, submission = api.Student.__table__, api.SubmittedAssignment.__table__
-    with contextlib.closing(opened(course)) as book:
+    with opened(course) as book:
         everybody = set(book.db.execute(select(student.c.id)).scalars())
         try:
             assignment = book.find_assignment(name)

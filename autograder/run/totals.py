@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from autograder.course import Course
 from autograder.result import Result
@@ -21,20 +21,24 @@ def totals(course: Course, name: str, results: Iterable[Result]) -> list[Total]:
 
 
 def previewed(
-    course: Course, name: str, pairs: Iterable[tuple[Result | None, Result]]
+    course: Course, name: str, pairs: Iterable[tuple[Result | None, Result]], rehearsed: Mapping[str, Marks]
 ) -> list[tuple[Total | None, Total]]:
     """The totals before and after of records that are not in the gradebook yet: a person's marks are in both.
+
+    Shapes:
+        rehearsed  student -> what the gradebook would hold: see :meth:`Book.rehearsed`
 
     Raises:
         CannotGrade: if the gradebook doesn't know the assignment.
     """
     kept = _marks(course, name)
-    found = []
-    for before, after in pairs:
-        marks = kept.get(after.submission)
-        earlier = None if before is None else total(before, marks)
-        found.append((earlier, total(after, marks and marks.graded(after))))
-    return found
+    return [
+        (
+            None if before is None else total(before, kept.get(after.submission)),
+            total(after, rehearsed.get(after.submission)),
+        )
+        for before, after in pairs
+    ]
 
 
 def _marks(course: Course, name: str) -> dict[str, Marks]:
