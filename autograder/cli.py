@@ -340,7 +340,7 @@ def bundle(
     index: Annotated[
         str,
         typer.Option(
-            "--index", metavar="URL", help="A further index for pip there, such as one of small torch builds."
+            "--index", metavar="URL", help="An extra index for pip to use there, such as one with small torch builds."
         ),
     ] = "",
     course: CourseOption = None,

@@ -104,11 +104,9 @@ def unusable(error: SQLAlchemyError, url: URL) -> CannotGrade:
     elif any(word in said for word in _FULL):
         told = f"can't be written ({said}). Make room on its disk, then run the command again."
     elif any(word in said for word in _CLOSED):
-        told = f"can't be written ({said}). Make it, and the folder that it lies in, writable for you."
+        told = f"can't be written ({said}). Make it and its folder writable for you."
     elif "no such column" in said or "no such table" in said or "does not exist" in said:
-        told = (
-            f"doesn't hold what this version of nbgrader needs ({said}). Make a copy of it, then: nbgrader db upgrade"
-        )
+        told = f"lacks what this version of nbgrader needs ({said}). Make a copy of it, then: nbgrader db upgrade"
     else:
         told = f"can't be used: {said}. Look at c.CourseDirectory.db_url, and at what it names."
     return CannotGrade(f"{where} {told} What was already written is kept.")
