@@ -9,7 +9,7 @@ c.CourseDirectory.course_id = "backprop"
 c.IncludeHeaderFooter.header = ""
 c.BackpropKit.hidden_tests = "autograder/assignments"
 
-# Names that students gave to their files are logged without what steers a terminal.
+# Names that students gave to their files are logged without the control characters that could steer a terminal.
 c.NbGrader.logging_config = {
     "filters": {"visible": {"()": "autograder.visible.VisibleLog"}},
     "handlers": {"console": {"filters": ["visible"]}},
@@ -34,8 +34,8 @@ c.GenerateAssignment.post_convert_hook = "autograder.plugins.pack"
 # Feedback is a page of the kit's own, with the same numbers and words as its reports: no hidden tests, no network.
 c.GenerateFeedback.exporter_class = "autograder.plugins.Feedback"
 
-# Submissions are graded in the kit's jail, and saved by its own saver; no kernel is started. nbgrader never opens them,
-# and what is no plain file beside a notebook is neither followed nor copied.
+# Submissions are graded in the kit's jail, an isolated process, and saved by its own saver; no kernel is started.
+# nbgrader never opens them, and anything beside a notebook that isn't a plain file is neither followed nor copied.
 c.Autograde.exporter_class = "autograder.plugins.JailedExporter"
 c.Autograde.sanitize_preprocessors = []
 c.Autograde.autograde_preprocessors = [

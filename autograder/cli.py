@@ -51,7 +51,9 @@ CourseOption = Annotated[
 ]
 TrustOption = Annotated[
     bool,
-    typer.Option("--trust-students", help="Where no jail is available, run student code in the grader's own process."),
+    typer.Option(
+        "--trust-students", help="Where student code can't be isolated in a jail, run it in the grader's own process."
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the record as JSON, and nothing else.")]
 
@@ -76,7 +78,10 @@ def demo(
     scratch = made_up.scratch(here, into, watched)
     jailed = holds()
     if not jailed:
-        say("This machine can't hold a jail, so nobody in this class is hostile. `autograder doctor` says why.")
+        say(
+            "This machine can't isolate student code in a jail, so this class has no hostile students. "
+            "`autograder doctor` says why."
+        )
     for name in scratch.assignments:
         students = made_up.hand_in(scratch, name, hostile=jailed)
         say(f"{name}: {len(students)} made-up students handed in")
@@ -101,12 +106,13 @@ def release(
             count=True,
             show_default=False,
             metavar="",
-            help="Make the solved lessons instead, in solutions/, for after the deadline; before it, give it twice.",
+            help="Make the solved lessons instead, in solutions/, for after the deadline; before it, give this option "
+            "twice.",
         ),
     ] = 0,
     course: CourseOption = None,
 ) -> None:
-    """Make what students get, once the lesson vets; until something changes, that is remembered, and takes seconds."""
+    """Make what students get, once the lesson vets; a lesson that has vetted takes seconds until something changes."""
     from autograder.authoring import release as released
     from autograder.authoring import vetting
     from autograder.course import find
@@ -130,7 +136,7 @@ def release(
         if as_zip:
             print(f"zipped {name}: {released.archive(folder)}")
     if address := here.settings.data_utils_url:
-        print(f"to be uploaded to {address}: {released.fetched(here)}")
+        print(f"upload to {address}: {released.fetched(here)}")
 
 
 @app.command()
@@ -146,7 +152,7 @@ def grade(
         typer.Option(
             "--preview",
             help="Grade again, say who would change, and write nothing. Exits with 1 if something can't be graded, "
-            "whatever would change.",
+            "whether or not anything would change.",
         ),
     ] = False,
     as_json: JsonOption = False,
@@ -300,7 +306,7 @@ def new(
     print(f"the lesson, to be edited in Jupyter: {_near(source / f'{name}.ipynb')}")
     print(f"its hidden tests and its bank:       {_near(tests)}")
     print(f"what students get:                   {_near(released)}")
-    print("\nIt holds as it is: two small questions and a written one. Next, piece by piece:")
+    print("\nIt vets as it is: two small questions and a written one. Next, piece by piece:")
     print(f"  autograder vet {name:<20} do the tests test? says what to fix, and where")
     print(f"  {f'edit source/{name}/{name}.ipynb':<35} text, solutions, visible checks, points")
     print(f"  {f'edit {_near(tests)}':<35} cases.py, flows.py, test_<question>.py, bank.toml")
@@ -309,7 +315,7 @@ def new(
 
 @app.command()
 def doctor(as_json: JsonOption = False) -> None:
-    """Show what this machine's jail can hold: each layer, after trying it, and what it keeps out.
+    """Show how well this machine can isolate student code: each layer of the jail, tried, and what it keeps out.
 
     Other packages that bring a folder `autograder` or `data_utils` are named, too.
     """
@@ -359,9 +365,9 @@ def report(
     student: Annotated[str | None, typer.Option("--student", metavar="S", help="Only this student's verdict.")] = None,
     course: CourseOption = None,
 ) -> None:
-    """Write a page for the class with plots, and a page for each student; without NAME, of all, and one of the course.
+    """Write a page for the class and one for each student; without NAME, for all assignments, and one for the course.
 
-    The page of a course shows each student's way through its assignments, and the mistakes that come back.
+    The course's page shows each student's progress through the assignments, and the mistakes that come back.
     """
     from autograder import report as reporting
     from autograder.course import find
@@ -370,7 +376,7 @@ def report(
     here = find(course)
     if name is None:
         if student is not None:
-            raise UsageError("A verdict is of one assignment. Name it: autograder report NAME --student S")
+            raise UsageError("A verdict is about one assignment. Name it: autograder report NAME --student S")
         names = graded(here)
         if not names:
             raise CannotGrade(

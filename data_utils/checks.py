@@ -42,7 +42,7 @@ __all__ = [
     "nudge_each",
 ]
 
-RATIOS = {2: "2 times", 0.5: "half of", -1: "minus", -2: "minus 2 times", -0.5: "minus half of"}
+RATIOS = {2: "2 times", 0.5: "half of", -1: "the negative of", -2: "-2 times", -0.5: "-1/2 times"}
 """Factors that tell what was forgotten."""
 
 RTOL, ATOL = 1e-3, 2e-4
@@ -240,8 +240,8 @@ class Checks:
         ]
         by_hand = f" A person will read what you wrote in {listed(written)}." if written else ""
         second = (
-            "To hand in, save this notebook and hand in the file. Each question is graded by itself, on inputs that "
-            f"you can't see: an answer that isn't right yet costs its own points and no others.{by_hand}"
+            "To hand in, save this notebook and hand in the file. Each question is graded on its own, on inputs that "
+            f"you can't see: an answer that isn't right yet loses its own points and no others.{by_hand}"
         )
         return f"{first}\n\n{second}" if link else f"{wrapped(first)}\n{wrapped(second)}"
 

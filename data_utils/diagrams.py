@@ -147,7 +147,7 @@ def listings(columns: Mapping[str, str], marked: Mapping[str, Sequence[int]] | N
 
 
 def ladder(lanes: Sequence[str], calls: Sequence[tuple[int, int, str]]) -> Figure:
-    """Draw who calls whom, from top to bottom: a lane a party, an arrow a call; dashed where something comes back.
+    """Draw who calls whom, from top to bottom: one lane per party, one arrow per call, dashed if something comes back.
 
     Shapes:
         calls  (from, to, what is said) for each arrow; lanes are counted from 0, and a way to the left is a way back

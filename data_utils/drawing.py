@@ -52,7 +52,7 @@ def numbers(name: str, given: Any) -> Array:
         raise PictureError(f"{name} must be a tensor of numbers, but is {kind(given)}.") from error
     if not np.isfinite(values).all():
         raise PictureError(
-            f"{name} must hold finite numbers, but holds {'NaN' if np.isnan(values).any() else 'infinity'}."
+            f"{name} must contain only finite numbers, but contains {'NaN' if np.isnan(values).any() else 'infinity'}."
         )
     return values
 
@@ -64,7 +64,7 @@ def kind(given: Any) -> str:
 
 
 def classes_of(name: str, given: Any, count: int) -> Array | None:
-    """Turn labels, or one-hot rows, into one class a sample."""
+    """Turn labels, or one-hot rows, into one class per sample."""
     if given is None:
         return None
     values = numbers(name, given)
@@ -75,13 +75,13 @@ def classes_of(name: str, given: Any, count: int) -> Array | None:
 
 
 def series_of(name: str, given: Any) -> tuple[Array, Array]:
-    """Turn one number a step, or pairs of step and number, into steps and values."""
+    """Turn one number per step, or pairs of step and number, into steps and values."""
     values = numbers(name, given)
     if values.ndim == 1 and len(values):
         return np.arange(len(values), dtype=np.float64), values
     if values.ndim == 2 and len(values) and values.shape[1] == 2:
         return values[:, 0], values[:, 1]
-    raise PictureError(f"{name} must be one number a step, or pairs (step, number), but has shape {values.shape}.")
+    raise PictureError(f"{name} must be one number per step, or pairs (step, number), but has shape {values.shape}.")
 
 
 def applied(name: str, function: Callable[[Tensor], Tensor], x: Tensor) -> Array:

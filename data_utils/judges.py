@@ -14,7 +14,7 @@ from .examples import weighed
 
 
 def back(layer: Any, **reads: Tensor) -> None:
-    """Let a layer go back; it sets gradients, and the tensors that it reads keep their numbers.
+    """Let a layer go back; it sets gradients, and the tensors that it reads keep their values.
 
     Raises:
         NotYet: if one of them doesn't.

@@ -57,7 +57,7 @@ def load_data(
     train_target, test_target = _digits(train_y), _digits(test_y)
     if one_hot_labels:
         train_target, test_target = _one_hot(train_target), _one_hot(test_target)
-    rest = "all there are" if full else "the embedded ones; full=True downloads the rest"
+    rest = "the full set" if full else "the embedded ones; full=True downloads the rest"
     print(f"MNIST: {len(train_input):,} images to train on, {len(test_input):,} to test on ({rest}).")
     return train_input, train_target, test_input, test_target
 

@@ -29,10 +29,10 @@ def fits(what: str, tensor: Any, shape: tuple[int, ...]) -> Tensor:
         turned = ": transposed" if tensor.dim() == 2 and tensor.T.shape == shape else ""
         raise NotYet(f"{what} has shape {tuple(tensor.shape)}, but it should be {shape}{turned}.")
     if not tensor.requires_grad:
-        raise NotYet(f"{what} isn't watched by autograd, so it would never get a gradient.")
+        raise NotYet(f"{what} isn't tracked by autograd, so it would never get a gradient.")
     if not tensor.is_leaf:
         raise NotYet(
-            f"{what} was computed from a watched tensor, and the gradient would land there. "
+            f"{what} was computed from a tracked tensor, and the gradient would end up there. "
             "Compute first, and set requires_grad last."
         )
     return tensor

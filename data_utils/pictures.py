@@ -125,7 +125,7 @@ def weights(w: Tensor, rows: Sequence[int] | None = None, columns: int = 10) -> 
     """
     matrix = numbers("w", w)
     if matrix.ndim != 2 or matrix.shape[1] != 784 or not len(matrix):
-        raise PictureError(f"weights draws a matrix of shape (n, 784), one row a neuron, but w is {kind(w)}.")
+        raise PictureError(f"weights draws a matrix of shape (n, 784), one row per neuron, but w is {kind(w)}.")
     chosen = list(range(min(len(matrix), 50))) if rows is None else list(rows)
     if not chosen or not all(-len(matrix) <= row < len(matrix) for row in chosen):
         raise PictureError(f"weights draws rows 0 to {len(matrix) - 1} of w, but was asked for {chosen}.")
@@ -149,10 +149,10 @@ def curves(history: Mapping[str, Sequence[Any]]) -> Figure:
     Shapes:
         history["loss"]          (steps,)    the loss at every step
         history["train_error"]   (steps,)    in percent; may be missing
-        history["test_error"]    (tests, 2)  pairs of step and percent, or one number a step; may be missing
+        history["test_error"]    (tests, 2)  pairs of step and percent, or one number per step; may be missing
 
     Returns:
-        The figure. Every entry may be one number a step or pairs of step and number.
+        The figure. Every entry may be one number per step or pairs of step and number.
 
     Raises:
         PictureError: if there is no loss, or an entry is neither numbers nor pairs.
@@ -253,7 +253,7 @@ def lines(
 
 
 def scatter_check(pairs: Mapping[str, tuple[Tensor, Tensor]], against: str = "numeric gradient") -> Figure:
-    """Draw your gradient against a numeric one, a dot an entry: a right gradient lies on the diagonal.
+    """Draw your gradient against a numeric one, one dot per entry: a right gradient lies on the diagonal.
 
     Shapes:
         pairs[name]   two tensors of one shape   yours, and the numeric one
@@ -288,7 +288,7 @@ def scatter_check(pairs: Mapping[str, tuple[Tensor, Tensor]], against: str = "nu
 def bars(
     values: Tensor | Mapping[str, Tensor], labels: Sequence[str] | None = None, title: str = "", ylabel: str = ""
 ) -> Figure:
-    """Draw one bar a value, such as the ten outputs of a network; a dict draws groups side by side.
+    """Draw one bar per value, such as the ten outputs of a network; a dict draws groups side by side.
 
     Shapes:
         values   (n,)   or up to four such vectors by name
@@ -307,7 +307,7 @@ def bars(
         raise PictureError(f"bars draws one to {len(STYLES)} vectors of one length, but was given {came}.")
     count = sizes.pop()
     if labels is not None and len(labels) != count:
-        raise PictureError(f"bars needs one label a value, but was given {len(labels)} labels for {count} values.")
+        raise PictureError(f"bars needs one label per value, but was given {len(labels)} labels for {count} values.")
     fig = blank_figure(max(4.0, 0.62 * count), 3.0)
     axes = fig.subplots()
     width = 0.8 / len(vectors)

@@ -126,4 +126,4 @@ def test_a_mistake_too_near_to_right_is_found(mlp: Assignment, monkeypatch: pyte
     for module in (diagnosis, draws):
         monkeypatch.setattr(module, "bank", lambda _: Bank(misconception=(near,)))
 
-    assert draws.hidden(mlp, "a secret") == {"dloss: near is too near to right"}
+    assert draws.hidden(mlp, "a secret") == {"dloss: near is too close to a correct answer"}

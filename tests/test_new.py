@@ -222,7 +222,7 @@ def test_a_hidden_test_that_stops_is_told_by_its_line(slip: Slip, written: Calla
     stopped = command("vet", "waves", "--course", place.parents[2])
 
     assert stopped.returncode == 1
-    assert f"autograder: {place}, line {number}, stopped with {slip[3]}. Mend it there.\n" in stopped.stderr
+    assert f"autograder: {place}, line {number}, stopped with {slip[3]}. Fix it there.\n" in stopped.stderr
 
 
 def test_a_lesson_that_got_another_name_by_halves_is_told_so(mine: Course) -> None:

@@ -336,8 +336,8 @@ WRONG: dict[str, tuple[Callable[[], Figure], str]] = {
     "images of another size": (lambda: digits(torch.rand(3, 100)), r"\(3, 100\)"),
     "too many images": (lambda: digits(torch.rand(401, 784)), "1 to 400"),
     "too few labels": (lambda: digits(IMAGES, torch.zeros(3)), "labels must have one entry for each of the 12 images"),
-    "NaN": (lambda: weights(torch.full((2, 784), torch.nan)), "w must hold finite numbers, but holds NaN"),
-    "infinity": (lambda: curves({"loss": [1.0, float("inf")]}), "holds infinity"),
+    "NaN": (lambda: weights(torch.full((2, 784), torch.nan)), "w must contain only finite numbers, but contains NaN"),
+    "infinity": (lambda: curves({"loss": [1.0, float("inf")]}), "contains infinity"),
     "a transposed matrix": (lambda: weights(torch.rand(784, 50)), r"but w is of shape \(784, 50\)"),
     "a row that isn't there": (lambda: weights(torch.rand(5, 784), rows=[5]), r"rows 0 to 4 of w"),
     "no rows": (lambda: weights(torch.rand(5, 784), rows=[]), r"asked for \[\]"),
@@ -346,7 +346,7 @@ WRONG: dict[str, tuple[Callable[[], Figure], str]] = {
     "a chain without its arrows": (lambda: chain("abc", "1"), "given 3 boxes, 1 arrows forward and 0 back"),
     "a chain that goes back half way": (lambda: chain("abc", "12", "3"), "2 arrows forward and 1 back"),
     "no dict": (lambda: curves([1.0]), 'at least "loss"'),  # type: ignore[arg-type]
-    "an empty loss": (lambda: curves({"loss": []}), "one number a step"),
+    "an empty loss": (lambda: curves({"loss": []}), "one number per step"),
     "triples": (lambda: curves({"loss": [(1, 2, 3)]}), "pairs"),
     "words": (lambda: curves({"loss": ["low"]}), "loss must be a tensor of numbers"),
     "a function that gives a float": (

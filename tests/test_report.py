@@ -85,8 +85,8 @@ CLAIMS = {
     "dloss": ("dloss is the derivative of loss with respect to v.", "dloss has the shape of v."),
     "forward_pass": ("forward_pass returns x, s1, x1, s2 and x2.", "Each of the five is what the layers give."),
     "backward_pass": (
-        "The gradients of w2 and b2 are autograd's.",
-        "The gradients of w1 and b1 are autograd's.",
+        "The gradients of w2 and b2 match autograd's.",
+        "The gradients of w1 and b1 match autograd's.",
         "backward_pass adds to what the accumulators hold: two calls add two gradients.",
         "backward_pass changes the four accumulators and nothing else that it is given.",
     ),
@@ -281,7 +281,7 @@ def test_a_score_that_is_not_final_is_in_no_mean_and_no_histogram() -> None:
 def test_results_of_two_assignments_or_of_one_student_twice_are_refused(tmp_path: Path) -> None:
     """A report is of one assignment, and has one page for each student."""
     other = result("ada").model_copy(update={"assignment": "batch"})
-    with pytest.raises(ValueError, match="of one assignment, but these results are of batch, mlp"):
+    with pytest.raises(ValueError, match="about one assignment, but these results are of batch, mlp"):
         write([result("ada"), other], tmp_path)
     with pytest.raises(ValueError, match="several results of the student 'ada'"):
         write([result("ada"), result("ada")], tmp_path)
@@ -389,7 +389,7 @@ def test_a_student_reads_claims_mistakes_and_remarks_and_nothing_of_others() -> 
     assert "emeka" in said
     assert NO_SLOPE.says in said
     assert TWICE.hint in said
-    assert "The gradients of w1 and b1 are autograd's." in said
+    assert "The gradients of w1 and b1 match autograd's." in said
     for other in class_:
         if other.submission != "emeka":
             assert other.submission not in said
@@ -714,15 +714,15 @@ def test_the_table_prints_where_only_ascii_can_be_printed() -> None:
     shown = printed(class_table([*example_class(), result("Zoë")]), 80, encoding="ascii")
     assert "Zo?" in shown
     assert "- no answer" in shown
-    assert printed(verdict(result("Zoë")), encoding="ascii").startswith("8 of 8; a person gives 2 more  Zo?")
+    assert printed(verdict(result("Zoë")), encoding="ascii").startswith("8 of 8; a person marks 2 more  Zo?")
 
 
 def test_a_verdict_says_what_fails_and_what_to_think_about() -> None:
     """One submission in full: score, failed claims with their message, the mistake and its hint, the flags."""
     shown = " ".join(printed(verdict(example_class()[1]), 200).split())
-    assert shown.startswith("5.62 of 8; a person gives 2 more bela")
+    assert shown.startswith("5.62 of 8; a person marks 2 more bela")
     assert f"0.62 of 2.5 points partly right {NO_TWO.says} → {NO_TWO.hint} ✗ fails 0.62 of 2.5 points The" in shown
-    assert "✓ passes 0.62 of 2.5 points The gradients of w2 and b2 are autograd's." in shown
+    assert "✓ passes 0.62 of 2.5 points The gradients of w2 and b2 match autograd's." in shown
     assert shown.count("backward_pass: the shape is right, but the values are not.") == 1
     assert "is tanh" not in printed(verdict(example_class()[6])), "an untouched stub needs no list of what fails"
     assert "So far 7 of 8 points." in printed(verdict(example_class()[11]))

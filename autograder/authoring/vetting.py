@@ -273,7 +273,8 @@ def _draw(assignment: Assignment, seed: str) -> Iterator[Finding]:
     """The hidden inputs show what they have to: see :mod:`autograder.judge.draws`."""
     hidden = "; ".join(sorted(draws.hidden(assignment, seed)))
     mend = f"{assignment.where('cases.py')}, or `equals` in {assignment.where('bank.toml')} where two mistakes are one"
-    yield Finding("the hidden inputs tell known mistakes from right and from each other", not hidden, hidden, mend)
+    rule = "the hidden inputs tell known mistakes from correct answers and from each other"
+    yield Finding(rule, not hidden, hidden, mend)
 
 
 def _reference(assignment: Assignment) -> Iterator[Finding]:
@@ -430,7 +431,7 @@ def _given_away(course: Course, assignment: Assignment, made: Notebook) -> Itera
     listed = leaks.given(assignment.tests)
     where = assignment.where("given.toml")
     found = "; ".join(map(str, leaks.leaks(course, made, listed)))
-    mend = f"let numbers, autograd or the student's own function stand there, or list the line in {where} and say why"
+    mend = f"use numbers, autograd or the student's own function there, or list the line in {where} and say why"
     yield Finding("students see no line of an answer, of this lesson or another", not found, found, mend)
     idle = "; ".join(f"`{one.line}`" for one in leaks.idle(course, made, listed))
     yield Finding("every line that is given is an answer, and students see it", not idle, idle, where)

@@ -11,7 +11,7 @@ class BackpropKit(Configurable):  # type: ignore[misc]  # traitlets is read with
 
     trust_students = Bool(
         False,
-        help="Whether student code may run in the grader's own process on a machine that can't hold a jail.",
+        help="Whether student code may run in the grader's own process on a machine that can't isolate it in a jail.",
     ).tag(config=True)
     run_all = Bool(
         False,
@@ -19,14 +19,14 @@ class BackpropKit(Configurable):  # type: ignore[misc]  # traitlets is read with
     ).tag(config=True, judges=True)
     follow_through = Bool(
         True,
-        help="Whether a question that fails is judged again with right functions in place of the wrong ones that other "
-        "questions have cost points for already, so that one mistake costs once.",
+        help="Follow-through: whether a question that fails is judged again with correct functions in place of wrong "
+        "ones that have already cost points in other questions, so that one mistake costs points only once.",
     ).tag(config=True, judges=True)
     by_hand = Enum(
         ("flag", "require", "ignore"),
         default_value="flag",
-        help="What becomes of a derivative that leans on autograd or on finite differences where it is to be written "
-        "by hand: it is flagged for a person, or it costs the points as well, or nobody looks. `require` tries every "
+        help="What happens to a derivative that relies on autograd or finite differences where it should be written by "
+        "hand: it is flagged for a person, or it costs the points as well, or nobody looks. `require` tries every "
         "such question without autograd, whatever its source says. Whoever fails there for another reason is not "
         "accused. Not seen: a notebook's own dual numbers and graphs, differences that are written out or summed in a "
         "loop, and code that finds out where it runs.",
@@ -48,8 +48,8 @@ class BackpropKit(Configurable):  # type: ignore[misc]  # traitlets is read with
     )
     hidden_tests = Unicode(
         "hidden_tests",
-        help="The folder of the course's own hidden tests, a folder an assignment. An assignment that has none there "
-        "is judged with the kit's.",
+        help="The folder of the course's own hidden tests, with a folder for each assignment. An assignment that has "
+        "none there is judged with the kit's.",
     ).tag(config=True)
     data_utils_url = Unicode(
         "",
@@ -59,14 +59,14 @@ class BackpropKit(Configurable):  # type: ignore[misc]  # traitlets is read with
     ).tag(config=True)
     colab_url = Unicode(
         "",
-        help='What the badge "Open in Colab" opens, {name} standing for the lesson\'s name, such as '
+        help='The address that the "Open in Colab" badge opens, with {name} for the lesson\'s name, such as '
         "https://colab.research.google.com/github/you/course/blob/main/release/{name}/{name}.ipynb. Without one there "
         "is no badge; with one, data_utils_url is needed, too.",
     ).tag(config=True)
     assistants_file = Unicode(
         "",
-        help="A text in the course: what AI assistants may help with. Each release carries it as AGENTS.md, and its "
-        "first paragraph stands in the notebook. Without one, the kit's own is given: explain, ask, point to a "
+        help="A file of the course's own on what AI assistants may help with. Each release includes it as AGENTS.md, "
+        "and its first paragraph is in the notebook. Without one, the kit's own is used: explain, ask, point to a "
         "section, check a shape; write no answer.",
     ).tag(config=True)
     bundle_visibility = Enum(
@@ -78,8 +78,8 @@ class BackpropKit(Configurable):  # type: ignore[misc]  # traitlets is read with
     ).tag(config=True)
     secret_file = Unicode(
         ".autograder/secret",
-        help="Where the secret is kept that hidden inputs are drawn from; made on first use, never to be published. "
-        "A text of your own serves as well: 16 printable ASCII characters or more.",
+        help="Where the secret is kept from which hidden inputs are drawn; it is made on first use and must never be "
+        "published. You can also write your own: 16 printable ASCII characters or more.",
     ).tag(config=True)
 
     @property

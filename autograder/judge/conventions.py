@@ -66,7 +66,7 @@ def conventions(assignment: Assignment, question: Question, found: Definitions) 
             yield Convention(
                 Diagnosis(
                     id="parameters-in-another-order",
-                    says=f"Your {name} is right if it is called as {name}({', '.join(taken)}): its parameters stand in "
+                    says=f"Your {name} is right if it is called as {name}({', '.join(taken)}): its parameters are in "
                     f"a different order from {', '.join(asked)}.",
                     hint="In which order do its callers pass the arguments?",
                 ),

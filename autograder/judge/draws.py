@@ -87,7 +87,7 @@ def chosen(assignment: Assignment, secret: str) -> int:
 
 
 def hidden(assignment: Assignment, seed: str) -> frozenset[str]:
-    """Say what a draw can't tell, a line each: mistakes too near to right, or the same as each other."""
+    """Say what a draw can't tell, a line each: mistakes too close to a correct answer, or the same as each other."""
     with seeded(seed):
         return frozenset(line for q in assignment.questions if not q.manual for line in _hidden(assignment, q))
 
@@ -99,7 +99,7 @@ def _hidden(assignment: Assignment, question: Question) -> Iterator[str]:
     for card in bank(assignment.tests).misconception:
         if card.function in question.names:
             if distance(assignment, card, claims) <= FAR:
-                yield f"{card.function}: {card.id} is too near to right"
+                yield f"{card.function}: {card.id} is too close to a correct answer"
             found = mistaken_answers(assignment, card, claims)
             rows.setdefault(outline(found), []).append((card, found, numbers(found)))
     for row in rows.values():

@@ -52,7 +52,7 @@ def own_fault(error: Exception) -> CannotGrade | None:
         for frame, line in traceback.walk_tb(error.__traceback__)
         if str(frame.f_globals.get("__name__")).partition(".")[0] in _FOLDERS
     ]
-    return CannotGrade(f"{lines[-1]}, stopped with {_said(error)}. Mend it there.") if lines else None
+    return CannotGrade(f"{lines[-1]}, stopped with {_said(error)}. Fix it there.") if lines else None
 
 
 def _said(error: Exception) -> str:

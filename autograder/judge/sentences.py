@@ -254,7 +254,7 @@ def _pattern(got: torch.Tensor, want: torch.Tensor, batch: int | None) -> str:
         return ZEROS if several else ZERO
     for ratio, said in _ratios(batch).items():
         if close(got, ratio * want):
-            return f"{{is}} {said} what {{it}} should be{f', N being {batch}' if 'N' in said else ''}"
+            return f"{{is}} {said} what {{it}} should be{f' (here N is {batch})' if 'N' in said else ''}"
     if want.dim() == 2 and want.shape[0] == want.shape[1] and close(got, want.T):
         return "{has} the right values, transposed"
     if close(got.abs(), want.abs()):
@@ -286,7 +286,7 @@ def swapped(got: Mapping[str, Value], want: Mapping[str, torch.Tensor], wrong: C
 _STOPPED = {
     "TimedOut": "It took too long and was stopped.",
     "Killed": "It ended the whole program instead of returning an answer.",
-    "WireError": "What came back was not an answer, so its program was ended.",
+    "WireError": "What came back was not an answer, so the program was ended.",
 }
 
 
@@ -312,7 +312,11 @@ def explain(
     if fault.type_name in _STOPPED:
         return _STOPPED[fault.type_name]
     if fault.missing is not None:
-        return f"There is no {fault.missing} in the notebook." if fault.missing in words else "A name is missing."
+        return (
+            f"There is no {fault.missing} in the notebook."
+            if fault.missing in words
+            else "Your code uses a name that isn't defined."
+        )
     where = place(*fault.frames[-1][:2]) if fault.frames and place else ""
     stopped = f"Your code stopped {where}".rstrip(" ,")
     if fault.type_name in _LEAVES:

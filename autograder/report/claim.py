@@ -52,10 +52,10 @@ class Hardness:
             return ""
         said = f"Discrimination {self.discrimination:.2f}: "
         if self.discrimination < NONE:
-            return said + "who does well elsewhere does no better here. Look whether it asks what it means to ask."
+            return f"{said}students who do well elsewhere do no better here. Check that it asks what it should."
         if self.discrimination < WEAK:
-            return said + "who does well elsewhere does a little better here."
-        return said + "who does well elsewhere does well here."
+            return said + "students who do well elsewhere do a little better here."
+        return said + "students who do well elsewhere do well here."
 
 
 def hardness(found: ClassTally) -> tuple[Hardness, ...]:
@@ -105,7 +105,7 @@ def _failure(answer: Question) -> str:
     told = next((test.message for test in failed if test.message), "")
     if told:
         return told
-    return f"fails: {failed[0].says}" if failed else "It did not come to an end."
+    return f"fails: {failed[0].says}" if failed else "It did not finish."
 
 
 def _discrimination(results: Sequence[Result], name: str) -> float | None:

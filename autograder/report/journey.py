@@ -15,7 +15,7 @@ from autograder.result import Diagnosis, Result
 FELL = 0.5
 """A share that is less than this part of a student's own mean before is a fall."""
 
-SHORT = {"gone": "not handed in of late", "fell": "fell far", "again": "made a mistake again"}
+SHORT = {"gone": "nothing handed in recently", "fell": "dropped sharply", "again": "made a mistake again"}
 """What the table can be filtered by, and how it is called."""
 
 
@@ -155,7 +155,7 @@ def _gone(everybody: Sequence[Way], lessons: Sequence[Lesson]) -> tuple[Cause, .
         if last < len(lessons):
             away.setdefault(last, []).append(way.student)
     return tuple(
-        Cause("", f"Nothing of {listed(one.name for one in lessons[last:])} has been handed in.", tuple(students))
+        Cause("", f"Not handed in: {listed(one.name for one in lessons[last:])}.", tuple(students))
         for last, students in sorted(away.items())
     )
 

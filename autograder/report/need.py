@@ -17,7 +17,7 @@ AGAIN_MARKED = "A person marked this, and then it was graded again. Check whethe
 _NO_WAY_ON = {
     "timeout": "had not finished when its time was up.",
     "killed": "was stopped before it had finished.",
-    "graded": "has no points, and equals no known mistake.",
+    "graded": "has no points, and matches no known mistake.",
 }
 """What is said of an answer whose student reads of no known mistake, by the question's status."""
 
@@ -51,7 +51,7 @@ def needs(found: ClassTally) -> tuple[Need, ...]:
         "waiting",
         "Wait for you",
         "waiting for you",
-        "The grader could not judge these, or a mark may no longer hold. Nobody has lost points by it.",
+        "The grader could not judge these, or a mark may be out of date. Nobody has lost points because of it.",
         _waiting(found),
     )
     left = [result for result in found.graded if result.submission not in waiting.students]
@@ -59,7 +59,7 @@ def needs(found: ClassTally) -> tuple[Need, ...]:
         "stuck",
         "Stuck",
         "stuck",
-        "The first answer of theirs that is not right has no points, and their own page can name no known mistake.",
+        "Their first wrong answer has no points and matches no known mistake, so their page can't say what went wrong.",
         causes(found for result in left for found in _stuck(result)),
     )
     behind = _behind(found, [result for result in left if result.submission not in stuck.students])
@@ -67,7 +67,7 @@ def needs(found: ClassTally) -> tuple[Need, ...]:
         "seen",
         "To look at",
         "to look at",
-        "What was seen while grading, apart from the points. What it was for, you can judge; the grader does not.",
+        "What was seen while grading, apart from the points. You can judge what it was for; the grader doesn't.",
         causes(("", says, result.submission) for result in found.results for says in _seen(result))
         + causes(("", flag, result.submission) for result in found.results for flag in result.flags),
     )
@@ -109,13 +109,13 @@ def _behind(found: ClassTally, left: Sequence[Result]) -> Need:
     some = [result.submission for result in few if result.submission not in empty]
     told = (
         ("Nothing is written yet.", empty),
-        (f"Less than half of {number(middle)}, which half of the class has or more.", some),
+        (f"Less than half of {number(middle)}, the median of the class.", some),
     )
     return Need(
         "behind",
         "Far behind",
         "far behind",
-        "Their answers are few, or each has a mistake that their own page names.",
+        "They have answered little, or each answer has a mistake that their own page names.",
         tuple(Cause("", says, tuple(students)) for says, students in told if students),
         {result.submission: number(result.score) for result in few if result.submission in some},
     )

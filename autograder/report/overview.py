@@ -109,7 +109,7 @@ def _provenance(found: ClassTally, about: About) -> list[tuple[str, str]]:
     """How the class was graded: what, and what is to be said of it."""
     told = {
         "full": "Student code ran fully isolated.",
-        "portable": "Student code ran in the portable isolation.",
+        "portable": "Student code ran in portable isolation, which has fewer layers.",
         "none": "Student code ran without isolation: these scores are for a class that you trust.",
     }
     rows = [("jail", " ".join(told[level] for level in told if any(r.jail == level for r in found.results)))]

@@ -72,7 +72,7 @@ def first(result: Result) -> First | None:
         return None
     place, question = open_[0]
     told = next((told for told in question.told if told.outcome == "fails"), None)
-    failed = told and (told.message or f"This is not so yet: {told.claims[0][1]}")
+    failed = told and (told.message or f"This is not true yet: {told.claims[0][1]}")
     says = question.message or STOPPED.get(question.status, "") or failed or "Nothing is written here yet."
     hint = ""
     if question.diagnoses:

@@ -92,7 +92,7 @@ def scores(found: ClassTally) -> Picture | None:
         axes.set_ylim(0, max(held) * 1.15)
         axes.set_xlim(-0.6, bins + 0.6)
         axes.tick_params(length=0)
-        axes.set_xlabel("points (a score on a border counts to the right)")
+        axes.set_xlabel("points (a score on a boundary counts in the bar to its right)")
 
     told = [f"{howmany} with {name}" for name, howmany in zip(names[:-1], held[:-1], strict=True) if howmany]
     told += [f"{held[-1]} with all {number(most)}"] if held[-1] else []
@@ -121,7 +121,7 @@ def questions(found: ClassTally) -> Picture | None:
         figure.legend(handles=[*handles, *marks], loc="outside upper left", ncols=2, frameon=False, fontsize=8.5)
 
     legend = 0.21 * math.ceil((len(used) + 1) / 2) + 0.1
-    alt = "One bar a question. " + " ".join(_told(question) for question in shown)
+    alt = "One bar per question. " + " ".join(_told(question) for question in shown)
     return Picture("questions", _svg("questions", 0.5 * len(shown) + legend + 0.1, draw), alt)
 
 
@@ -145,7 +145,7 @@ def mistakes(found: ClassTally) -> Picture | None:
         axes.set_xlim(0, most * 1.08)
 
     left = len(found.mistakes) - len(shown)
-    alt = f"One bar a known mistake. {' '.join(_made(mistake) for mistake in shown)}"
+    alt = f"One bar per known mistake. {' '.join(_made(mistake) for mistake in shown)}"
     alt += f" {count(left, 'rarer mistake')} not drawn." if left else ""
     return Picture("mistakes", _svg("mistakes", 0.45 * len(shown) + 0.15, draw), alt)
 

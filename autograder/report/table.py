@@ -167,7 +167,7 @@ def _headline(result: Result) -> str:
     more = sum(question.max_points for question in result.questions if kind(question) == "manual")
     if result.status != "graded" or isinstance(result, Total) or not more:
         return headline(result)
-    return f"{number(result.score)} of {number(result.max_score)}; a person gives {number(more)} more"
+    return f"{number(result.score)} of {number(result.max_score)}; a person marks {number(more)} more"
 
 
 def _question(question: Question) -> list[RenderableType]:

@@ -116,7 +116,7 @@ def tally(results: Sequence[Result]) -> ClassTally:
     ordered = tuple(sorted(results, key=lambda result: (result.submission.casefold(), result.submission)))
     assignments = sorted({result.assignment for result in ordered})
     if len(assignments) > 1:
-        raise ValueError(f"a report is of one assignment, but these results are of {', '.join(assignments)}")
+        raise ValueError(f"a report is about one assignment, but these results are of {', '.join(assignments)}")
     twice = [name for name, times in Counter(result.submission for result in ordered).items() if times > 1]
     if twice:
         raise ValueError(f"there are several results of the student {twice[0]!r}")

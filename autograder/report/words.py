@@ -16,7 +16,7 @@ from autograder.visible import one_line
 
 KINDS = {
     "full": "full marks",
-    "part": "part of the points",
+    "part": "some of the points",
     "nothing": "no points yet",
     "no_answer": "no answer",
     "ungraded": "waiting for a person",

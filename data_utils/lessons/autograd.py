@@ -108,7 +108,7 @@ class Autograd(Lesson):
                     raise NotYet("returns inp itself; it should return inp's gradient.")
                 if theirs is None:
                     raise NotYet(
-                        f"the gradient of {name} is None: was {name} watched, did the loss come from it, "
+                        f"the gradient of {name} is None: was {name} tracked, did the loss come from it, "
                         "and was backward called?"
                     )
                 if torch.is_tensor(theirs) and theirs.shape != ours.shape:
@@ -118,7 +118,7 @@ class Autograd(Lesson):
             for name, tensor in zip(("inp", "targ", *NAMES[1:]), given):
                 if tensor.requires_grad or tensor.grad is not None:
                     raise NotYet(
-                        f"leaves {name} watched by autograd, so whatever uses it next is recorded too. Watch a clone."
+                        f"leaves {name} tracked by autograd, so whatever uses it next is recorded too. Track a clone."
                     )
         for name, ours, theirs in zip(NAMES, wanted, got):
             off = float((ours - theirs).abs().max())
@@ -153,7 +153,7 @@ class Autograd(Lesson):
             if not steps or steps[-1][0] != function:
                 steps.append([function])
             steps[-1].append(name)
-        boxes = ["w1\nwatched", *("\n".join([function, *notes]) for function, *notes in steps), "loss"]
+        boxes = ["w1\ntracked", *("\n".join([function, *notes]) for function, *notes in steps), "loss"]
         gaps = len(boxes) - 1
         return diagrams.chain(boxes, ["makes"] * gaps, [f"step {gaps - i}" for i in range(gaps)])
 
@@ -229,7 +229,7 @@ class Autograd(Lesson):
         )
 
     def check_TrainableLinear(self) -> None:
-        """Two parameters, and the numbers are those of Linear. The grader tries other layers."""
+        """Two parameters, and the same values as Linear. The grader tries other layers."""
         torch.manual_seed(6)
         both, inp = list[Any](), small_batch()[0].requires_grad_()
         for sizes in ((30, 20), (30, 20), (2, 3)):
@@ -318,7 +318,7 @@ class Autograd(Lesson):
         agree("in a model with two parameters the second", slope.line.bias, 0.2)
 
     def picture_the_steps(self) -> Figure:
-        """Twelve steps down a parabola: the slope shrinks, so the steps do, and lr needn't change."""
+        """Twelve steps down a parabola: as the slope shrinks, so do the steps, and lr needn't change."""
         slope, pairs = Slope(), [(torch.ones(1, 1), torch.ones(1))]
         at, heights = [0.0], list[float]()
         for _ in range(12):
@@ -333,13 +333,13 @@ class Autograd(Lesson):
         )
 
     def check_parameters(self) -> None:
-        """That is what torch finds in your Model, and what it says about it."""
+        """Printed above: what torch finds in your Model, and what the model says about itself."""
         model = self.call("Model", 784, 50, 1)
         print("parameters():", len(list(model.parameters())))
         model(self.yours.x_train[:10], self.yours.y_train[:10]).backward()
         held = [getattr(layer, name, None) for layer in model.layers for name in "wb"]
-        print("watched tensors with a gradient:", sum(t.grad is not None for t in held if t is not None))
-        print("what the model prints about itself:", model)
+        print("tracked tensors with a gradient:", sum(t.grad is not None for t in held if t is not None))
+        print("how the model prints itself:", model)
         try:
             torch.optim.SGD(model.parameters(), lr=0.1)
         except ValueError as error:
@@ -368,7 +368,7 @@ class Autograd(Lesson):
         return pictures.lines(both, xlabel="step", ylabel="loss of the batch")
 
     def check_five_runs(self) -> None:
-        """On test digits all five are inside the wide range of 25 % to 60 %."""
+        """On test digits all five are within the wide range of 25 % to 60 %."""
         self.runs = []
         x, y, x_test, y_test = (getattr(self.yours, name) for name in ("x_train", "y_train", "x_valid", "y_valid"))
         passes = self.steps(20, few=1)
@@ -383,7 +383,9 @@ class Autograd(Lesson):
             raise NotYet(f"test accuracies from {low:.1%} to {high:.1%}; anything between 25 % and 60 % is normal.")
 
     def picture_the_passes(self) -> Figure:
-        """Four of the five starts: the losses go down almost alike. Compare that with the last column above."""
+        """Four of the five starts: their losses fall in almost the same way. Compare that with the last column
+        above.
+        """
         if len(self.runs) < 5:
             raise NotYet("needs the five runs above.")
         passes = [torch.tensor(losses).reshape(-1, 80).mean(1) for _, _, losses, _ in self.runs[:4]]
@@ -406,8 +408,8 @@ class Autograd(Lesson):
             up = self.emptied[name] = torch.tensor(losses)
             right = self.accuracy(model, self.yours.x_valid, self.yours.y_valid)
             print(
-                f"gradients {name:8}: largest loss {up.max():7.2f}, of the last 40 batches the mean "
-                f"{up[-40:].mean():6.2f}; test digits right {right:.1%}"
+                f"gradients {name:8}: largest loss {up.max():7.2f}, mean of the last 40 batches "
+                f"{up[-40:].mean():6.2f}; {right:.1%} of the test digits right"
             )
 
     def picture_the_forgotten_zero_grad(self) -> Figure:
@@ -432,7 +434,7 @@ class Autograd(Lesson):
         return pictures.lines(paths, xlabel="step", ylabel="the parameter a (best is 1)")
 
 
-RUNS: dict[str, Callable[[Any], Any]] = {"emptied": lambda model: model, "added up": forgetful}
+RUNS: dict[str, Callable[[Any], Any]] = {"cleared": lambda model: model, "added up": forgetful}
 """What is done to the gradients of a network before it is trained."""
 
 

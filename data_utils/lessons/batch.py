@@ -133,7 +133,7 @@ class Batch(Lesson):
                 MISTAKES["model"],
             )
         res = self.call("model", self.yours.x_valid)
-        agree("its shape aside, the result for x_valid", torch.tensor(res.numel()), 1000)
+        agree("the number of outputs for x_valid", torch.tensor(res.numel()), 1000)
 
     def picture_model(self) -> Figure:
         """What a network with random weights outputs for 200 digits. It is far off: look at the scale on the left."""
@@ -141,7 +141,7 @@ class Batch(Lesson):
             "200 digits": (self.yours.y_valid[:200], self.yours.model(self.yours.x_valid[:200])),
             "what would be right": (range(10), range(10)),
         }
-        return pictures.lines(named, dots=["200 digits"], xlabel="the digit", ylabel="what the network says")
+        return pictures.lines(named, dots=["200 digits"], xlabel="the digit", ylabel="the network's output")
 
     def picture_the_accident(self) -> Figure:
         """A column minus a row gives all pairs. The four differences we want are on the diagonal."""
@@ -171,7 +171,7 @@ class Batch(Lesson):
         return pictures.lines(both, xlabel="how far the outputs are from their targets", ylabel="loss")
 
     def picture_the_slopes(self) -> Figure:
-        """The machine's formula, and the slope measured by nudging: the dots lie on the lines."""
+        """Sympy's formula, and the slope measured by nudging: the dots lie on the lines."""
         import sympy
 
         at = torch.linspace(-2, 2, 17)
@@ -186,7 +186,9 @@ class Batch(Lesson):
         return pictures.lines(named, dots=[name for name in named if "nudged" in name], xlabel="x", ylabel="slope")
 
     def check_lin_grad(self) -> None:
-        """On a random layer all three agree with nudges of your own lin, too. The grader tries other layers."""
+        """On a random layer all three also agree with slopes measured on your own lin. The grader tries other
+        layers.
+        """
         for reached, w_g, b_g in (([1], [3, 4], 1), ([1, 3], [10, 12], 2)):
             inp, out, w, b = small_layer()
             out.g = torch.zeros(4, 3)
@@ -197,7 +199,7 @@ class Batch(Lesson):
             agree_g("b", b, [0, 0, b_g], MISTAKES["b"], batch=4)
             agree_g("inp", inp, [[-1, 0] if n in reached else [0, 0] for n in range(4)], MISTAKES["inp"], batch=4)
             felt_by = " and ".join(map(str, reached))
-            agreed(f"the loss feels output 2 of sample {felt_by}: w.g, b.g and inp.g agree")
+            agreed(f"if the loss depends on output 2 of sample {felt_by} alone: w.g, b.g and inp.g agree")
         torch.manual_seed(5)
         inp, w, b, g = (torch.randn(size) for size in ((5, 4), (4, 3), (3,), (5, 3)))
         out = self.yours.lin(inp, w, b)
@@ -231,7 +233,7 @@ class Batch(Lesson):
             if i < 4 and not torch.equal(tensor, before[i]):
                 raise NotYet(f"changes {name}: only set gradients here, don't take a step.")
             agree_g(name, tensor, wanted[i], MISTAKES.get(name), batch=4)
-            agreed(f"{name}.g agrees with nudges of your own network")
+            agreed(f"{name}.g agrees with slopes measured on your own network")
         once = weights[0].g.clone()
         with self.using(*weights):
             self.call("forward_and_backward", *batch)
@@ -268,7 +270,7 @@ class Batch(Lesson):
         for name, cost in self.costs.items():
             print(
                 f"{name:13} {cost.milliseconds[-1]:7.2f} ms   largest table {cost.largest / 1e6:6.2f} MB   "
-                f"largest difference to the last {cost.apart(list(self.costs.values())[-1]):.0e}"
+                f"largest difference from the last {cost.apart(list(self.costs.values())[-1]):.0e}"
             )
         with self.checking("your lin_grad, timed"):
             layers = [self._layer_of(rows) for rows in ROWS]
@@ -313,7 +315,7 @@ class Batch(Lesson):
     def picture_the_judge(self) -> Figure:
         """Your gradients against autograd's, one dot per entry. The library does what you did, and no more."""
         if not self.both:
-            raise NotYet("needs both sides, which are not written yet.")
+            raise NotYet("needs both sets of gradients, which are not there yet.")
         return pictures.scatter_check(self.both, against="autograd's gradient")
 
 

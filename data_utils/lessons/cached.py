@@ -98,7 +98,7 @@ class Cached(Lesson):
                 self.find("test")(ours.g, theirs.grad)
             except AssertionError:
                 raise NotYet(f"your test says that {name}.g differs from autograd's {name}.grad.") from None
-            agreed(f"{name}.g {tuple(ours.g.shape)} is autograd's, your test is silent")
+            agreed(f"{name}.g {tuple(ours.g.shape)} matches autograd's, and your test is silent")
 
     def _relu(self, x: Tensor) -> Any:
         return self.yours.ReLU()(x)
@@ -114,20 +114,20 @@ class Cached(Lesson):
         t1 = torch.tensor([1.0, 2, 3])
         cases: tuple[tuple[str, list[float], dict[str, float], bool], ...] = (
             ("for two equal tensors", [0, 0, 0], {}, False),
-            ("where the last entry of t2 is larger", [0, 0, 0.25], {}, True),
-            ("where the last entry of t2 is smaller", [0, 0, -0.25], {}, True),
-            ("where the differences add up to 0", [0.25, 0, -0.25], {}, True),
-            ("where all entries differ by 0.25 and eps is 0.4", [0.25, -0.25, 0.25], {"eps": 0.4}, False),
-            ("where one entry differs by 0.75 and eps is 0.5", [0, 0.75, 0], {"eps": 0.5}, True),
+            ("when the last entry of t2 is larger", [0, 0, 0.25], {}, True),
+            ("when the last entry of t2 is smaller", [0, 0, -0.25], {}, True),
+            ("when the differences add up to 0", [0.25, 0, -0.25], {}, True),
+            ("when all entries differ by 0.25 and eps is 0.4", [0.25, -0.25, 0.25], {"eps": 0.4}, False),
+            ("when one entry differs by 0.75 and eps is 0.5", [0, 0.75, 0], {"eps": 0.5}, True),
         )
         for what, change, options, wanted in cases:
             if self.raises(t1, t1 + torch.tensor(change), **options) != wanted:
                 raise NotYet(f"{'is silent' if wanted else 'raises an AssertionError'} {what}.")
         if self.raises(torch.zeros(3), torch.tensor([0, 1e-6, 0])) is False:
-            raise NotYet("is silent where an entry is 0.000001 and not 0; the default eps is 1e-8.")
+            raise NotYet("is silent when an entry is 0.000001 instead of 0; the default eps is 1e-8.")
 
     def picture_the_tolerance(self) -> Figure:
-        """One product, in float32 and in float64. Both are right; whether your test calls them equal is up to eps."""
+        """One product, in float32 and in float64. Both are right; whether your test calls them equal depends on eps."""
         torch.manual_seed(1)
         x, w = torch.randn(16, 784), torch.randn(784)
         one, other = (x @ w).double(), x.double() @ w.double()
@@ -202,7 +202,7 @@ class Cached(Lesson):
         return pictures.heat_maps(tables)
 
     def check_MSE(self) -> None:
-        """A row of three and a column of five agree, the column with nudges of your own loss, too."""
+        """A row of three and a column of five agree, the column also with slopes measured on your own loss."""
         pred: Any = torch.tensor([1.5, 0.3, 2.0])
         gt = torch.tensor([1.0, 1, 3])
         loss, slopes = judged(functional.mse_loss, pred, gt)
@@ -211,7 +211,7 @@ class Cached(Lesson):
         back(layer, pred=pred, gt=gt)
         agree_g("pred", pred, slopes[0], MISTAKES["pred"], batch=3)
         shown = [round(float(g), 4) for g in pred.g]
-        agreed(f"loss {loss:.4f}, pred.g {shown}: as F.mse_loss and autograd have it")
+        agreed(f"loss {loss:.4f}, pred.g {shown}: the same as F.mse_loss and autograd give")
         layer.backward()
         agree("pred.g after a second backward", pred.g, slopes[0])
         column: Any = torch.tensor([[2.0], [-1], [0.5], [4], [1]])
@@ -243,7 +243,7 @@ class Cached(Lesson):
             if again:
                 agree("inp.g" + again, inp.g, slopes[0])
             agree_g("inp", inp, slopes[0], MISTAKES["inp of relu"])
-        agreed(f"out.g {upstream.tolist()} came back as {inp.g.tolist()}, as F.relu and autograd have it")
+        agreed(f"out.g {upstream.tolist()} came back as {inp.g.tolist()}, the same as F.relu and autograd give")
         p, q = torch.tensor([[1.0, -1]]), torch.tensor([[-2.0], [3]])
         first, second = self.yours.ReLU(), self.yours.ReLU()
         first(p).g, second(q).g = torch.ones(1, 2), torch.ones(2, 1)
@@ -253,13 +253,13 @@ class Cached(Lesson):
         agree_g("with two layers at once, the second inp", q, [[0], [1]])
 
     def picture_the_kink(self) -> Figure:
-        """Measured from both sides at once, the slope at 0 is 1/2. Your ReLU answers with this lesson's choice, 0."""
+        """Measured from both sides at once, the slope at 0 is 1/2. Your ReLU should give this lesson's choice, 0."""
         return pictures.line_with_tangents(
             self._relu, self._slope, at=(-0.6, 0, 0.6), span=(-1, 1), name="ReLU", argument="inp"
         )
 
     def check_Linear(self) -> None:
-        """In two layers in a row all five gradients agree with nudges. The grader tries other layers."""
+        """In two layers in a row all five gradients agree with measured slopes. The grader tries other layers."""
         inp, W, b, upstream = layer_of_rows()
         wanted, slopes = judged(lambda inp, W, b: weighed(inp, W) + b, inp, W, b, upstream=upstream)
         layer = self.find("Linear")(W, b)
@@ -275,7 +275,7 @@ class Cached(Lesson):
                 if name == "b" and torch.is_tensor(getattr(b, "g", None)) and b.g.shape != b.shape:
                     raise NotYet(
                         f"b.g has shape {tuple(b.g.shape)}, and b has {tuple(b.shape)}. "
-                        "How many samples does a row of b serve here?"
+                        "How many samples share a row of b here?"
                     )
                 if again:
                     agree(f"{name}.g{again}", tensor.g, slope_wanted)
@@ -324,7 +324,7 @@ class Cached(Lesson):
             columns=7,
         )
 
-    def picture_who_is_lit(self) -> Figure:
+    def picture_who_gets_a_gradient(self) -> Figure:
         """Only sample 1 gives a gradient. Sample 0 is right, and sample 2, as wrong as sample 1, is at exactly 0
         before its ReLU.
         """
@@ -348,7 +348,7 @@ class Cached(Lesson):
         )
 
     def check_MLP(self) -> None:
-        """Forward A, B, C, back C, B, A, twice over. The grader tries other layers, and yours."""
+        """Forward through A, B, C and back through C, B, A, twice. The grader tries other layers, and yours."""
         torch.manual_seed(8)
         asked, orders = list[str](), {"A": [1, 2, 3, 0], "B": [1, 0, 2, 3], "C": [0, 2, 1, 3]}
         x, upstream = torch.randn(6, 4), torch.randn(6, 4)

@@ -93,7 +93,9 @@ class Layers(Lesson):
         )
 
     def check_Relu(self) -> None:
-        """What a call returns agrees, and inp.g agrees with nudges of your own Relu. The grader tries other inputs."""
+        """What a call returns agrees, and inp.g agrees with slopes measured on your own Relu. The grader tries other
+        inputs.
+        """
         inp, g = small_gate()
         before, layer = inp.clone(), self.call("Relu")
         out = self.call(layer, inp)
@@ -118,7 +120,9 @@ class Layers(Lesson):
         return pictures.heat_maps({"inp": inp, "out": out, "out.g": g, "your inp.g": g_of(inp=inp) + 0.0})  # no -0.0
 
     def check_Lin(self) -> None:
-        """On a random layer all three agree with nudges of your own Lin, too. The grader tries other layers."""
+        """On a random layer all three also agree with slopes measured on your own Lin. The grader tries other
+        layers.
+        """
         inp, w, b, g = small_layer()
         before, layer = [t.clone() for t in (inp, w, b, g)], self.call("Lin", w, b)
         out = self.call(layer, inp)
@@ -130,7 +134,7 @@ class Layers(Lesson):
             agree_g(f"{when}w", w, [[0, 0, 10], [0, 0, 12]], MISTAKES["w"], batch=4)
             agree_g(f"{when}b", b, [0, 0, 2], MISTAKES["b"], batch=4)
             agree_g(f"{when}inp", inp, [[0, 0], [-1, 0], [0, 0], [-1, 0]], MISTAKES["inp"], batch=4)
-        agreed("four samples, the loss feels output 2 of samples 1 and 3: w.g, b.g and inp.g agree")
+        agreed("four samples, the loss depends on output 2 of samples 1 and 3 alone: w.g, b.g and inp.g agree")
         torch.manual_seed(5)
         inp, w, b, g = (torch.randn(size) for size in ((5, 4), (4, 3), (3,), (5, 3)))
         layer = self.call("Lin", w, b)
@@ -164,7 +168,7 @@ class Layers(Lesson):
         return pictures.heat_maps(tables, {"inp": [1, 3], "out": [1, 3], "out.g": [1, 3], "your inp.g": [1, 3]})
 
     def check_Mse(self) -> None:
-        """On both, inp.g agrees with nudges of your own loss, too. The grader tries other batches."""
+        """On both, inp.g also agrees with slopes measured on your own loss. The grader tries other batches."""
         for output, targets, loss, slopes in (
             ([[2.0], [-1], [1.5]], [1.0, 0, 2], 0.75, [[2 / 3], [-2 / 3], [-1 / 3]]),
             ([[5.0]], [3.0], 4, [[4]]),
@@ -189,7 +193,7 @@ class Layers(Lesson):
             in_company(self.yours.Mse, inp, targ)
 
     def picture_Mse(self) -> Figure:
-        """Every gradient follows its difference, 2/N of it. With three times as many samples, each counts a third
+        """Every gradient is 2/N times its difference. With three times as many samples, each counts a third
         as much.
         """
         output, targ = torch.tensor([2.0, -1, 1.5, 0.5, 3, -2]), torch.tensor([1.0, 0, 2, 0.5, 1, 1])
@@ -212,7 +216,7 @@ class Layers(Lesson):
         wanted = self.nudged(x, targ, before[:4])
         for name, i in (("w2", 2), ("b2", 3), ("w1", 0), ("b1", 1), ("x", 4)):
             agree_g(name, [*weights, x][i], wanted[i], MISTAKES.get(name), batch=4)
-            agreed(f"{name}.g agrees with nudges of your own Model")
+            agreed(f"{name}.g agrees with slopes measured on your own Model")
         model.backward()
         agree_g("after a second backward w1", weights[0], wanted[0])
         self.call(model, x[:2].clone(), targ[:2])
@@ -247,7 +251,7 @@ class Layers(Lesson):
         return pictures.heat_maps({"p": p, "your p.g": p_g, "q": q, "your q.g": q_g})
 
     def check_against_batch(self) -> None:
-        """All five gradients are those that `batch` ended with, on a thousand digits."""
+        """All five gradients match those that `batch` ended with, on a thousand digits."""
         self.both = {}
         x, targ, weights, saved = digits_network()
         model = self.call("Model", *weights)
@@ -304,7 +308,7 @@ class Layers(Lesson):
     def picture_one_Relu(self) -> Figure:
         """p, q, and what each of the two backward calls wrote. There is no table for p.g: it was never set."""
         if len(self.once) < 2:
-            raise NotYet("needs the cell above, which needs a Relu that agrees.")
+            raise NotYet("needs the cell above, which needs a correct Relu.")
         first, second = self.once
         p, q = p_and_q()
         return pictures.heat_maps({"p": p, "q": q, "q.g after backward": first, "q.g after another": second})

@@ -78,7 +78,7 @@ class Mlp(Lesson):
         return pictures.lines(both, xlabel="s", ylabel="sigma(s)")
 
     def check_dsigma(self) -> None:
-        """Shape and 5 slopes agree with nudges of your own sigma. The grader tries other inputs."""
+        """Shape and 5 slopes agree with those measured on your own sigma. The grader tries other inputs."""
         agree("dsigma(1)", self.call("dsigma", torch.ones(1)), [0.4200], MISTAKES["dsigma"])
         s = torch.tensor([-2.0, -1, 0, 1, 2])
         agree("at s = -2, -1, 0, 1, 2 it", self.call("dsigma", s), nudge(lambda s: self.call("sigma", s).sum(), s))
@@ -103,12 +103,12 @@ class Mlp(Lesson):
         return pictures.lines({"your loss, t = 2": (v, losses)}, xlabel="one output v", ylabel="loss")
 
     def check_dloss(self) -> None:
-        """Ten times 8, and 3 slopes agree with nudges of your own loss. The grader tries other inputs."""
+        """Ten times 8, and 3 slopes agree with those measured on your own loss. The grader tries other inputs."""
         sixes, twos = torch.full((10,), 6.0), torch.full((10,), 2.0)
         agree("for ten sixes against ten twos it", self.call("dloss", sixes, twos), [8.0] * 10, MISTAKES["dloss"])
         v, t = torch.tensor([1.0, -2, 3]), torch.tensor([0.0, 1, -1])
         slopes = nudge(lambda v: self.call("loss", v, t.double()), v)
-        agree("compared with nudges of your own loss it", self.call("dloss", v, t), slopes)
+        agree("compared with slopes measured on your own loss it", self.call("dloss", v, t), slopes)
 
     def picture_dloss(self) -> Figure:
         """Each output is pulled toward its target, down the loss. Twice as far away, it is pulled twice as hard."""
@@ -135,7 +135,7 @@ class Mlp(Lesson):
         """What forward_pass does, with the shape on every wire. Keep all of it: the backward pass needs it."""
         return diagrams.network((784, 50, 10))
 
-    def picture_the_way_back(self) -> Figure:
+    def picture_the_chain_rule(self) -> Figure:
         """The same wires, reversed. Every question mark is one factor of the chain rule."""
         return diagrams.network((784, 50, 10), backward=True)
 
@@ -149,7 +149,7 @@ class Mlp(Lesson):
         for name, i in (("dl_db2", 3), ("dl_dw2", 2), ("dl_db1", 1), ("dl_dw1", 0)):
             mistakes = {"is still zero: nothing was added to it.": 0 * wanted[i], **MISTAKES.get(name, {})}
             agree(f"{name}, the first gradient of the backward pass that isn't right,", got[i], wanted[i], mistakes)
-            agreed(f"{name} agrees with nudges of your own network")
+            agreed(f"{name} agrees with slopes measured on your own network")
 
     def picture_backward_pass(self) -> Figure:
         """58 weights and biases of a 7-5-3 network, one dot each. Correct ones lie on the diagonal."""
@@ -244,7 +244,7 @@ class Mlp(Lesson):
         return pictures.lines(both, xlabel="steps taken", log=True)
 
     def picture_the_first_layer(self) -> Figure:
-        """The rows of your w1: strokes where digits differ, flat corners, where no digit ever has ink."""
+        """The rows of your w1: strokes where digits differ, and flat corners where no digit ever has ink."""
         return pictures.weights(self.yours.log.trained()[0])
 
     def picture_the_mistakes(self) -> Figure:

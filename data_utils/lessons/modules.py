@@ -44,7 +44,7 @@ class Modules(Lesson):
         "Lin": "5. Lin, one tensor under two names",
         "Mse": "6. Mse, two arguments and one gradient",
         "Model": "7. Model again",
-        "autograd": "The idea shrinks, the numbers don't",
+        "autograd": "The code gets shorter, the numbers stay the same",
         "the forgetful layer": "8. Forgetting forward, in writing",
     }
     WRITTEN = ("8. Forgetting forward, in writing",)
@@ -107,11 +107,11 @@ class Modules(Lesson):
             for times in (1, 2):
                 layer.backward()
                 if len(layer.bwds) != times:
-                    ran = f"after {times} backward, bwd has run {len(layer.bwds)} times."
+                    ran = f"after {times} backward call{'s' * (times > 1)}, bwd has run {len(layer.bwds)} times."
                     raise NotYet(f"{ran} Is it called, with brackets, once?")
                 if named(layer.bwds[-1], known) != wanted:
                     raise NotYet(f"backward calls bwd with {named(layer.bwds[-1], known)}; it should be {wanted}.")
-            agree("out.g after two backwards", layer.made.g, [1.0])
+            agree("out.g after two backward calls", layer.made.g, [1.0])
             agreed(f"layer({said}) called forward({said}), and layer.backward() called bwd({wanted})")
         self._in_company()
         self._lacking()
@@ -126,8 +126,8 @@ class Modules(Lesson):
             known = {"out": one.made, name: {"p": p, "q": q}[name]}
             if named(one.bwds[-1], known) != f"out, {name}":
                 raise NotYet(
-                    "after layer(p), other(p), layer(q), a backward calls bwd with something of another call. "
-                    "Each layer has its own memory, and of its last call."
+                    "after layer(p), other(p), layer(q), backward calls bwd with something from another call. "
+                    "Each layer remembers its own last call."
                 )
 
     def _lacking(self) -> None:
@@ -140,7 +140,7 @@ class Modules(Lesson):
                 layer.backward()
             except Exception:  # noqa: S112 - that there is one is what it should be
                 continue
-            raise NotYet(f"a layer without {lacking} is used without an error.")
+            raise NotYet(f"using a layer without {lacking} raises no error.")
 
     def picture_Module(self) -> Figure:
         """What a layer on your Module was actually given. Both passes go through Module, and it adds nothing of
@@ -164,7 +164,9 @@ class Modules(Lesson):
         )
 
     def check_Relu(self) -> None:
-        """6 values agree, and 6 gradients agree with nudges of your own forward. The grader tries other inputs."""
+        """6 values agree, and 6 gradients agree with slopes measured on your own forward. The grader tries other
+        inputs.
+        """
         x, g = torch.tensor([[-2, -0.5, 1], [0.5, -1, 3]]), torch.tensor([[1.0, -2, 3], [-4, 5, 6]])
         layer = self.call("Relu")
         out = self.call(layer, x)
@@ -220,7 +222,7 @@ class Modules(Lesson):
                         raise NotYet(f"changes {name} in the backward pass: only set gradients, don't take a step.")
                     mistakes = MISTAKES[name] if which == "four samples" else None
                     agree_g(meanwhile + name, tensors[name], slopes[name], mistakes, batch=len(some_inp))
-            agreed(f"{which}: the values agree, and w.g, b.g, inp.g agree with nudges of your own forward")
+            agreed(f"{which}: the values agree, and w.g, b.g, inp.g agree with slopes measured on your own forward")
             if out is not layer.out or some_inp is not layer.args[0]:
                 raise NotYet("no longer holds the tensors of its own call in self.out and self.args.")
 
@@ -244,7 +246,9 @@ class Modules(Lesson):
         return pictures.heat_maps(tables, {"args[0], or inp": [2], "out.g, or self.out.g": [2], "your inp.g": [2]})
 
     def check_Mse(self) -> None:
-        """Two losses agree, and inp.g agrees with nudges of your own forward. The grader tries other batches."""
+        """Two losses agree, and inp.g agrees with slopes measured on your own forward. The grader tries other
+        batches.
+        """
         targ = small_batch()[1]
         inp: Any = torch.tensor([[2.0], [-1], [1.5], [1.5]])
         layer = self.call("Mse")
@@ -297,7 +301,7 @@ class Modules(Lesson):
             if not torch.equal(tensor.double(), values[place]):
                 raise NotYet(f"changes {name}: only set gradients here, don't take a step.")
             agree_g(name, tensor, slopes[place], MISTAKES.get(name) if name != "x" else None, batch=4)
-            agreed(f"{name}.g agrees with nudges of your own model")
+            agreed(f"{name}.g agrees with slopes measured on your own model")
         model(x, targ)
         self.call("Model", *(2 * w for w in weights))(3 * x, targ)
         model.backward()
@@ -344,7 +348,7 @@ class Modules(Lesson):
         )
 
     def check_autograd(self) -> None:
-        """Five gradients are those that autograd finds, on a thousand digits."""
+        """All five gradients match autograd's, on a thousand digits."""
         x, targ, weights, saved = digits_network()
         model = self.call("Model", *weights)
         print(f"the loss of an untrained network: {float(model(x, targ)):.0f}")

@@ -36,13 +36,13 @@ MISTAKES: dict[str, Mistakes] = {
         "holds the losses after each step; it should hold the losses before each step.": [1.44, 0.5184, 0.1866],
         "stays where it began: no step reached the parameter.": [4, 4, 4],
         "is the result if p.grad still holds the gradients of earlier steps: they add up there.": [4, 1.44, 0.0064],
-        "grows: the step goes along the gradient, but the loss falls against it.": [4, 7.84, 15.3664],
+        "grows: the step follows the gradient, but the loss falls against it.": [4, 7.84, 15.3664],
         "is a running sum; it should be one loss per batch.": [4, 5.44, 5.9584],
         "is the result if lr is left out of the step.": [4, 196, 9604],
     },
     "fit, end": {
         "is the result if p.grad still holds the gradients of earlier steps: they add up there.": 1.664,
-        "is where one step leads; there were three batches.": 0.4,
-        "is 0 still: no step reached the parameter.": 0,
+        "is where a single step leads; there were three batches.": 0.4,
+        "is still 0: no step reached the parameter.": 0,
     },
 }

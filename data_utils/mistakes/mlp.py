@@ -82,5 +82,5 @@ MISTAKES: dict[str, Mistakes] = {
         "rises: that is a step uphill.": [3.2819, 8.1176, 8.4137, 8.8530],
         "is the result if the biases are never updated.": [3.2819, 0.5928, 0.3640, 0.2726],
     },
-    "training errors": {"is how many are right; it should be how many are wrong.": [2, 3, 3, 3]},
+    "training errors": {"is the number that are right; it should be the number that are wrong.": [2, 3, 3, 3]},
 }

@@ -24,7 +24,7 @@ def test_five_gradients(student: Student) -> None:
 
 @weight(1)
 def test_layers_of_equal_width(student: Student) -> None:
-    """The gradients are right where batch, inputs and hidden units are equally many, too."""
+    """The gradients are also right when there are as many samples as inputs and hidden units."""
     net = network(SQUARE_NET)
     compare(_answered(student, SQUARE_NET), gradients(net), batch=len(net["inp"]))
 
@@ -32,14 +32,14 @@ def test_layers_of_equal_width(student: Student) -> None:
 @weight(1)
 @beside(test_five_gradients)
 def test_second_call(student: Student) -> None:
-    """A second call on the same tensors gives the same gradients, not twice as much, and other ones for others."""
+    """A second call on the same tensors gives the same gradients, not doubled; for other tensors it gives theirs."""
     compare(_answered(student, NET, calls=2), gradients(network(NET)))
 
 
 @weight(1)
 @beside(test_five_gradients)
 def test_leaves_its_arguments_alone(student: Student) -> None:
-    """Autograd works on clones: the caller's tensors keep their numbers, and aren't watched afterwards."""
+    """Autograd works on clones: the caller's tensors keep their values, and aren't tracked afterwards."""
     answer = _answered(student, NET)
     given = network(NET).pick("inp", "targ", *WEIGHTS)
     unchanged(answer, {f"given {name}": tensor for name, tensor in given.items()})

@@ -38,6 +38,6 @@ def test_losses(student: Student) -> None:
 @weight(1)
 @beside(test_every_batch)
 def test_leaves_the_batches_alone(student: Student) -> None:
-    """The batches keep their numbers."""
+    """The batches keep their values."""
     given = draw(TRAINING).pick("x1", "y1", "x2", "y2")
     unchanged(_answered(student, 4), {f"given {name}": tensor for name, tensor in given.items()})

@@ -37,14 +37,14 @@ def test_output(student: Student) -> None:
 
 @weight(1)
 def test_layer_of_equal_widths(student: Student) -> None:
-    """Linear is right where batch, inputs and outputs are equally many, too."""
+    """Linear is also right when there are as many samples as inputs and outputs."""
     given, answer = draw(SQUARE_LAYER), _fitted(_answered(student, SQUARE_LAYER), SQUARE_LAYER)
     compare(answer, {**layer_output(given), **layer_gradients(given)}, batch=len(given["inp"]))
 
 
 @weight(3)
 def test_gradients_stand_on_w_and_b(student: Student) -> None:
-    """After a backward call the right gradients stand on w and on b, and the input has its own."""
+    """After a backward call w and b have the right gradients, and so does the input."""
     given = draw(LAYER)
     compare(_fitted(_answered(student, LAYER), LAYER), layer_gradients(given), batch=len(given["inp"]))
 
@@ -52,7 +52,7 @@ def test_gradients_stand_on_w_and_b(student: Student) -> None:
 @weight(1)
 @beside(test_output)
 def test_gives_a_matrix(student: Student) -> None:
-    """The output is a matrix for a single sample, and for a single output, too."""
+    """The output is also a matrix for a single sample, and for a single output."""
     for spec in (LONE_LAYER, NARROW_LAYER):
         compare(_fitted(_answered(student, spec), spec), layer_output(draw(spec)).pick("answer"), exact=True)
 
@@ -60,14 +60,14 @@ def test_gives_a_matrix(student: Student) -> None:
 @weight(1)
 @beside(test_output)
 def test_leaves_its_input_alone(student: Student) -> None:
-    """The input keeps its numbers."""
+    """The input keeps its values."""
     unchanged(_answered(student, LAYER), {"given inp": draw(LAYER)["inp"]})
 
 
 @weight(2)
 @beside(test_output)
 def test_start(student: Student) -> None:
-    """A new layer has weights from the standard normal distribution, others than the next layer, and a bias of 0."""
+    """A new layer has standard normal weights, different from the next layer's, and a bias of 0."""
     sizes = dict(zip(("n_in", "n_out"), map(torch.tensor, START_SIZES), strict=True))
     answer = student.run(flows.linear_start, **sizes)
     for name, (wanted, sentence) in START.items():

@@ -36,25 +36,25 @@ def test_loss(student: Student) -> None:
 
 @weight(1)
 def test_batch_of_one(student: Student) -> None:
-    """The loss is right for a batch of a single sample, too."""
+    """The loss is also right for a batch of a single sample."""
     compare(_answered(student, LONE_NET), loss(network(LONE_NET)))
 
 
 @weight(1)
 def test_layers_of_equal_width(student: Student) -> None:
-    """The loss is right where batch, inputs and hidden units are equally many, too."""
+    """The loss is also right when there are as many samples as inputs and hidden units."""
     compare(_answered(student, SQUARE_NET), loss(network(SQUARE_NET)))
 
 
 @weight(2)
 def test_output_layer(student: Student) -> None:
-    """After loss.backward() the right gradients stand on w and b of the second Linear."""
+    """After loss.backward() w and b of the second Linear have the right gradients."""
     _compared(student, "w2", "b2")
 
 
 @weight(2)
 def test_hidden_layer(student: Student) -> None:
-    """After loss.backward() the right gradients stand on w and b of the first Linear."""
+    """After loss.backward() w and b of the first Linear have the right gradients."""
     _compared(student, "w1", "b1")
 
 

@@ -29,7 +29,7 @@ def _found(answer: dict[str, Value]) -> dict[str, Value]:
 
 @weight(3)
 def test_output(student: Student) -> None:
-    """The output is made with the tensors that parameters() gives, one of shape (n_in, n_out) and one (n_out,)."""
+    """The output is computed from the tensors that parameters() gives, one of shape (n_in, n_out) and one (n_out,)."""
     answers = {spec: _answered(student, spec) for spec in (LONE_LAYER, LAYER)}
     for spec, answer in reversed(answers.items()):
         compare(_found(answer), layer_output(draw(spec)).pick("answer"))
@@ -37,14 +37,14 @@ def test_output(student: Student) -> None:
 
 @weight(1)
 def test_layer_of_equal_widths(student: Student) -> None:
-    """TrainableLinear is right where batch, inputs and outputs are equally many, too."""
+    """TrainableLinear is also right when there are as many samples as inputs and outputs."""
     answer = _answered(student, SQUARE_LAYER)
     compare(_found(answer), layer_output(draw(SQUARE_LAYER)).pick("answer"))
 
 
 @weight(2)
 def test_gradients(student: Student) -> None:
-    """After a backward call the right gradients stand on both parameters, and the input has its own."""
+    """After a backward call both parameters have the right gradients, and so does the input."""
     given = draw(LAYER)
     compare(_found(_answered(student, LAYER)), layer_gradients(given), batch=len(given["inp"]))
 
@@ -59,21 +59,21 @@ def test_parameters(student: Student) -> None:
 @weight(1)
 @beside(test_output)
 def test_gives_a_matrix(student: Student) -> None:
-    """The output is a matrix for a single sample, too."""
+    """The output is also a matrix for a single sample."""
     compare(_answered(student, LONE_LAYER), layer_output(draw(LONE_LAYER)).pick("answer"), exact=True)
 
 
 @weight(1)
 @beside(test_output)
 def test_leaves_its_input_alone(student: Student) -> None:
-    """The input keeps its numbers."""
+    """The input keeps its values."""
     unchanged(_answered(student, LAYER), {"given inp": draw(LAYER)["inp"]})
 
 
 @weight(1)
 @beside(test_output)
 def test_start(student: Student) -> None:
-    """A new layer has weights from the standard normal distribution, others than the next layer, and a bias of 0."""
+    """A new layer has standard normal weights, different from the next layer's, and a bias of 0."""
     sizes = dict(zip(("n_in", "n_out"), map(torch.tensor, START_SIZES), strict=True))
     answer = student.run(flows.trainable_linear_start, **sizes)
     for name, (wanted, sentence) in START.items():

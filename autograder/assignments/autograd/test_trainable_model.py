@@ -31,7 +31,7 @@ def _found(answer: dict[str, Value]) -> dict[str, Value]:
 
 @weight(3)
 def test_loss(student: Student) -> None:
-    """The loss is made with the tensors that parameters() gives, for a batch and for a single sample."""
+    """The loss is computed from the tensors that parameters() gives, for a batch and for a single sample."""
     answers = {spec: _answered(student, spec) for spec in (LONE_NET, NET)}
     for spec, answer in reversed(answers.items()):
         compare(_found(answer), loss(network(spec)), batch=len(network(spec)["inp"]))
@@ -39,7 +39,7 @@ def test_loss(student: Student) -> None:
 
 @weight(1)
 def test_layers_of_equal_width(student: Student) -> None:
-    """The loss is right where batch, inputs and hidden units are equally many, too."""
+    """The loss is also right when there are as many samples as inputs and hidden units."""
     compare(_found(_answered(student, SQUARE_NET)), loss(network(SQUARE_NET)))
 
 
@@ -52,7 +52,7 @@ def test_parameters(student: Student) -> None:
 
 @weight(2)
 def test_gradients(student: Student) -> None:
-    """After loss.backward() the right gradients stand on all four of them."""
+    """After loss.backward() all four of them have the right gradients."""
     net = network(NET)
     wanted = {f"{name}.grad": gradients(net)[name] for name in WEIGHTS}
     compare(_found(_answered(student, NET)), wanted, batch=len(net["inp"]))
@@ -61,12 +61,12 @@ def test_gradients(student: Student) -> None:
 @weight(2)
 @beside(test_loss)
 def test_step(student: Student) -> None:
-    """A step against the gradients of parameters() brings the loss to where it should."""
+    """A step against the gradients of parameters() brings the loss to where it should be."""
     compare(_answered(student, NET), after_a_step(network(NET)))
 
 
 @weight(1)
 @beside(test_loss)
 def test_leaves_the_batch_alone(student: Student) -> None:
-    """x and targ keep their numbers."""
+    """x and targ keep their values."""
     unchanged(_answered(student, NET), {f"given {name}": network(NET)[name] for name in ("inp", "targ")})

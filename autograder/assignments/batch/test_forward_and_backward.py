@@ -22,25 +22,25 @@ def _compared(student: Student, *names: str) -> None:
 
 @weight(2)
 def test_output_layer(student: Student) -> None:
-    """w2.g and b2.g are autograd's, for a batch and for a single sample."""
+    """w2.g and b2.g match autograd's, for a batch and for a single sample."""
     _compared(student, "w2.g", "b2.g")
 
 
 @weight(2)
 def test_hidden_layer(student: Student) -> None:
-    """w1.g and b1.g are autograd's: what relu stopped on the way forward, it stops on the way back."""
+    """w1.g and b1.g match autograd's: what relu blocked in the forward pass, it blocks in the backward pass."""
     _compared(student, "w1.g", "b1.g")
 
 
 @weight(1)
 def test_gradient_of_the_input(student: Student) -> None:
-    """inp.g is autograd's, too."""
+    """inp.g matches autograd's, too."""
     _compared(student, "inp.g")
 
 
 @weight(1)
 def test_layers_of_equal_width(student: Student) -> None:
-    """All five gradients are right where batch, inputs and hidden units are equally many, too."""
+    """All five gradients are also right when there are as many samples as inputs and hidden units."""
     net = network(SQUARE_NET)
     compare(_answered(student, SQUARE_NET), gradients(net), batch=len(net["inp"]))
 
@@ -48,7 +48,7 @@ def test_layers_of_equal_width(student: Student) -> None:
 @weight(1)
 @beside(test_output_layer, test_hidden_layer)
 def test_assigns(student: Student) -> None:
-    """A second call on the same batch leaves the same gradients, not twice as much."""
+    """A second call on the same batch leaves the same gradients: it doesn't double them."""
     once, twice = _answered(student, NET), _answered(student, NET, calls=2)
     wanted = gradients(network(NET))
     compare(twice, {name: wanted[name] for name in wanted if same_values(once.get(name), wanted[name])})
@@ -57,6 +57,6 @@ def test_assigns(student: Student) -> None:
 @weight(1)
 @beside(test_output_layer, test_hidden_layer)
 def test_leaves_parameters_and_batch_alone(student: Student) -> None:
-    """forward_and_backward sets gradients and takes no step: the parameters, inp and targ hold what they held."""
+    """forward_and_backward sets gradients and takes no step: the parameters, inp and targ keep their values."""
     given = network(NET).pick("inp", "targ", *WEIGHTS)
     unchanged(_answered(student, NET), {f"given {name}": tensor for name, tensor in given.items()})

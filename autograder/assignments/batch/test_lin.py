@@ -21,14 +21,14 @@ def test_is_x_times_w_plus_b(student: Student) -> None:
 
 @weight(1)
 def test_layer_of_equal_widths(student: Student) -> None:
-    """lin is right where batch, inputs and outputs are equally many, too."""
+    """lin is also right when there are as many samples as inputs and outputs."""
     compare(_answered(student, SQUARE_LAYER), linear(draw(SQUARE_LAYER)))
 
 
 @weight(1)
 @beside(test_is_x_times_w_plus_b)
 def test_gives_a_matrix(student: Student) -> None:
-    """lin gives a matrix for a single sample, and for a single output, too."""
+    """lin also gives a matrix for a single sample, and for a single output."""
     for spec in (LONE_LAYER, NARROW_LAYER):
         compare(_answered(student, spec), linear(draw(spec)), exact=True)
 

@@ -21,25 +21,25 @@ def _compared(student: Student, name: str) -> None:
 
 @weight(3)
 def test_gradient_of_the_weights(student: Student) -> None:
-    """w.g is autograd's, for a batch and for a single sample."""
+    """w.g matches autograd's, for a batch and for a single sample."""
     _compared(student, "w.g")
 
 
 @weight(2)
 def test_gradient_of_the_bias(student: Student) -> None:
-    """b.g is autograd's, and has the shape of b."""
+    """b.g matches autograd's, and has the shape of b."""
     _compared(student, "b.g")
 
 
 @weight(3)
 def test_gradient_of_the_input(student: Student) -> None:
-    """inp.g is autograd's, a row for each sample."""
+    """inp.g matches autograd's, a row for each sample."""
     _compared(student, "inp.g")
 
 
 @weight(1)
 def test_layer_of_equal_widths(student: Student) -> None:
-    """All three gradients are right where batch, inputs and outputs are equally many, too."""
+    """All three gradients are also right when there are as many samples as inputs and outputs."""
     square = layer(SQUARE_LAYER)
     compare(_answered(student, SQUARE_LAYER), layer_gradients(square), batch=len(square["inp"]))
 
@@ -47,7 +47,7 @@ def test_layer_of_equal_widths(student: Student) -> None:
 @weight(1)
 @beside(test_gradient_of_the_weights, test_gradient_of_the_bias, test_gradient_of_the_input)
 def test_assigns(student: Student) -> None:
-    """lin_grad assigns: neither gradients of long ago nor a second call add to the three."""
+    """lin_grad assigns its three gradients and adds nothing to earlier ones, even in a second call."""
     once, twice = _answered(student, LAYER), _answered(student, LAYER, calls=2)
     wanted = layer_gradients(layer(LAYER))
     compare(twice, {name: wanted[name] for name in wanted if same_values(once.get(name), wanted[name])})
@@ -56,6 +56,6 @@ def test_assigns(student: Student) -> None:
 @weight(1)
 @beside(test_gradient_of_the_weights, test_gradient_of_the_bias, test_gradient_of_the_input)
 def test_leaves_its_inputs_alone(student: Student) -> None:
-    """lin_grad sets three gradients; inp, out, w, b and out.g hold what they held."""
+    """lin_grad sets three gradients; inp, out, w, b and out.g keep their values."""
     given = {name.replace("_", "."): tensor for name, tensor in layer(LAYER).items()}
     unchanged(_answered(student, LAYER), {f"given {name}": tensor for name, tensor in given.items()})

@@ -21,7 +21,7 @@ def test_predicts_one_number_a_sample(student: Student) -> None:
 
 @weight(1)
 def test_layers_of_equal_width(student: Student) -> None:
-    """model is right where batch, inputs and hidden units are equally many, too."""
+    """model is also right when there are as many samples as inputs and hidden units."""
     compare(_answered(student, SQUARE_NET), predicted(network(SQUARE_NET)))
 
 

@@ -20,7 +20,7 @@ def test_is_the_mean_squared_difference(student: Student) -> None:
 @weight(1)
 @beside(test_is_the_mean_squared_difference)
 def test_batch_of_one(student: Student) -> None:
-    """mse is right for a batch of a single sample, too."""
+    """mse is also right for a batch of a single sample."""
     compare(student.run(flows.mse, **draw(LONE_PAIR)), error(draw(LONE_PAIR)))
 
 

@@ -11,7 +11,7 @@ WATCHED_NOT = "The result doesn't require its gradient"
 
 @weight(2)
 def test_asks_for_the_gradient(student: Student) -> None:
-    """grad gives back the numbers it was given, in a tensor that requires its gradient."""
+    """grad returns the values it was given, in a tensor that requires a gradient."""
     given = draw(WATCHED)
     answer = student.run(flows.grad, **given)
     compare(answer, {"answer": given["t"].double()})
@@ -20,7 +20,7 @@ def test_asks_for_the_gradient(student: Student) -> None:
 
 @weight(1)
 def test_gives_back_the_tensor_itself(student: Student) -> None:
-    """What grad gives back is the tensor that it was given, watched, and no copy of it."""
+    """grad returns the very tensor that it was given, now tracked, and not a copy."""
     answer = student.run(flows.grad, **draw(WATCHED))
     counted(answer, "being the tensor that was given", 1.0, "The result is not the tensor that was given")
     counted(answer, "requires_grad of it", 1.0, WATCHED_NOT)

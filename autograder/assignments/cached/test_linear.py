@@ -39,25 +39,25 @@ def test_is_inp_times_weights_plus_bias(student: Student) -> None:
 
 @weight(2)
 def test_gradient_of_the_weights(student: Student) -> None:
-    """W.g is autograd's, for a batch, for a single output and for a single sample."""
+    """W.g matches autograd's, for a batch, for a single output and for a single sample."""
     _compared(student, "W.g")
 
 
 @weight(2)
 def test_gradient_of_the_bias(student: Student) -> None:
-    """b.g is autograd's: in this lesson it has a row for each sample, as b has, and is not summed over them."""
+    """b.g matches autograd's: in this lesson it has a row for each sample, as b has, and is not summed over them."""
     _compared(student, "b.g")
 
 
 @weight(2)
 def test_gradient_of_the_input(student: Student) -> None:
-    """inp.g is autograd's, a row for each sample."""
+    """inp.g matches autograd's, a row for each sample."""
     _compared(student, "inp.g")
 
 
 @weight(1)
 def test_layer_of_equal_widths(student: Student) -> None:
-    """Output and gradients are right where batch, inputs and outputs are equally many, too."""
+    """Output and gradients are also right when there are as many samples as inputs and outputs."""
     given = draw(SQUARE_LAYER)
     compare(student.run(flows.linear, **given), linear(given), batch=len(given["inp"]))
 
@@ -73,7 +73,7 @@ def test_two_layers_in_a_row(student: Student) -> None:
 @weight(1)
 @beside(test_gradient_of_the_weights, test_gradient_of_the_bias, test_gradient_of_the_input)
 def test_assigns(student: Student) -> None:
-    """A second backward leaves the same gradients, not twice as much, whatever was there before."""
+    """A second backward leaves the same gradients and doesn't double them, whatever was there before."""
     given = draw(LAYER)
     once = student.run(flows.linear, **given)
     again = student.run(flows.linear_once_more, **given, stale=STALE)
@@ -84,7 +84,7 @@ def test_assigns(student: Student) -> None:
 @weight(1)
 @beside(test_gradient_of_the_weights, test_gradient_of_the_bias, test_gradient_of_the_input)
 def test_leaves_its_inputs_alone(student: Student) -> None:
-    """Linear sets three gradients; inp, W, b and out.g hold what they held."""
+    """Linear sets three gradients; inp, W, b and out.g keep their values."""
     given = {name.replace("_", "."): tensor for name, tensor in draw(LAYER).items()}
     after = student.run(flows.linear, **draw(LAYER))
     unchanged(after, {f"given {name}": tensor for name, tensor in given.items()})

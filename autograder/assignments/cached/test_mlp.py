@@ -23,7 +23,7 @@ GRADIENTS = ("inp.g", "w1.g", "w2.g", "w3.g")
 
 @weight(2)
 def test_goes_forward_in_order(student: Student) -> None:
-    """MLP gives what comes out of the last layer, each having taken what the one before it gave."""
+    """MLP returns the output of the last layer, where each layer is given the output of the one before."""
     inputs = {spec: draw(spec).pick("inp", "w1", "w2", "w3") for spec in (SQUARE_STACK, STACK)}
     answers = {spec: student.run(flows.mlp_forward, **given) for spec, given in inputs.items()}
     for spec, answer in reversed(answers.items()):
@@ -32,7 +32,7 @@ def test_goes_forward_in_order(student: Student) -> None:
 
 @weight(3)
 def test_goes_back_in_reverse(student: Student) -> None:
-    """Every layer goes back after the one behind it: all gradients are autograd's, that of the input too."""
+    """Every layer goes back after the one that follows it: all gradients match autograd's, the input's included."""
     answers = {spec: student.run(flows.mlp, **draw(spec)) for spec in (SQUARE_STACK, STACK)}
     one = student.run(flows.mlp_of_one, **draw(ONE_LAYER))
     for spec, answer in reversed(answers.items()):
@@ -65,7 +65,7 @@ def test_two_models_at_once(student: Student) -> None:
 
 @weight(1)
 def test_holds_your_own_layers(student: Student) -> None:
-    """With your own Linear, ReLU and MSE, and a ReLU at the end, the loss and all five gradients are autograd's."""
+    """With your own Linear, ReLU and MSE, and a ReLU at the end, the loss and all five gradients match autograd's."""
     nets = [network(spec) for spec in (SQUARE_NET, NET)]
     answers = [student.run(flows.network, **net) for net in nets]
     for net, answer in reversed(list(zip(nets, answers, strict=True))):

@@ -29,7 +29,7 @@ def _lists(answer: Mapping[str, Value], asked: Mapping[str, int]) -> Mapping[str
 
 @weight(3)
 def test_gets_what_was_cached(student: Student) -> None:
-    """get gives a list of the cached values in the order asked, of one value for one name."""
+    """get gives a list of the cached values in the order asked for, and a list of one for one name."""
     given = draw(VALUES)
     places = {"get('c','a')[0]": "c", "get('c','a')[1]": "a", "get('b')[0]": "b", "get('c')[0]": "c"}
     answer = _lists(student.run(flows.get, **given), {"get('c','a')": 2, "get('b')": 1})
@@ -38,7 +38,7 @@ def test_gets_what_was_cached(student: Student) -> None:
 
 @weight(1)
 def test_gives_none_for_what_is_missing(student: Student) -> None:
-    """get gives None in the place of every name that was never cached."""
+    """get gives None in place of every name that was never cached."""
     given = draw(VALUES).pick("a", "b")
     asked = "get('nowhere','a','nothing','b')"
     answer = _lists(student.run(flows.get_missing, **given), {"get('a')": 1, asked: 4})
@@ -48,7 +48,7 @@ def test_gives_none_for_what_is_missing(student: Student) -> None:
 
 @weight(2)
 def test_caches_again(student: Student) -> None:
-    """A name that is cached again has the new value, and the other names keep theirs; w and W are two."""
+    """A name that is cached again has the new value, the other names keep theirs; w and W are two different names."""
     given = draw(VALUES)
     answer = _lists(student.run(flows.cache_again, **given), {"get('W','w')": 2})
     compare(answer, {"get('W','w')[0]": given["a"], "get('W','w')[1]": given["c"]})

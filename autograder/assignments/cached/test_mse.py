@@ -26,7 +26,7 @@ def test_is_the_mean_squared_difference(student: Student) -> None:
 
 @weight(3)
 def test_gradient_of_the_predictions(student: Student) -> None:
-    """pred.g is autograd's, for a row of predictions, a column of them, and a single one."""
+    """pred.g matches autograd's, for a row of predictions, a column of them, and a single one."""
     _compared(student, flows.mse, "pred.g")
 
 
@@ -58,7 +58,7 @@ def test_speaks_of_the_last_call(student: Student) -> None:
 @weight(1)
 @beside(test_gradient_of_the_predictions)
 def test_assigns(student: Student) -> None:
-    """A second backward leaves the same pred.g, not twice as much, whatever was there before."""
+    """A second backward leaves the same pred.g and doesn't double it, whatever was there before."""
     pair = draw(PAIR)
     compare(student.run(flows.mse_once_more, **pair, **draw(STALE_PAIR)), error(pair).pick("pred.g"))
 
@@ -66,6 +66,6 @@ def test_assigns(student: Student) -> None:
 @weight(1)
 @beside(test_is_the_mean_squared_difference, test_gradient_of_the_predictions)
 def test_leaves_its_inputs_alone(student: Student) -> None:
-    """MSE sets a gradient; pred and gt hold what they held."""
+    """MSE sets a gradient; pred and gt keep their values."""
     pair = draw(PAIR)
     unchanged(student.run(flows.mse, **pair), {f"given {name}": tensor for name, tensor in pair.items()})

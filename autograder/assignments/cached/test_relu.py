@@ -57,7 +57,7 @@ def test_speaks_of_the_last_call(student: Student) -> None:
 @weight(1)
 @beside(test_gradient_of_the_input)
 def test_assigns(student: Student) -> None:
-    """A second backward leaves the same inp.g, not twice as much, whatever was there before."""
+    """A second backward leaves the same inp.g and doesn't double it, whatever was there before."""
     given = gate(MATRIX)
     compare(student.run(flows.relu_once_more, **given, **draw(STALE_MATRIX)), gated(given).pick("inp.g"))
 
@@ -65,7 +65,7 @@ def test_assigns(student: Student) -> None:
 @weight(1)
 @beside(test_cuts_at_zero, test_gradient_of_the_input)
 def test_leaves_its_input_alone(student: Student) -> None:
-    """ReLU sets a gradient; inp and out.g hold what they held."""
+    """ReLU sets a gradient; inp and out.g keep their values."""
     given = gate(MATRIX)
     after = student.run(flows.relu, **given)
     unchanged(after, {"given inp": given["inp"], "given out.g": given["out_g"]})

@@ -27,13 +27,13 @@ def _judged(found: Mapping[str, Value], wanted: Tensors) -> None:
 
 @weight(2)
 def test_tells_tensors_apart(student: Student) -> None:
-    """test is silent for equal tensors, and raises AssertionError where any entry is off, up or down."""
+    """test is silent for equal tensors, and raises AssertionError if any entry is off, up or down."""
     given, wanted = pairs()
     _judged(student.run(flows.closeness, **given), wanted)
 
 
 @weight(2)
 def test_eps_decides(student: Student) -> None:
-    """With eps given, by position or name, test is silent where all entries are nearer, and raises where one isn't."""
+    """With eps given, by position or name, test is silent if all entries are nearer, and raises if one isn't."""
     given, wanted = pairs_within()
     _judged(student.run(flows.closeness_within, **given), wanted)

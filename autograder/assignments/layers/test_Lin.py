@@ -36,7 +36,7 @@ def _compared(student: Student, name: str) -> None:
 
 @weight(2)
 def test_is_inp_times_w_plus_b(student: Student) -> None:
-    """A call of a Lin gives a row for each sample: its product with w, plus b."""
+    """Calling a Lin gives a row for each sample: its product with w, plus b."""
     answers = {spec: student.run(flows.lin_forward, **draw(spec).pick("inp", "w", "b")) for spec in (LONE_LAYER, LAYER)}
     for spec, answer in reversed(answers.items()):
         compare(answer, linear(draw(spec)))
@@ -45,7 +45,7 @@ def test_is_inp_times_w_plus_b(student: Student) -> None:
 @weight(1)
 @beside(test_is_inp_times_w_plus_b)
 def test_gives_a_matrix(student: Student) -> None:
-    """A Lin gives a matrix for a single sample, and for a single output, too."""
+    """A Lin also gives a matrix for a single sample, and for a single output."""
     for spec in (LONE_LAYER, NARROW_LAYER):
         answer = student.run(flows.lin_forward, **draw(spec).pick("inp", "w", "b"))
         compare(answer, linear(draw(spec)), exact=True)
@@ -71,7 +71,7 @@ def test_gradient_of_the_input(student: Student) -> None:
 
 @weight(1)
 def test_layer_of_equal_widths(student: Student) -> None:
-    """The result and all three gradients are right where batch, inputs and outputs are equally many, too."""
+    """The result and all three gradients are also right when there are as many samples as inputs and outputs."""
     square = layer(SQUARE_LAYER)
     compare(
         _answered(student, SQUARE_LAYER),
@@ -82,7 +82,7 @@ def test_layer_of_equal_widths(student: Student) -> None:
 
 @weight(1)
 def test_two_in_a_row(student: Student) -> None:
-    """Of two Lin layers in a row each has its own memory, and the gradient goes back from the second to the first."""
+    """Two Lin layers in a row each have their own memory, and the gradient goes back from the second to the first."""
     given = draw(CHAIN)
     compare(student.run(flows.two_lins, **given), chain_gradients(given), batch=len(given["inp"]))
 
@@ -99,7 +99,7 @@ def test_goes_back_through_the_latest_call(student: Student) -> None:
 @weight(1)
 @beside(test_gradient_of_the_weights, test_gradient_of_the_bias, test_gradient_of_the_input)
 def test_assigns(student: Student) -> None:
-    """backward assigns: neither gradients of long ago nor a second backward add to the three."""
+    """backward assigns its three gradients and adds nothing to earlier ones, even when it runs again."""
     once, twice = _answered(student, LAYER), _answered(student, LAYER, calls=2)
     wanted = layer_gradients(layer(LAYER))
     compare(twice, {name: wanted[name] for name in wanted if same_values(once.get(name), wanted[name])})
@@ -108,6 +108,6 @@ def test_assigns(student: Student) -> None:
 @weight(1)
 @beside(test_gradient_of_the_weights, test_gradient_of_the_bias, test_gradient_of_the_input)
 def test_leaves_its_tensors_alone(student: Student) -> None:
-    """A Lin sets gradients and takes no step: inp, w, b and out.g hold what they held."""
+    """A Lin sets gradients and takes no step: inp, w, b and out.g keep their values."""
     given = {name.replace("_", "."): tensor for name, tensor in _given(LAYER).items()}
     unchanged(_answered(student, LAYER), {f"given {name}": tensor for name, tensor in given.items()})

@@ -26,7 +26,7 @@ def _compared(student: Student, *names: str) -> None:
 
 @weight(2)
 def test_gives_the_loss(student: Student) -> None:
-    """A call of a Model gives the mean squared error of Lin, Relu, Lin on the batch, one number."""
+    """Calling a Model gives the mean squared error of Lin, Relu, Lin on the batch, one number."""
     answers = {spec: student.run(flows.model_forward, **_given(spec)) for spec in (SQUARE_NET, LONE_NET, NET)}
     for spec, answer in reversed(answers.items()):
         compare(answer, loss(network(spec)), batch=len(network(spec)["inp"]))
@@ -52,14 +52,14 @@ def test_gradient_of_the_input(student: Student) -> None:
 
 @weight(1)
 def test_layers_of_equal_width(student: Student) -> None:
-    """Loss and gradients are right where batch, inputs and hidden units are equally many, too."""
+    """Loss and gradients are also right when there are as many samples as inputs and hidden units."""
     net = network(SQUARE_NET)
     compare(_answered(student, SQUARE_NET), {**loss(net), **gradients(net)}, batch=len(net["inp"]))
 
 
 @weight(1)
 def test_two_have_two_memories(student: Student) -> None:
-    """Of two Models each has its own parameters and its own memory, although both were called before."""
+    """Two Models each have their own parameters and their own memory, even after both have been called."""
     ours, theirs = _given(NET), _given(OTHER_NET)
     both = {**ours, **{f"{name}_": tensor for name, tensor in theirs.items()}}
     losses = student.run(flows.models_forward, **both)
@@ -81,7 +81,7 @@ def test_next_batch(student: Student) -> None:
 @weight(1)
 @beside(test_output_layer, test_hidden_layer)
 def test_assigns(student: Student) -> None:
-    """backward assigns: neither gradients of long ago nor a second backward add to the five."""
+    """backward assigns its five gradients and adds nothing to earlier ones, even when it runs again."""
     once, twice = _answered(student, NET), _answered(student, NET, calls=2)
     wanted = gradients(network(NET))
     compare(twice, {name: wanted[name] for name in wanted if same_values(once.get(name), wanted[name])})
@@ -90,5 +90,5 @@ def test_assigns(student: Student) -> None:
 @weight(1)
 @beside(test_output_layer, test_hidden_layer)
 def test_leaves_parameters_and_batch_alone(student: Student) -> None:
-    """A Model sets gradients and takes no step: the parameters, x and targ hold what they held."""
+    """A Model sets gradients and takes no step: the parameters, x and targ keep their values."""
     unchanged(_answered(student, NET), {f"given {name}": tensor for name, tensor in _given(NET).items()})

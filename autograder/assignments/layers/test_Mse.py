@@ -15,7 +15,7 @@ def _answered(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:
 
 @weight(2)
 def test_is_the_mean_squared_difference(student: Student) -> None:
-    """A call of an Mse gives the mean over the samples of the squared differences, one number in a tensor."""
+    """Calling an Mse gives the mean over the samples of the squared differences, one number in a tensor."""
     answers = {spec: student.run(flows.mse_forward, **draw(spec)) for spec in (PAIR, OTHER_PAIR)}
     for spec, answer in answers.items():
         compare(answer, error(draw(spec)), batch=len(draw(spec)["targ"]))
@@ -42,14 +42,14 @@ def test_gradient_is_a_column(student: Student) -> None:
 @weight(1)
 @beside(test_is_the_mean_squared_difference, test_gradient_of_the_input)
 def test_batch_of_one(student: Student) -> None:
-    """The value and the gradient are right for a batch of a single sample, too."""
+    """The value and the gradient are also right for a batch of a single sample."""
     pair = draw(LONE_PAIR)
     compare(_answered(student, LONE_PAIR), {**error(pair), **error_gradient(pair).pick("inp.g")})
 
 
 @weight(1)
 def test_two_have_two_memories(student: Student) -> None:
-    """Of two Mses each goes back to its own input, and one that is called again to its latest."""
+    """Two Mses each go back to their own input, and one that is called again goes back to its latest."""
     pair = draw(PAIR)
     for other in (draw(EVEN_PAIR), draw(OTHER_PAIR)):
         answer = student.run(flows.two_mses, **pair, other=other["output"], other_targ=other["targ"])
@@ -60,7 +60,7 @@ def test_two_have_two_memories(student: Student) -> None:
 @weight(1)
 @beside(test_gradient_of_the_input)
 def test_assigns(student: Student) -> None:
-    """backward assigns: neither a gradient of long ago nor a second backward adds to inp.g."""
+    """backward assigns inp.g and adds nothing to an earlier gradient, even when it runs again."""
     once, twice = _answered(student, PAIR), _answered(student, PAIR, calls=2)
     wanted = error_gradient(draw(PAIR)).pick("inp.g")
     compare(twice, {name: wanted[name] for name in wanted if same_values(once.get(name), wanted[name])})

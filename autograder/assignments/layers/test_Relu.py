@@ -23,7 +23,7 @@ def _each(first: str, second: str) -> Tensors:
 
 @weight(2)
 def test_cuts_at_zero(student: Student) -> None:
-    """A call of a Relu lets positive entries pass and makes the others 0."""
+    """Calling a Relu lets positive entries pass and makes the others 0."""
     answers = {spec: student.run(flows.relu_forward, **gate(spec).pick("inp")) for spec in (LONE_GATE, GATE)}
     for spec, answer in reversed(answers.items()):
         compare(answer, rectified(gate(spec)))
@@ -39,7 +39,7 @@ def test_gradient_of_the_input(student: Student) -> None:
 
 @weight(1)
 def test_two_have_two_memories(student: Student) -> None:
-    """Of two Relus, each goes back through its own input, although both were called before."""
+    """Two Relus each go back through their own input, even after both have been called."""
     answer = student.run(flows.two_relus, **_two())
     compare(answer, _each("inp.g of the first Relu", "inp.g of the second Relu"))
 
@@ -54,7 +54,7 @@ def test_goes_back_through_the_latest_call(student: Student) -> None:
 @weight(1)
 @beside(test_gradient_of_the_input)
 def test_assigns(student: Student) -> None:
-    """backward assigns: neither a gradient of long ago nor a second backward adds to inp.g."""
+    """backward assigns inp.g and adds nothing to an earlier gradient, even when it runs again."""
     once, twice = _answered(student, GATE), _answered(student, GATE, calls=2)
     wanted = gate_gradient(gate(GATE))
     compare(twice, {name: wanted[name] for name in wanted if same_values(once.get(name), wanted[name])})

@@ -20,7 +20,7 @@ def _passed_backward(student: Student, spec: Spec, held: Tensors, calls: int = 1
 
 @weight(2)
 def test_output_layer(student: Student) -> None:
-    """The gradients of w2 and b2 are autograd's."""
+    """The gradients of w2 and b2 match autograd's."""
     answers = {spec: _passed_backward(student, spec, empty(draw(spec))) for spec in (DISTINCT, SLIM)}
     for spec, answer in answers.items():
         compare(answer, gradients(draw(spec)).pick("dl_dw2", "dl_db2"))
@@ -28,7 +28,7 @@ def test_output_layer(student: Student) -> None:
 
 @weight(3)
 def test_hidden_layer(student: Student) -> None:
-    """The gradients of w1 and b1 are autograd's."""
+    """The gradients of w1 and b1 match autograd's."""
     answers = {spec: _passed_backward(student, spec, empty(draw(spec))) for spec in (DISTINCT, SLIM)}
     for spec, answer in answers.items():
         compare(answer, gradients(draw(spec)).pick("dl_dw1", "dl_db1"))
@@ -36,7 +36,7 @@ def test_hidden_layer(student: Student) -> None:
 
 @weight(1)
 def test_layers_of_equal_width(student: Student) -> None:
-    """All four gradients are right where every layer has the same width, too."""
+    """All four gradients are also right when every layer has the same width."""
     net = draw(SQUARE)
     compare(_passed_backward(student, SQUARE, empty(net)), gradients(net))
 

@@ -13,13 +13,13 @@ def _passed_forward(student: Student, spec: Spec) -> dict[str, Value]:
 
 @weight(3)
 def test_hidden_layer(student: Student) -> None:
-    """forward_pass hands back x, then s1 and x1 of the hidden layer."""
+    """forward_pass returns x, then s1 and x1 of the hidden layer."""
     compare(_passed_forward(student, DISTINCT), trace(draw(DISTINCT)).pick("x", "s1", "x1"))
 
 
 @weight(3)
 def test_output_layer(student: Student) -> None:
-    """forward_pass hands back s2 and x2 of the output layer, in the fourth and fifth place."""
+    """forward_pass returns s2 and x2 of the output layer, in fourth and fifth place."""
     answers = {spec: _passed_forward(student, spec) for spec in (DISTINCT, SLIM)}
     for spec, answer in answers.items():
         compare(answer, trace(draw(spec)).pick("s2", "x2"))
@@ -27,7 +27,7 @@ def test_output_layer(student: Student) -> None:
 
 @weight(1)
 def test_layers_of_equal_width(student: Student) -> None:
-    """All five results are right where every layer has the same width, too."""
+    """All five results are also right when every layer has the same width."""
     compare(_passed_forward(student, SQUARE), trace(draw(SQUARE)))
 
 

@@ -35,7 +35,7 @@ def test_one_step(student: Student) -> None:
 
 @weight(3)
 def test_several_steps(student: Student) -> None:
-    """Each step starts with empty accumulators and from the weights of the step before; all steps are taken."""
+    """Each step starts with zeroed accumulators and from the weights of the step before; all steps are taken."""
     met = met_targets(draw(CLASS))
     answers = _trained(student, 4), _trained(student, 3, aims=met)  # not one sample is wrong in the second
     compare(answers[0], trained(draw(CLASS), 4).pick(*WEIGHTS))
@@ -57,7 +57,7 @@ def test_tells_the_new_weights(student: Student) -> None:
 
 @weight(1)
 def test_needs_no_watcher(student: Student) -> None:
-    """train gives the same weights when nobody watches."""
+    """train gives the same weights without after_step."""
     compare(_trained(student, 2, watched=False), trained(draw(CLASS), 2).pick(*WEIGHTS))
 
 

@@ -33,7 +33,7 @@ def _compared(student: Student, name: str) -> None:
 
 @weight(2)
 def test_is_x_times_w_plus_b(student: Student) -> None:
-    """A Lin that is called gives a row for each sample: its product with w, plus b."""
+    """Calling a Lin gives a row for each sample: its product with w, plus b."""
     answers = {spec: _called(student, spec) for spec in (LONE_LAYER, LAYER)}
     for spec, answer in reversed(answers.items()):
         compare(answer, linear(draw(spec)))
@@ -42,7 +42,7 @@ def test_is_x_times_w_plus_b(student: Student) -> None:
 @weight(1)
 @beside(test_is_x_times_w_plus_b)
 def test_gives_a_matrix(student: Student) -> None:
-    """A Lin gives a matrix for a single sample, and for a single output, too."""
+    """A Lin also gives a matrix for a single sample, and for a single output."""
     for spec in (LONE_LAYER, NARROW_LAYER):
         answer = student.run(flows.lin, **draw(spec).pick("inp", "w", "b"))
         compare(answer, linear(draw(spec)), exact=True)
@@ -50,25 +50,25 @@ def test_gives_a_matrix(student: Student) -> None:
 
 @weight(2)
 def test_gradient_of_the_weights(student: Student) -> None:
-    """w.g is autograd's, for a batch, a single sample and a single output."""
+    """w.g matches autograd's, for a batch, a single sample and a single output."""
     _compared(student, "w.g")
 
 
 @weight(2)
 def test_gradient_of_the_bias(student: Student) -> None:
-    """b.g is autograd's, and has the shape of b."""
+    """b.g matches autograd's, and has the shape of b."""
     _compared(student, "b.g")
 
 
 @weight(2)
 def test_gradient_of_the_input(student: Student) -> None:
-    """inp.g is autograd's, a row for each sample."""
+    """inp.g matches autograd's, a row for each sample."""
     _compared(student, "inp.g")
 
 
 @weight(1)
 def test_layer_of_equal_widths(student: Student) -> None:
-    """Output and gradients are right where batch, inputs and outputs are equally many, too."""
+    """Output and gradients are also right when there are as many samples as inputs and outputs."""
     square = draw(SQUARE_LAYER)
     compare(_called(student, SQUARE_LAYER), linear(square))
     compare(_back(student, SQUARE_LAYER), layer_gradients(square), batch=len(square["inp"]))
@@ -76,7 +76,7 @@ def test_layer_of_equal_widths(student: Student) -> None:
 
 @weight(1)
 def test_two_lins(student: Student) -> None:
-    """Two Lin layers keep each their own parameters and their own call."""
+    """Two Lin layers each keep their own parameters and their own call."""
     first, second = draw(LAYER), draw(OTHER_LAYER)
     other = {f"other_{name}": tensor for name, tensor in second.items()}
     theirs = {
@@ -88,7 +88,7 @@ def test_two_lins(student: Student) -> None:
 @weight(1)
 @beside(test_gradient_of_the_weights, test_gradient_of_the_bias, test_gradient_of_the_input)
 def test_assigns(student: Student) -> None:
-    """A second backward leaves the same gradients, not twice as much."""
+    """A second backward leaves the same gradients: it doesn't double them."""
     once, twice = _back(student, LAYER), _back(student, LAYER, calls=2)
     wanted = layer_gradients(draw(LAYER))
     compare(twice, {name: wanted[name] for name in wanted if same_values(once.get(name), wanted[name])})
@@ -97,7 +97,7 @@ def test_assigns(student: Student) -> None:
 @weight(1)
 @beside(test_gradient_of_the_weights, test_gradient_of_the_bias, test_gradient_of_the_input)
 def test_leaves_its_inputs_alone(student: Student) -> None:
-    """Lin sets three gradients; inp, w, b and out.g hold what they held."""
+    """Lin sets three gradients; inp, w, b and out.g keep their values."""
     layer: Tensors = draw(LAYER)
     given = {f"given {name.replace('_', '.')}": tensor for name, tensor in layer.items()}
     unchanged(_back(student, LAYER), given)

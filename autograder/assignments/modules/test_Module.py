@@ -20,7 +20,7 @@ from .cases import (
 
 @weight(3)
 def test_returns_what_forward_gives(student: Student) -> None:
-    """A layer that is called gives what its forward makes of the arguments, be it one or three."""
+    """Calling a layer gives what its forward makes of the arguments, whether one or three."""
     one, three = draw(ONE), draw(THREE)
     wanted = {**cubed(one), **blended(three)}
     compare(student.run(flows.called, **one.pick("x"), **three.pick("a", "b", "c")), wanted)
@@ -28,7 +28,7 @@ def test_returns_what_forward_gives(student: Student) -> None:
 
 @weight(2)
 def test_hands_one_argument_to_bwd(student: Student) -> None:
-    """backward calls bwd with the output and the argument: gradients come and go where the caller sees them."""
+    """backward calls bwd with the output and the argument: gradients are read and set on the caller's own tensors."""
     one = draw(ONE)
     compare(student.run(flows.one_argument, **one), {"x.g": cube_gradient(one["x"], one["out_g"])})
 
@@ -55,7 +55,7 @@ def test_keeps_args_and_out(student: Student) -> None:
 
 @weight(1)
 def test_two_layers_remember_apart(student: Student) -> None:
-    """Two layers that are both called before they go back remember each their own call."""
+    """Two layers that are both called before they go back each remember their own call."""
     two = draw(TWO_CALLS)
     wanted = {f"{name}.g": cube_gradient(two[name], two[f"{name}_out_g"]) for name in "pq"}
     compare(student.run(flows.two_layers, **two), wanted)
@@ -71,7 +71,7 @@ def test_last_call_counts(student: Student) -> None:
 
 @weight(1)
 def test_runs_forward_and_bwd_once(student: Student) -> None:
-    """A call runs forward once, each backward runs bwd once, on one thing more; backward may be repeated."""
+    """A call runs forward once, each backward runs bwd once, with one more argument; backward may be repeated."""
     three = draw(THREE)
     answer = student.run(flows.counted, **three)
     for name, (wanted, otherwise) in {
@@ -102,7 +102,7 @@ def test_needs_no_constructor(student: Student) -> None:
 @weight(1)
 @beside(test_hands_one_argument_to_bwd, test_hands_three_arguments_to_bwd)
 def test_a_forgotten_method_is_an_error(student: Student) -> None:
-    """Using a layer that lacks forward, or bwd, raises an error of whatever kind; so does one of the layer's own."""
+    """Using a layer without forward or bwd raises some error, and an error of the layer's own isn't swallowed."""
     answer = student.run(flows.forgotten, **draw(ONE))
     for place, told in {
         "a layer has no forward": "where a layer has no forward",

@@ -21,7 +21,7 @@ def _slope(spec: Spec) -> torch.Tensor:
 
 @weight(2)
 def test_is_the_mean_squared_difference(student: Student) -> None:
-    """A Mse that is called gives the mean over the samples of the squared differences, one number."""
+    """Calling an Mse gives the mean over the samples of the squared differences, one number."""
     answers = {spec: student.run(flows.mse, **draw(spec)) for spec in (PAIR, LONG_PAIR)}
     for spec, answer in answers.items():
         compare(answer, error(draw(spec)), batch=len(draw(spec)["targ"]))
@@ -29,7 +29,7 @@ def test_is_the_mean_squared_difference(student: Student) -> None:
 
 @weight(3)
 def test_gradient(student: Student) -> None:
-    """inp.g is autograd's."""
+    """inp.g matches autograd's."""
     answers = {spec: _back(student, spec) for spec in (PAIR, LONG_PAIR)}
     for spec, answer in answers.items():
         compare(answer, {"inp.g": _slope(spec)}, batch=len(draw(spec)["targ"]))
@@ -45,14 +45,14 @@ def test_gradient_is_a_column(student: Student) -> None:
 @weight(1)
 @beside(test_is_the_mean_squared_difference)
 def test_batch_of_one(student: Student) -> None:
-    """Loss and gradient are right for a batch of a single sample, too."""
+    """Loss and gradient are also right for a batch of a single sample."""
     compare(student.run(flows.mse, **draw(LONE_PAIR)), error(draw(LONE_PAIR)))
     compare(_back(student, LONE_PAIR), {"inp.g": _slope(LONE_PAIR)})
 
 
 @weight(1)
 def test_two_mses(student: Student) -> None:
-    """Two Mses remember each their own call."""
+    """Two Mses each remember their own call."""
     two = draw(TWO_PAIRS)
     wanted = {f"{name}.g": error_gradient(two[name], two[f"{name}_targ"]) for name in "pq"}
     compare(student.run(flows.two_mses, **two), wanted)
@@ -61,7 +61,7 @@ def test_two_mses(student: Student) -> None:
 @weight(1)
 @beside(test_gradient)
 def test_assigns(student: Student) -> None:
-    """A second backward leaves the same gradient, not twice as much."""
+    """A second backward leaves the same gradient: it doesn't double it."""
     compare(_back(student, PAIR, calls=2), {"inp.g": _slope(PAIR)})
 
 

@@ -18,7 +18,7 @@ from .cases import (
 
 @weight(2)
 def test_cuts_at_zero(student: Student) -> None:
-    """A Relu that is called lets positive entries pass and makes the others 0."""
+    """Calling a Relu lets positive entries pass and makes the others 0."""
     inputs = [away_from_zero(spec)["x"] for spec in (LONE_MATRIX, MATRIX)]
     answers = [student.run(flows.relu, x=x) for x in inputs]
     for x, answer in zip(reversed(inputs), reversed(answers), strict=True):
@@ -27,7 +27,7 @@ def test_cuts_at_zero(student: Student) -> None:
 
 @weight(3)
 def test_gradient(student: Student) -> None:
-    """x.g is autograd's: out.g where the input was positive, 0 elsewhere."""
+    """x.g matches autograd's: out.g where the input was positive, 0 elsewhere."""
     inputs = [away_from_zero(spec) for spec in (LONE_MATRIX, MATRIX)]
     answers = [student.run(flows.relu_back, **given, calls=torch.tensor(1)) for given in inputs]
     for given, answer in zip(reversed(inputs), reversed(answers), strict=True):
@@ -36,7 +36,7 @@ def test_gradient(student: Student) -> None:
 
 @weight(1)
 def test_two_relus(student: Student) -> None:
-    """Two Relus remember each their own call."""
+    """Two Relus each remember their own call."""
     two = away_from_zero(TWO_CALLS)
     wanted = {f"{name}.g": relu_gradient(two[name], two[f"{name}_out_g"]) for name in "pq"}
     compare(student.run(flows.two_relus, **two), wanted)
@@ -45,7 +45,7 @@ def test_two_relus(student: Student) -> None:
 @weight(1)
 @beside(test_gradient)
 def test_assigns(student: Student) -> None:
-    """A second backward leaves the same gradient, not twice as much."""
+    """A second backward leaves the same gradient: it doesn't double it."""
     given = away_from_zero(MATRIX)
     answer = student.run(flows.relu_back, **given, calls=torch.tensor(2))
     compare(answer, {"x.g": relu_gradient(given["x"], given["out_g"])})

@@ -16,6 +16,6 @@ def test_is_softsign(student: Student) -> None:
 
 @beside(test_is_softsign)
 def test_leaves_its_input_alone(student: Student) -> None:
-    """The input holds afterwards what it held before."""
+    """The input is unchanged afterwards."""
     given = draw(VECTORS[0])
     unchanged(student.run(flows.softsign, **given), {"given x": given["x"]})
