@@ -9,6 +9,7 @@ from autograder.run.beside import barred
 from autograder.run.custody import held, holds
 from autograder.run.gradebook import Book, create, due, tools_on_path
 from autograder.run.handing import about
+from autograder.run.people import Known, moments, people
 from autograder.run.records import graded, records, results, stored
 from autograder.run.totals import previewed, totals
 from autograder.run.worker import Job, Worker
@@ -18,6 +19,7 @@ __all__ = [
     "Book",
     "Graded",
     "Job",
+    "Known",
     "Page",
     "Worker",
     "about",
@@ -27,9 +29,11 @@ __all__ = [
     "graded",
     "held",
     "holds",
+    "moments",
     "noted",
     "notes",
     "page",
+    "people",
     "previewed",
     "records",
     "remember",
