@@ -110,7 +110,7 @@ class _Export(ExportPlugin):  # type: ignore[misc]  # nbgrader has no types
         course = find(Path(self.parent.coursedir.root))
         names = [str(name) for name in self.assignment] or [*graded(course)]
         if self.format != "csv" and len(names) != 1:
-            raise UsageError(f"Name one assignment, by --assignment '[\"mlp\"]': there are {listed(names)}.")
+            raise UsageError(f"Name one assignment, by --assignment NAME: there are {listed(names)}.")
         wanted = {str(student) for student in self.student}
         everybody = [grade for name in names for grade in grades(course, name)]
         chosen = [grade for grade in everybody if not wanted or grade.known.student in wanted]

@@ -32,6 +32,8 @@ class Grade:
     questions: Mapping[str, float | None]
     """Points of each question, in the lesson's order; None where a person is asked."""
     handed_in: datetime | None = None
+    extra: float = 0.0
+    """Extra credit, which is in the points."""
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -97,7 +99,8 @@ def _grade(name: str, known: Known, marks: Marks | None, result: Result | None, 
         questions = {question.id: question.points for question in made.questions}
     else:
         questions = {id_: mark.points for id_, mark in marks.questions.items()}
-    return Grade(name, known, made, questions, at)
+    extra = sum(mark.extra for mark in marks.questions.values()) if marks else 0.0
+    return Grade(name, known, made, questions, at, extra)
 
 
 def as_csv(grades: Sequence[Grade]) -> Written:
@@ -110,7 +113,6 @@ def as_csv(grades: Sequence[Grade]) -> Written:
     rows = []
     for grade in grades:
         known, found = grade.known, grade.total
-        extra = sum(question.extra for question in found.questions) if found else None
         rows.append(
             [
                 *map(tame, (grade.assignment, known.student, known.last, known.first, known.email)),
@@ -119,7 +121,7 @@ def as_csv(grades: Sequence[Grade]) -> Written:
                 _exact(grade.points),
                 _exact(found.max_score if found else None),
                 _exact(found.penalty if found else None),
-                _exact(extra),
+                _exact(grade.extra if found else None),
                 _exact(found.score if found and any(v is not None for v in grade.questions.values()) else None),
                 tame(" ".join(grade.waiting)),
                 *(_exact(grade.questions.get(question)) for question in questions),
@@ -212,7 +214,7 @@ def paired(grades: Sequence[Grade], rows: Sequence[Person], lms: str) -> list[tu
 
 
 def _why(grade: Grade) -> str:
-    return ", ".join(grade.waiting) if grade.waiting else grade.status
+    return ", ".join(grade.waiting) if grade.status == "waiting" else grade.status
 
 
 def _exact(value: float | None) -> str:
