@@ -400,6 +400,8 @@ def export(
     from autograder.platforms.grades import grades
 
     here = find(course)
+    if out is not None and into is not None and out.resolve() == into.resolve():
+        raise UsageError(f"{into} stays as it is. Name another file with --out.")
     found = grades(here, name)
     written = exporting.export(found, to, into, column)
     notes = [*written.notes, *(exporting.pages(here, found, to, into, feedback) if feedback is not None else ())]

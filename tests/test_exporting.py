@@ -339,7 +339,9 @@ def test_nbgrader_exports_by_the_same_tables(course: Course, tmp_path: Path, mon
             assert [*csv.reader(file)] == printed
 
 
-@pytest.mark.parametrize("text", ["=1", "'=1", "''=1", "'", "'a", "-", "\t=", "\r", "a=b", "", "+", "@x"])
+@pytest.mark.parametrize(
+    "text", ["=1", "'=1", "''=1", "'", "'a", "-", "\t=", "\r", "a=b", "", "+", "@x", "\uff1d1", "\n=1"]
+)
 def test_tamed_text_is_no_formula_and_comes_back(text: str) -> None:
     """An apostrophe goes before it, and one is taken off again: texts that had one keep theirs."""
     tamed = table.tame(text)

@@ -284,6 +284,34 @@ def test_more_than_one_student_may_send_is_left_the_notebook_first(
     assert "a.bin is more than" in told[0]
 
 
+def test_a_file_that_is_there_twice_is_not_chosen_between(course: Course) -> None:
+    """Folders of two weeks in one zip; but of two uploads of a name the later one counts."""
+    name = "Ada Lovelace_71_assignsubmission_file"
+    hand_out(course, {f"week 1/{name}/mlp.ipynb": "old", f"week 2/{name}/mlp.ipynb": "new", f"week 1/{name}/a.py": "a"})
+    hand_out(course, {"hoppergrace_2_22_mlp.ipynb": "later", "hoppergrace_2_21_mlp.ipynb": "early"}, "canvas.zip")
+    (course.root / "roster.csv").write_text("student_id,first_name,last_name\nada,Ada,Lovelace\ngrace,Grace,Hopper\n")
+    found, told = taken(course)
+    assert found == {"ada/a.py": "a", "grace/mlp.ipynb": "later"}
+    assert [sentence.rpartition("mlp.ipynb ")[2] for sentence in sorted(told)] == [
+        "was uploaded again later; that one counts.",
+        *["is there more than once; none of them was taken."] * 2,
+    ]
+
+
+def test_a_file_s_name_does_not_make_it_somebody_else_s(course: Course) -> None:
+    """Moodle's own part of a name comes first, whatever the student called the file."""
+    file = "Grace Hopper_72_assignsubmission_file"
+    hand_out(
+        course,
+        {
+            f"Ada Lovelace_71_assignsubmission_file_{file}_mlp.ipynb": "flat",
+            f"J\u00f6rg M\u00fcller_73_assignsubmission_file/{file}/mlp.ipynb": "deep",
+        },
+    )
+    found, _ = taken(course, MOODLE, "UTC")
+    assert {path.partition("@")[0] for path in found} == {"ada", "joerg"}
+
+
 @pytest.mark.parametrize(
     ("table", "told"),
     [

@@ -102,6 +102,8 @@ def take(folder: Path, into: Path, name: str, everybody: Roster, zone: str = "")
 
 def uploads(folder: Path, everybody: Roster) -> dict[str, list[Sender]]:
     """What lies in a folder of archives: student -> how each of their files was named."""
+    if not folder.is_dir():
+        return {}
     with ExitStack() as stack:
         found = _found(stack, folder, everybody, Intake())
         return {student: [sent.sender for part in parts for sent in part] for student, parts in found.items()}
@@ -210,23 +212,29 @@ def _write(into: Path, student: str, sent: Sequence[_Sent], name: str, done: Int
 
 def _named(sent: Sequence[_Sent], name: str) -> Iterator[tuple[str, _Sent]]:
     """The files under the names that they get: of two of one name the later upload, and Canvas's `-1` taken off."""
-    found: dict[str, _Sent] = {}
-    for one in sorted(sent, key=lambda one: one.sender.upload):
-        file = one.sender.file
-        if why := unfit(file):
+    found: dict[str, list[_Sent]] = {}
+    for one in sorted(sent, key=lambda one: -one.sender.upload):
+        if why := unfit(one.sender.file):
             one.archive.refuse(one.member, why)
-        elif file.casefold() == TIMESTAMP:
+        elif one.sender.file.casefold() == TIMESTAMP:
             one.archive.refuse(one.member, "would say itself when it was handed in; it was not taken.")
         else:
-            if file in found:
-                found[file].archive.refuse(
-                    found[file].member, "was uploaded again under its name; the later one counts."
-                )
-            found[file] = one
+            found.setdefault(one.sender.file, []).append(one)
+    for file, [last, *others] in [*found.items()]:
+        doubled = bool(others) and others[0].sender.upload == last.sender.upload
+        for one in [last, *others] if doubled else others:
+            why = (
+                "is there more than once; none of them was taken."
+                if doubled
+                else "was uploaded again later; that one counts."
+            )
+            one.archive.refuse(one.member, why)
+        if doubled:
+            del found[file]
     notebooks = [file for file in found if file.lower().endswith(".ipynb")]
     again = re.fullmatch(rf"{re.escape(name)}-\d+\.ipynb", notebooks[0]) if len(notebooks) == 1 else None
     for file in sorted(found, key=lambda file: (not file.lower().endswith(".ipynb"), file)):
-        yield f"{name}.ipynb" if again and file == notebooks[0] else file, found[file]
+        yield f"{name}.ipynb" if again and file == notebooks[0] else file, found[file][0]
 
 
 def _date(into: Path, everybody: Roster, student: str, sent: Sequence[_Sent], zone: str, done: Intake) -> None:

@@ -20,7 +20,7 @@ from autograder.result import number
 
 LMS = "Moodle"
 
-_SENT = re.compile(r"(?P<name>.*)_(?P<number>\d+)_assignsubmission_(?P<kind>[a-z]+)(?:_(?P<file>.*))?", re.DOTALL)
+_SENT = re.compile(r"(?P<name>.*?)_(?P<number>\d+)_assignsubmission_(?P<kind>[a-z]+)(?:_(?P<file>.*))?", re.DOTALL)
 """A folder for each student; or, as it was before Moodle 3.1 and can be set, the beginning of each file's name."""
 
 _UNNAMED = {"participant"}

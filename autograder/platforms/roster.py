@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -202,6 +203,7 @@ def person(
     )
 
 
+@functools.lru_cache(maxsize=2**16)
 def letters(name: str) -> str:
     """A name's letters and digits, whatever their case and however their accents are spelled."""
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograder.errors import UsageError
+from autograder.errors import CannotGrade, UsageError
 from autograder.notebook import contents
 
 LARGEST = 64 * 2**20
 """Bytes of a table."""
 
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-"""What a spreadsheet takes for a formula, behind apostrophes or not."""
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+"""What a spreadsheet takes for a formula, behind apostrophes or not: in East Asia the wide signs, too."""
 
 
 @dataclass
@@ -56,6 +56,10 @@ def read(path: Path) -> Table:
         raise UsageError(f"There is no file {path}.") from None
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror or error}.") from None
+    except CannotGrade:
+        raise UsageError(
+            f"{path} has more than {LARGEST // 2**20} MB, and a class has less. Is it another file?"
+        ) from None
     mark = data.startswith(codecs.BOM_UTF8)
     try:
         text = data.decode("utf-8-sig")
