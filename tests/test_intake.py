@@ -318,7 +318,8 @@ def test_a_file_s_name_does_not_make_it_somebody_else_s(course: Course) -> None:
         ("a,b\n1,2\n", "names nobody"),
         ("", "is empty"),
         ('student_id\n"ada', "is not a table as CSV"),
-        ("student_id\n../ada\n", "can't be a folder's name"),
+        ("student_id\n../ada\n", "that can't be the name of a student's folder"),
+        ("student_id\n*\n", "that can't be the name of a student's folder"),
         ("student_id,email\nada,x@y\ngrace,x@y\n", "x@y stands there twice"),
     ],
 )

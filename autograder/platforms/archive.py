@@ -88,7 +88,8 @@ class Archive:
 
     def refuse(self, member: Member, why: object) -> None:
         """Note that a file wasn't taken, and why."""
-        self.refused.append(f"{_shown(self.path.name)}: {_shown(member.name)} {why}")
+        place = "" if member.name == self.path.name else f"{_shown(self.path.name)}: "
+        self.refused.append(f"{place}{_shown(member.name)} {why}")
 
     def _list(self) -> None:
         found = [*self._entries()]

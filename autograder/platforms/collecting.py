@@ -87,6 +87,7 @@ class Collector(FileNameCollectorPlugin):  # type: ignore[misc]  # nbgrader has 
         if not there.exists() or not any(there.iterdir()):
             return True
         if _equal(unpacked, there):
+            self.log.info("%s was collected before, the same; it was left.", who)
             return False
         if self.parent.force:
             self.log.warning("%s has handed in before; --force replaces it by what is in the archive.", who)
