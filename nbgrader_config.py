@@ -42,3 +42,7 @@ c.Autograde.autograde_preprocessors = [
     "autograder.plugins.JailedExecute",
     "autograder.plugins.SaveResult",
 ]
+
+# `nbgrader zip_collect` takes what Canvas and Moodle hand out: see docs/lms.md. Nothing in an archive is trusted.
+c.ZipCollectApp.extractor_plugin = "autograder.plugins.Extractor"
+c.ZipCollectApp.collector_plugin = "autograder.plugins.Collector"

@@ -401,6 +401,54 @@ def report(
     print(page)
 
 
+@app.command()
+def export(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The assignment whose points go out.")],
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="csv, canvas or moodle.")],
+    into: Annotated[
+        Path | None,
+        typer.Option("--into", metavar="FILE", help="What Canvas or Moodle has exported, to be filled in; it stays."),
+    ] = None,
+    column: Annotated[
+        str, typer.Option("--column", metavar="TITLE", help=r"The assignment's column there \[default: by its name].")
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help=r"Where the table is written \[default: stdout].")
+    ] = None,
+    feedback: Annotated[
+        Path | None,
+        typer.Option(
+            "--feedback", metavar="ZIP", help="Also zip nbgrader's feedback pages, as the LMS takes them back."
+        ),
+    ] = None,
+    course: CourseOption = None,
+) -> None:
+    """Write everybody's points as a table, or into that of an LMS; who waits for a person has none yet."""
+    from autograder import private
+    from autograder.course import find
+    from autograder.platforms import exporting
+    from autograder.platforms.grades import grades
+
+    here = find(course)
+    if out is not None and into is not None and out.resolve() == into.resolve():
+        raise UsageError(f"{into} stays as it is. Name another file with --out.")
+    found = grades(here, name)
+    written = exporting.export(found, to, into, column)
+    notes = [*written.notes, *(exporting.pages(here, found, to, into, feedback) if feedback is not None else ())]
+    if out is not None:
+        try:
+            private.write(out, written.text)
+        except OSError as error:
+            raise CannotGrade(f"{out} can't be written: {error.strerror or error}.") from None
+        print(out)
+    else:
+        sys.stdout.buffer.write(written.text.encode()) if hasattr(sys.stdout, "buffer") else print(written.text, end="")
+    if feedback is not None:
+        say(f"feedback pages: {feedback}")
+    for sentence in notes:
+        say(sentence)
+
+
 def main() -> None:
     """Be the `autograder` command: run it in a process of its own."""
     gc.set_threshold(_BEFORE_COLLECTING)

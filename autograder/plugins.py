@@ -6,7 +6,9 @@ from autograder.importing import none_from
 
 none_from(Path.cwd())  # nbgrader looks there first
 
-from autograder.platforms.feedback import Feedback  # noqa: E402 - and what it imports
+from autograder.platforms.collecting import Collector, Extractor  # noqa: E402 - and what it imports
+from autograder.platforms.exporting import CanvasExport, CsvExport, MoodleExport  # noqa: E402
+from autograder.platforms.feedback import Feedback  # noqa: E402
 from autograder.platforms.nbgrader import (  # noqa: E402
     JailedExecute,
     JailedExporter,
@@ -18,9 +20,14 @@ from autograder.platforms.nbgrader import (  # noqa: E402
 )
 
 __all__ = [
+    "CanvasExport",
+    "Collector",
+    "CsvExport",
+    "Extractor",
     "Feedback",
     "JailedExecute",
     "JailedExporter",
+    "MoodleExport",
     "NamedStubs",
     "SaveGrades",
     "SaveResult",

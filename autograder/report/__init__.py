@@ -10,7 +10,7 @@ from autograder.report.page import Handed, feedback_page, student_page
 from autograder.report.plots import Picture, mistakes, questions, scores
 from autograder.report.table import changes, class_table, verdict
 from autograder.report.tally import ClassTally, MistakeTally, QuestionTally, tally
-from autograder.report.words import called
+from autograder.report.words import called, count, listed
 
 __all__ = [
     "About",
@@ -23,10 +23,12 @@ __all__ = [
     "changes",
     "class_page",
     "class_table",
+    "count",
     "course_page",
     "feedback_page",
     "formula",
     "lesson",
+    "listed",
     "mistakes",
     "questions",
     "scores",

@@ -10,6 +10,7 @@ from autograder.run.custody import Unheld, held, holds
 from autograder.run.database import tools_on_path
 from autograder.run.gradebook import Book, due
 from autograder.run.handing import about
+from autograder.run.people import Known, moments, people
 from autograder.run.records import graded, records, results, stored
 from autograder.run.released import added
 from autograder.run.totals import previewed, totals
@@ -20,6 +21,7 @@ __all__ = [
     "Book",
     "Graded",
     "Job",
+    "Known",
     "Page",
     "Unheld",
     "Worker",
@@ -30,9 +32,11 @@ __all__ = [
     "graded",
     "held",
     "holds",
+    "moments",
     "noted",
     "notes",
     "page",
+    "people",
     "previewed",
     "records",
     "remember",
