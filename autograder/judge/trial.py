@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 BROADCAST = 16
 """How many times as many numbers as are asked for come where a column met a vector, at the most."""
 
+NAMES = 8
+"""Names of wrong values that are kept."""
+
 _STOPPED = {
     "timeout": "was stopped because it took too long; it keeps the points of the claims that had passed",
     "killed": "ended its own program; it keeps the points of the claims that had passed",
@@ -71,6 +74,7 @@ def tried(
     tests: list[Claimed] = []
     near: list[str] = []
     raised: list[StudentError] = []
+    wrong: dict[str, None] = {}
     stopped: StudentStopped | None = None
     for claim in claims:
         recorder.check = claim.id
@@ -84,6 +88,7 @@ def tried(
         except Mismatch as mismatch:
             was_tried = not isinstance(mismatch, Waits)
             near += [claim.id] if mismatch.near else []
+            wrong |= dict.fromkeys(mismatch.values)
             message = _sentence(str(mismatch))
         except StudentStopped as ended:
             message, stopped = explain(ended.fault), ended
@@ -119,6 +124,8 @@ def tried(
         message=stops.why(status, question, found, stopped),
         flags=tuple(_to_look_at(question, near, raised, stopped)),
         tests=tuple(tests),
+        stop=next((error.fault.frames[-1][:2] for error in raised[:1] if error.fault.frames), None),
+        wrong=tuple(wrong)[:NAMES],
     )
     return verdict, recorder.answers
 
@@ -241,7 +248,9 @@ class Trial:
             for t in again.tests
         )
         # without a gain it only names the question's own mistake
-        again = again.model_copy(update={"follow_through": gained > 0, "tests": tests})
+        again = again.model_copy(
+            update={"follow_through": gained > 0, "tests": tests, "stop": verdict.stop, "wrong": verdict.wrong}
+        )
         if gained and odd:
             again = again.model_copy(update={"message": _replaced(odd)})
         return again, found_again, Helped(given, own)
