@@ -49,7 +49,7 @@ def excerpt(assignment: Assignment, question: Question, verdict: Verdict, submis
         made = [(line, name) for line, _, names in _taken_apart(statement, assignment) for name in names]
         told = [(line, name) for name in verdict.wrong for line in _making(name, made)]
         if told:
-            names = [*dict.fromkeys(name for _, name in told)]
+            names = [*dict.fromkeys(_word(name) for _, name in told)]
             return _shown(statement, submission, [line for line, _ in told], "given", names)
     return _shown(own[0], submission, [], "")
 
@@ -62,6 +62,10 @@ def _making(name: str, made: Sequence[tuple[int, str]]) -> list[int]:
     word = "return" if name == "answer" else name.split(" ", maxsplit=1)[0]
     found = [line for line, target in made if target == word or target.endswith(f".{word}")]
     return found if word == "return" else found[-1:]
+
+
+def _word(name: str) -> str:
+    return name.split(" ", maxsplit=1)[0]
 
 
 def _holding(statements: Sequence[Statement], cell: int, line: int) -> Statement | None:
