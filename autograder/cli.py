@@ -385,7 +385,7 @@ def report(
     else:
         here.assignment(name)
         names = (name,)
-    lessons = []
+    lessons, found = [], {}
     for each in names:
         kept = records(here, each, student)
         results = totals(here, each, (one.result for one in kept))
@@ -393,10 +393,12 @@ def report(
             show(reporting.verdict(results[0]))
             return
         told = about(here, each, kept)
-        page = reporting.write(results, here.root / "report" / each, watch=watched, about=told)
+        found[each] = results, told
         lessons.append(reporting.lesson(each, results, told))
+    lessons.sort(key=lambda one: one.order)
+    for each, (results, told) in found.items():
+        page = reporting.write(results, here.root / "report" / each, watch=watched, about=told, lessons=lessons)
     if name is None:
-        lessons.sort(key=lambda one: one.order)
         page = reporting.write_course(here.root.name, lessons, here.root / "report")
     print(page)
 

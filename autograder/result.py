@@ -7,9 +7,10 @@ import textwrap
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from autograder.visible import visible
+from autograder.record import Record, Words
+from autograder.shown import Example, Excerpt
 
 JailLevel = Literal["full", "portable", "none"]
 """How a student's code is held: by all layers, by those that any machine has, or by none."""
@@ -18,11 +19,6 @@ QuestionStatus = Literal["graded", "no_answer", "timeout", "killed", "manual", "
 SubmissionStatus = Literal["graded", "not_this_assignment", "unreadable", "grader_error"]
 
 Points = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-
-Words = Annotated[str, AfterValidator(visible)]
-"""A sentence: it may quote a line or a file's name, but nothing that would steer a terminal or reorder a line."""
-
 
 FOLLOWED = (
     "This builds on another of your functions. "
@@ -51,12 +47,6 @@ def number(value: float) -> str:
 def points(value: float) -> str:
     """Write points with their noun."""
     return f"{number(value)} point{'' if value == 1 else 's'}"
-
-
-class Record(BaseModel):
-    """A part of a result: closed, frozen, and checked when it is made."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Test(Record):
@@ -121,6 +111,14 @@ class Question(Record):
     """What a person should look at; gathered in the result's own flags."""
     tests: tuple[Test, ...] = ()
     diagnoses: tuple[Diagnosis, ...] = ()
+    stop: tuple[int, int] | None = Field(default=None, exclude=True)
+    """Cell, from 0, and line of the student's own at which it first stopped."""
+    wrong: tuple[Words, ...] = Field(default=(), exclude=True)
+    """Names of the first values that were wrong."""
+    code: Excerpt | None = Field(default=None, exclude_if=lambda code: code is None)
+    """The student's own code, where it lost points."""
+    example: Example | None = Field(default=None, exclude_if=lambda example: example is None)
+    """A wrong value of it on inputs that anybody may see, where there is one."""
 
     @property
     def told(self) -> tuple[Told, ...]:

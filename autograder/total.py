@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 from pydantic import Field, model_validator
 
-from autograder.result import Question, Record, Result, Words
+from autograder.record import Record, Words
+from autograder.result import Question, Result
 
 
 class Mark(Record):

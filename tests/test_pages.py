@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,9 +14,11 @@ from autograder.report import About, class_page, course_page, lesson, student_pa
 from autograder.report.claim import FEWEST, hardness
 from autograder.report.journey import Lesson, returning, ways
 from autograder.report.need import needs
+from autograder.report.overview import BESIDE
 from autograder.report.tally import tally
 from autograder.report.words import span
 from autograder.result import Question, Result, Sighting
+from autograder.shown import Excerpt
 from tests.test_report import CLAIMS, HOSTILE, LOGISTIC, NO_TWO, Page, example_class, question, result, unwritten
 
 ABOUT = About(
@@ -94,6 +97,33 @@ def test_a_claim_is_told_with_its_pass_rate_and_what_fails_unexplained_with_its_
     assert hardness(tally(class_))[0] == dloss, "the hardest comes first"
 
 
+def test_answers_that_nobody_can_name_stand_side_by_side() -> None:
+    """Equal ones once, but for comments and empty lines, with whose they are; as many as anybody reads, and escaped."""
+
+    def wrong(student: str, *lines: str, named: bool = False) -> Result:
+        answer = question("dloss", 0.5, NO_TWO if named else None)
+        return result(student, answer.model_copy(update={"code": Excerpt(lines=lines)}))
+
+    same = ("def dloss(v, t):", "    return (v < t) * 7")
+    class_ = [wrong("ada", *same), wrong("bela", same[0], "    # <b>why</b>", "", same[1]), wrong("chen", "dloss = 3")]
+    (dloss,) = [hard for hard in hardness(tally([*class_, wrong("dario", "x", named=True)])) if hard.answers]
+    assert [answer.students for answer in dloss.answers] == [("ada", "bela"), ("chen",)]
+    said = Page(class_page([*class_, *(wrong(f"s{n}", f"dloss = {n}") for n in range(BESIDE))], "mlp")).said
+    assert "(v < t) * 7" in said
+    assert "And 1 rarer answer, on the pages of those who gave it." in said
+
+
+def test_a_students_way_through_the_course_stands_on_their_page(tmp_path: Path) -> None:
+    """What came of each assignment, and the mistake that was made again; and when this one was handed in."""
+    (mlp, *_) = lessons()
+    about = dataclasses.replace(ABOUT, handed={"bela": datetime(2026, 11, 21)}, late={"bela": 43200.0})
+    write(mlp.found.results, tmp_path, about=about, lessons=lessons())
+    said = " ".join(Page((tmp_path / "students" / "bela.html").read_text("utf-8")).said.split())
+    assert "Your way through the course mlp:" in said
+    assert f"Made more than once, in mlp, batch and layers: {NO_TWO.says}" in said
+    assert "handed in on 2026-11-21, 00:00; it was due on 2026-11-20, 12:00 (UTC). That is 12 hours late." in said
+
+
 @pytest.mark.parametrize("size", [FEWEST - 1, FEWEST])
 def test_discrimination_is_told_where_it_is_no_chance(size: int) -> None:
     """From thirty students up, and what it means in words."""
@@ -165,8 +195,11 @@ def test_the_table_sorts_filters_and_finds(browser: Browser, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("answers", "says"),
     [
-        ((question("loss", 0), question("sigma", 0, LOGISTIC)), f"sigma {LOGISTIC.says} {LOGISTIC.hint} After that: l"),
-        ((unwritten("loss"),), "loss loss is not written yet."),
+        (
+            (question("loss", 0), question("sigma", 0, LOGISTIC)),
+            f"sigma {LOGISTIC.says} (1 point to win) {LOGISTIC.hint} After that: l",
+        ),
+        ((unwritten("loss"),), "loss is not written yet."),
         ((question("loss", 0, status="timeout"),), "loss It didn't finish in time."),
         ((question("loss", 0),), "loss loss: the shape is right, but the values are not."),
         ((question("essay", 0, status="no_answer", claims=()),), "essay Nothing is written here yet."),
@@ -189,7 +222,7 @@ def test_a_question_that_is_right_takes_one_line() -> None:
     """Its claims are folded away; where there is more to say of it, it is said."""
     found = result("ada", question("loss", 0), question("forward_pass", follow_through=True))
     page = Page(student_page(found))
-    assert len(page.all("details")) == 4
+    assert len(page.all("details")) == 5
     assert "one mistake costs points only once" in page.said
     assert "The gradients of w2 and b2 match autograd's." in page.said
 

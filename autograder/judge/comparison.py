@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 
 import torch
 
@@ -25,6 +26,9 @@ class Mismatch(AssertionError):  # noqa: N818 - it is a finding, not a fault
 
     share = math.inf
     """How far its furthest value is from the right one, the tolerance being 1; infinite where it differs otherwise."""
+
+    values: Mapping[str, tuple[Value, torch.Tensor]] = MappingProxyType({})
+    """The wrong values that were compared, by name: the student's and the right one."""
 
     @property
     def near(self) -> bool:
@@ -79,6 +83,7 @@ def compare(
             f"The result is {kind(got['answer'])}, but {listed(parts)} {'are' if len(parts) > 1 else 'is'} expected"
         )
     mismatch = Mismatch(swapped(got, want, wrong) or told(wrong))
+    mismatch.values = {name: (got.get(name), want[name]) for name in wrong}
     mismatch.share = max(math.inf if (share := shares[name]) is None or share < 1 else share for name in wrong)
     raise mismatch
 

@@ -45,7 +45,7 @@ class Evidence:
             return fact(own.tree)
         if what:
             return re.search(what, own.text, re.MULTILINE) is not None
-        return _has_lines(own.text, *_lines(self.assignment, card))
+        return _has_lines(own.text, *lines(self.assignment, card))
 
     def numbers(self, card: Misconception) -> list[str]:
         """The first few numbers that the source holds, without their signs, but for the one that the card has."""
@@ -73,29 +73,29 @@ class Source:
 def _taken_apart(sources: tuple[str, ...], others: frozenset[str], model: str) -> Source | None:
     if sum(map(len, sources)) > LONGEST:
         return None
-    asked = dict(_scopes(ast.parse(model)))
+    asked = dict(scopes(ast.parse(model)))
     try:
         found = [node for source in sources for node in ast.parse(source).body]
         tree = ast.Module([node for node in found if getattr(node, "name", None) not in others], [])
-        for name, scope in _scopes(tree):
+        for name, scope in scopes(tree):
             if name in asked:
-                _rename(scope, asked[name])
+                rename(scope, asked[name])
         return Source(tree, _text(tree)) if tree.body else None
     except (SyntaxError, ValueError, RecursionError):  # a sum of hundreds of terms is too deep to be written again
         return None
 
 
-def _scopes(tree: ast.AST, inside: str = "") -> Iterator[tuple[str, Scope]]:
+def scopes(tree: ast.AST, inside: str = "") -> Iterator[tuple[str, Scope]]:
     """Functions and methods, by their full names."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, Scope | ast.ClassDef):
             name = f"{inside}{node.name}"
             if isinstance(node, Scope):
                 yield name, node
-            yield from _scopes(node, f"{name}.")
+            yield from scopes(node, f"{name}.")
 
 
-def _rename(scope: Scope, model: Scope) -> None:
+def rename(scope: Scope, model: Scope) -> None:
     """Call the parameters of a function as the lesson does, where it uses none of these names: an order stays one."""
     names = {
         own.arg: asked.arg for own, asked in zip(scope.args.args, model.args.args, strict=False) if own.arg != asked.arg
@@ -120,12 +120,12 @@ def _text(tree: ast.Module) -> str:
 def _has_lines(text: str, added: Counter[str], gone: Counter[str]) -> bool:
     if not added and not gone:
         return False  # lines in another order: each of them stands in any answer
-    lines = Counter(line.strip() for line in text.split("\n"))
-    return added <= lines and not any(lines[line] for line in gone if line not in added)
+    own = Counter(line.strip() for line in text.split("\n"))
+    return added <= own and not any(own[line] for line in gone if line not in added)
 
 
 @functools.lru_cache(maxsize=4096)
-def _lines(assignment: Assignment, card: Misconception) -> tuple[Counter[str], Counter[str]]:
+def lines(assignment: Assignment, card: Misconception) -> tuple[Counter[str], Counter[str]]:
     """The lines that a mistake brings into the reference, and those that it takes out for good."""
     right, wrong = (
         Counter(line.strip() for line in _text(ast.parse(source)).split("\n"))
@@ -171,7 +171,7 @@ def _kept_outside(tree: ast.Module) -> bool:
         for name in ast.walk(node)
         if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
     }
-    for _, scope in _scopes(tree):
+    for _, scope in scopes(tree):
         inside = list(ast.walk(scope))
         if any(isinstance(node, ast.Global) for node in inside):
             return True

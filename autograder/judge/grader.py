@@ -14,6 +14,8 @@ from autograder import notebook
 from autograder.budget import Budget, Spent, reading
 from autograder.course import Assignment, BackpropKit, Question
 from autograder.jail import Opener, Output, trusting
+from autograder.judge.example import example
+from autograder.judge.excerpt import excerpt
 from autograder.judge.hindrance import hindrance
 from autograder.judge.inputs import digest, seeded
 from autograder.judge.sentences import ASKED
@@ -104,6 +106,8 @@ class Grader:
         try:
             with budget.striking():
                 self._judge(judged, beside, budget)
+            with contextlib.suppress(Spent), budget.striking():  # what it shows costs nobody a verdict
+                self._show(judged)
         except Spent as spent:
             judged.stopped = str(spent)
         finally:
@@ -155,6 +159,18 @@ class Grader:
             for verdict in self._verdicts(submission, beside) if belongs == "yes" else self._unsure():
                 judged.verdicts.append(verdict)
         judged.mended = submission.mended()  # a name that was missing may have had the whole notebook run
+
+    def _show(self, judged: _Judged) -> None:
+        """Put beside each answer that lost points its own code, and a wrong value on a public example."""
+        for at, (question, verdict) in enumerate(zip(self.assignment.questions, judged.verdicts, strict=False)):
+            if judged.submission is None or verdict.points is None or verdict.points >= verdict.max_points:
+                continue
+            code = excerpt(self.assignment, question, verdict, judged.submission)
+            judged.verdicts[at] = verdict.model_copy(update={"code": code})
+            if verdict.status == "graded" and not verdict.follow_through:
+                with seeded(self.seed):
+                    shown = example(self.assignment, question, verdict, judged.submission.student(question))
+                judged.verdicts[at] = verdict.model_copy(update={"code": code, "example": shown})
 
     def _wait(self, judged: _Judged) -> None:
         """Let the questions that were not judged in time wait for a person."""

@@ -20,6 +20,7 @@ from types import CodeType, ModuleType
 
 from autograder.course import HiddenTests
 from autograder.errors import CannotGrade
+from autograder.judge.inputs import seeded
 
 
 def module(tests: HiddenTests, name: str) -> ModuleType:
@@ -28,6 +29,11 @@ def module(tests: HiddenTests, name: str) -> ModuleType:
     Raises:
         CannotGrade: if a course's own can't be imported; the sentence says what stands in the way.
     """
+    with seeded("a module"):  # what it draws while it is imported hangs on no secret, nor on who imports it first
+        return _module(tests, name)
+
+
+def _module(tests: HiddenTests, name: str) -> ModuleType:
     if tests.of_the_kit:
         return importlib.import_module(f"autograder.assignments.{tests.folder.name}.{name}")
     package = f"hidden_tests_{hashlib.sha256(f'{tests.folder}|{tests.digest}'.encode()).hexdigest()[:16]}"

@@ -195,6 +195,12 @@ class Submission:
         """The statements that an answer depends on, as they stand in the notebook."""
         return self._needed[question.id]
 
+    def answers(self, question: Question) -> list[Statement]:
+        """The definitions that count for a question, as far as they are written in cells."""
+        names = [self.definitions.stand_ins.get(name, name) for name in question.names]
+        chosen = [self.definitions.chosen(name, self.grade_cells.get(question.id)) for name in names]
+        return [statement for statement in chosen if statement is not None and statement.cell >= 0]
+
     def unbound(self, question: Question) -> set[str]:
         """Names that an answer needs, and that nothing in the notebook gives a value."""
         read = {name for statement in self._needed[question.id] for name in statement.reads}

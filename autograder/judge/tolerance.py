@@ -32,6 +32,11 @@ def _bound(want: torch.Tensor) -> torch.Tensor:
     return RTOL * size + (ATOL * scale if scale else 1e-6)
 
 
+def apart(got: torch.Tensor, want: torch.Tensor) -> torch.Tensor:
+    """Which entries of an answer are wrong, for equal shapes."""
+    return ~((got.double() - want.double()).abs() < _bound(want.double()))
+
+
 def share_of(got: Value, want: torch.Tensor) -> float | None:
     """The largest |got - want| / (RTOL |want| + ATOL max|want|): 1 is the edge; None where it can't be told."""
     if isinstance(got, float):

@@ -35,6 +35,8 @@ BROADCAST = 16
 
 _TORCH_S_MEMORY = "DefaultCPUAllocator"
 """What takes memory for torch, and says so in a RuntimeError where there is none."""
+NAMES = 8
+"""Names of wrong values that are kept."""
 
 _STOPPED = {
     "timeout": "was stopped because it took too long; it keeps the points of the claims that had passed",
@@ -74,6 +76,7 @@ def tried(
     tests: list[Claimed] = []
     near: list[str] = []
     raised: list[StudentError] = []
+    wrong: dict[str, None] = {}
     stopped: StudentStopped | None = None
     for claim in claims:
         recorder.check = claim.id
@@ -87,6 +90,7 @@ def tried(
         except Mismatch as mismatch:
             was_tried = not isinstance(mismatch, Waits)
             near += [claim.id] if mismatch.near else []
+            wrong |= dict.fromkeys(mismatch.values)
             message = _sentence(str(mismatch))
         except StudentStopped as ended:
             message, stopped = explain(ended.fault), ended
@@ -122,6 +126,8 @@ def tried(
         message=stops.why(status, question, found, stopped),
         flags=tuple(_to_look_at(question, near, raised, stopped)),
         tests=tuple(tests),
+        stop=next((error.fault.frames[-1][:2] for error in raised[:1] if error.fault.frames), None),
+        wrong=tuple(wrong)[:NAMES],
     )
     return verdict, recorder.answers
 
@@ -244,7 +250,9 @@ class Trial:
             for t in again.tests
         )
         # without a gain it only names the question's own mistake
-        again = again.model_copy(update={"follow_through": gained > 0, "tests": tests})
+        again = again.model_copy(
+            update={"follow_through": gained > 0, "tests": tests, "stop": verdict.stop, "wrong": verdict.wrong}
+        )
         if gained and odd:
             again = again.model_copy(update={"message": _replaced(odd)})
         return again, found_again, Helped(given, own)

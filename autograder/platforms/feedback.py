@@ -42,7 +42,7 @@ class Feedback(Exporter):  # type: ignore[misc]  # nbconvert has no types
         nb, resources = super().from_notebook_node(nb, resources, **options)
         about = resources["nbgrader"]
         found = _total(Path(self.parent.coursedir.root), about["assignment"], about["student"])
-        return feedback_page(found, list(_cells(nb, found)), _style()), resources
+        return feedback_page(found, list(cells(nb, found)), style()), resources
 
 
 def _total(root: Path, name: str, student: str) -> Total:
@@ -55,7 +55,8 @@ def _total(root: Path, name: str, student: str) -> Total:
     return total(kept.result if kept else none, marks)
 
 
-def _cells(nb: NotebookNode, found: Total) -> Iterator[Handed]:
+def cells(nb: NotebookNode, found: Total) -> Iterator[Handed]:
+    """Take a notebook apart: what was handed in, and where each question is judged."""
     questions = {question.id: question for question in found.questions}
     for cell in nb.cells:
         about = cell.metadata.get("nbgrader", {})
@@ -106,9 +107,10 @@ def _code(source: str) -> str:
     return made
 
 
-def _style() -> str:
+def style() -> str:
     """The colours of code, in the light and in the dark; what it stands on is the page's own."""
     light, dark = (HtmlFormatter(style=name, cssclass="code").get_token_style_defs() for name in ("vs", "github-dark"))
+    light = [rule.replace("#2B91AF", "#1F6B85") for rule in light]  # too faint on the page's tint
     return "\n".join([*light, "@media screen and (prefers-color-scheme: dark) {", *dark, "}"])
 
 

@@ -19,6 +19,8 @@ class About:
     """Who has handed in, and has not been graded yet."""
     late: Mapping[str, float] = field(default_factory=dict)
     """Student -> seconds after the student's own time was over."""
+    handed: Mapping[str, datetime] = field(default_factory=dict)
+    """Student -> when what was graded had been handed in."""
     graded: tuple[datetime, datetime] | None = None
     """When the first and the last of the results were made."""
     versions: tuple[str, ...] = ()

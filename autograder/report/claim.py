@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from autograder.report.tally import Cause, ClassTally, QuestionTally, causes
 from autograder.result import Question, Result, number, points
+from autograder.shown import Excerpt
 
 FEWEST = 30
 """Students from whom on a correlation is told: of fewer, it is chance."""
@@ -33,6 +34,15 @@ class ClaimTally:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """An answer that failed and equals no known mistake, and all who gave it."""
+
+    code: Excerpt
+    says: str
+    students: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Hardness:
     """One question: its claims, its answers that failed unexplained, and whether it tells strong from weak."""
 
@@ -42,6 +52,8 @@ class Hardness:
     """Those that most fail first."""
     unexplained: tuple[Cause, ...]
     """What is said of answers that failed and equal no known mistake."""
+    answers: tuple[Answer, ...]
+    """Those answers themselves, where their code is known; equal ones once, those of most students first."""
     discrimination: float | None
     """How a student's share of it goes with the share of all the rest: from -1 to 1; None of fewer than `FEWEST`."""
 
@@ -60,7 +72,7 @@ class Hardness:
 
 def hardness(found: ClassTally) -> tuple[Hardness, ...]:
     """Look at each question that the grader judges, the hardest first."""
-    judged = [question for question in found.questions if question.mean_share is not None]
+    judged = [q for q in found.questions if q.mean_share is not None and not q.unread]
     made = []
     for question in judged:
         given = [(r.submission, q) for r in found.results for q in r.questions if q.id == question.id]
@@ -71,6 +83,7 @@ def hardness(found: ClassTally) -> tuple[Hardness, ...]:
                 len([answer for _, answer in given if answer.status != "no_answer"]),
                 _claims(tried),
                 causes(("", _failure(answer), student) for student, answer in given if _is_unexplained(answer)),
+                _answers(given),
                 _discrimination(found.graded, question.id),
             )
         )
@@ -88,6 +101,25 @@ def _claims(answers: Sequence[Question]) -> tuple[ClaimTally, ...]:
             held.setdefault(key, []).extend([test.passed] if test.tried or test.passed else [])
     found = [ClaimTally(key[1], worth[key], sum(passed), len(passed)) for key, passed in held.items()]
     return tuple(sorted(found, key=lambda claim: 2.0 if claim.share is None else claim.share))
+
+
+def _answers(given: Sequence[tuple[str, Question]]) -> tuple[Answer, ...]:
+    found: dict[tuple[str, ...], list[tuple[str, Question]]] = {}
+    for student, answer in given:
+        if answer.code is not None and _is_unexplained(answer):
+            found.setdefault(_gist(answer.code), []).append((student, answer))
+    made = [
+        Answer(answers[0][1].code, _failure(answers[0][1]), tuple(student for student, _ in answers))
+        for answers in found.values()
+        if answers[0][1].code is not None
+    ]
+    return tuple(sorted(made, key=lambda answer: -len(answer.students)))
+
+
+def _gist(code: Excerpt) -> tuple[str, ...]:
+    """What two answers have in common that differ in empty lines and in comments of their own lines alone."""
+    lines = (line.rstrip() for line in code.lines)
+    return tuple(line for line in lines if line and not line.lstrip().startswith("#"))
 
 
 def _is_unexplained(answer: Question) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from autograder import private
 from autograder.report.about import About
-from autograder.report.journey import Lesson, course_page
+from autograder.report.journey import Lesson, course_page, own_ways
 from autograder.report.overview import class_page
 from autograder.report.page import student_page
 from autograder.report.words import page_name
@@ -21,16 +21,21 @@ def write(
     assignment_title: str = "",
     watch: Watch = unwatched,
     about: About | None = None,
+    lessons: Sequence[Lesson] = (),
 ) -> Path:
     """Write `index.html` and a page for each student, the index last, and return the path of the first.
+
+    With several lessons, each student's page shows their way through them.
 
     Raises:
         ValueError: if the results are of several assignments, or two of them of one student.
     """
     title = assignment_title or (results[0].assignment if results else "No assignment")
     index = class_page(results, title, about)
+    way = own_ways(lessons) if len(lessons) > 1 else {}
     for result in watch(results, "pages"):
-        private.write(folder / "students" / page_name(result.submission), student_page(result, title))
+        own = way.get(result.submission, ((), ()))
+        private.write(folder / "students" / page_name(result.submission), student_page(result, title, about, *own))
     private.write(folder / "index.html", index)
     return folder / "index.html"
 

@@ -35,6 +35,8 @@ def formula(tex: str, *, block: bool = False) -> Markup:
 
     try:
         made = _kept(convert_to_element(tex, display="block" if block else "inline"))
+        if block:
+            made.set("tabindex", "0")  # a long one is scrolled, by whoever has no mouse, too
         return Markup(ElementTree.tostring(made, encoding="unicode"))  # noqa: S704 - what it holds is escaped
     except Exception:  # a student's TeX may stop the converter in any way
         return typed

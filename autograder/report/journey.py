@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from autograder.report.about import About
 from autograder.report.page import render
 from autograder.report.tally import Cause, ClassTally, tally
-from autograder.report.words import count, listed, page_name, percent
+from autograder.report.words import count, headline, listed, page_name, percent
 from autograder.result import Diagnosis, Result
 
 FELL = 0.5
@@ -119,6 +119,31 @@ def returning(lessons: Sequence[Lesson]) -> tuple[Returning, ...]:
             again = tuple(sorted({student for student in times if times.count(student) > 1}))
             found.append(Returning(cards[card], tuple((name, len(who)) for name, who in where.items()), again))
     return tuple(sorted(found, key=lambda one: (-len(one.again), -sum(number for _, number in one.lessons))))
+
+
+def own_ways(lessons: Sequence[Lesson]) -> dict[str, tuple[list[tuple[str, str]], list[tuple[Diagnosis, str]]]]:
+    """For each student: what came of each lesson, and the mistakes that they made in several, with where."""
+    made: dict[str, dict[str, list[str]]] = {}
+    for one in lessons:
+        for mistake in one.found.mistakes:
+            for student in mistake.students:
+                where = made.setdefault(student, {}).setdefault(mistake.diagnosis.id, [])
+                where += [] if one.name in where else [one.name]
+    back = returning(lessons)
+    return {
+        way.student: (
+            [
+                (one.name, headline(result) if result else "nothing was handed in")
+                for one, result in zip(lessons, way.results, strict=True)
+            ],
+            [
+                (each.diagnosis, listed(where))
+                for each in back
+                if len(where := made.get(way.student, {}).get(each.diagnosis.id, [])) > 1
+            ],
+        )
+        for way in ways(lessons)
+    }
 
 
 def course_page(title: str, lessons: Sequence[Lesson]) -> str:

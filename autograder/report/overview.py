@@ -17,6 +17,10 @@ from autograder.report.page import SIGNS, render
 from autograder.report.tally import ClassTally, causes, tally
 from autograder.report.words import count, kind, listed, page_name, percent, span
 from autograder.result import Question, Result, number, points
+from autograder.total import Total
+
+BESIDE = 24
+"""Answers to one question that stand side by side, at the most."""
 
 
 def class_page(results: Sequence[Result], assignment_title: str, about: About | None = None) -> str:
@@ -29,6 +33,8 @@ def class_page(results: Sequence[Result], assignment_title: str, about: About | 
     drawn = ((plots.scores(found), "Scores"), (plots.questions(found), "Questions"))
     used = {kind(question) for result in found.results for question in result.questions}
     needed = needs(found)
+    late = [result for result in found.results if isinstance(result, Total) and result.penalty]
+    cost = {result.submission: f", cost {points(result.penalty)}" for result in late}
     return render(
         "class.html.jinja",
         title=assignment_title,
@@ -44,7 +50,8 @@ def class_page(results: Sequence[Result], assignment_title: str, about: About | 
         pictures=[(picture, heading) for picture, heading in drawn if picture],
         hardness=hardness(found),
         mended=causes(("", told, result.submission) for result in found.results for told in result.mended),
-        lateness={student: f"by {span(seconds)}" for student, seconds in told.late.items()},
+        BESIDE=BESIDE,
+        lateness={student: f"by {span(seconds)}{cost.get(student, '')}" for student, seconds in told.late.items()},
         choices=[(need.name, need.short) for need in needed] + ([("late", "late")] if told.late else []),
         SHORT={need.name: need.short for need in needed} | {"late": "late"},
         signs=[name for name in SIGNS if name in used],
@@ -60,7 +67,8 @@ def _without_code(result: Result) -> Result:
 
     def plain(question: Question) -> Question:
         tests = tuple(test.model_copy(update={"message": said(test.message)}) for test in question.tests)
-        return question.model_copy(update={"message": said(question.message), "tests": tests})
+        shown = {"message": said(question.message), "tests": tests, "code": None}
+        return question.model_copy(update=shown)
 
     own = {"message": said(result.message), "flags": tuple(map(said, result.flags))}
     return result.model_copy(update={**own, "questions": tuple(map(plain, result.questions))})
@@ -86,7 +94,7 @@ def _summary(found: ClassTally) -> list[str]:
         if low < high:
             first += f" The scores run from {number(low)} to {number(high)}."
     sentences = [first]
-    shares = [(q.mean_share, q.id) for q in found.questions if q.mean_share is not None]
+    shares = [(q.mean_share, q.id) for q in found.questions if q.mean_share is not None and not q.unread]
     if len(shares) > 1 and min(shares)[0] < max(shares)[0]:
         hardest, easiest = min(shares), max(shares)
         sentences.append(

@@ -17,6 +17,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from autograder.report import difference
+from autograder.report.about import About
 from autograder.report.words import (
     KINDS,
     called,
@@ -26,10 +28,11 @@ from autograder.report.words import (
     listed,
     percent,
     remark,
+    span,
     standing,
     waits,
 )
-from autograder.result import FOLLOWED, Question, Result, number, points
+from autograder.result import FOLLOWED, Diagnosis, Question, Result, number, points
 from autograder.total import MarkedQuestion, Total
 from autograder.visible import one_line, visible
 
@@ -60,8 +63,8 @@ class First:
     says: str
     hint: str
     """A question that leads on; empty where no mistake is known."""
-    then: tuple[tuple[int, str], ...]
-    """Places and names of those that come after."""
+    then: tuple[tuple[int, Question], ...]
+    """Those that come after, with their places."""
 
 
 def first(result: Result) -> First | None:
@@ -77,7 +80,13 @@ def first(result: Result) -> First | None:
     hint = ""
     if question.diagnoses:
         says, hint = question.diagnoses[0].says, question.diagnoses[0].hint
-    return First(place, question, says, hint, tuple((later, other.id) for later, other in open_[1:]))
+    says = says.removeprefix(f"{question.id} ")  # its name stands before it
+    return First(place, question, says, hint, tuple(open_[1:]))
+
+
+def _lost(question: Question) -> str:
+    """What can still be won by mending a question."""
+    return points(question.max_points - (question.points or 0.0))
 
 
 def _can_be_mended(question: Question) -> bool:
@@ -92,15 +101,38 @@ def _is_plain(question: Question) -> bool:
     return kind(question) == "full" and not said and not (mark and (mark.by_person or mark.comment or mark.extra))
 
 
-def student_page(result: Result, assignment_title: str = "") -> str:
-    """Make the page of a student, for that student alone; it links to no other page."""
+def student_page(
+    result: Result,
+    assignment_title: str = "",
+    about: About | None = None,
+    way: Sequence[tuple[str, str]] = (),
+    again: Sequence[tuple[Diagnosis, str]] = (),
+) -> str:
+    """Make the page of a student, for that student alone; it links to no other page.
+
+    Shapes:
+        way    the assignments of the course so far, and what came of each
+        again  mistakes that the student made in several of them, and in which
+    """
     return render(
         "student.html.jinja",
         title=assignment_title or result.assignment,
         result=result,
-        summary=_student_summary(result),
+        summary=[*_student_summary(result), *_handed(result.submission, about or About())],
         first=first(result),
+        way=way,
+        again=again,
     )
+
+
+def _handed(student: str, about: About) -> list[str]:
+    """Say when what was graded had been handed in, and whether that was in time."""
+    at, over = about.handed.get(student), about.late.get(student)
+    if at is None:
+        return []
+    due = f"; it was due on {about.due:%Y-%m-%d, %H:%M}" if about.due else ""
+    late = f" That is {span(over)} late." if over else ""
+    return [f"Graded is what was handed in on {at:%Y-%m-%d, %H:%M}{due} (UTC).{late}"]
 
 
 @dataclass(frozen=True)
@@ -124,6 +156,8 @@ def feedback_page(result: Result, cells: Sequence[Handed], code_style: str, assi
         result=result,
         summary=_student_summary(result),
         first=first(result),
+        way=(),
+        again=(),
         cells=cells,
         places={question.id: place for place, question in enumerate(result.questions, 1)},
         code_style=code_style,
@@ -173,6 +207,12 @@ def _templates() -> Environment:
         called=called,
         count=count,
         headline=headline,
+        lost=_lost,
+        matters=difference.matters,
+        OFF=difference.OFF,
+        part=difference.part,
+        signed=difference.signed,
+        told=difference.told,
         is_plain=_is_plain,
         kind=kind,
         number=number,
@@ -183,6 +223,7 @@ def _templates() -> Environment:
         standing=standing,
         marked=_marked,
     )
+    environment.filters["signed"] = difference.signed
     return environment
 
 

@@ -31,6 +31,7 @@ def about(course: Course, name: str, kept: Sequence[Stored]) -> About:
         rows = book.db.execute(select(*columns).where(submission.c.assignment_id == assignment.id)).all()
         due: datetime | None = assignment.duedate
     late = {who: over for who, at, extension in rows if (over := lateness(at, due, extension)) > 0}
+    handed = {who: at for who, at, _ in rows if at}
     graded = {one.result.submission for one in kept}
     there: set[str] = set()
     with contextlib.suppress(KitError):  # nobody has handed anything in
@@ -41,6 +42,7 @@ def about(course: Course, name: str, kept: Sequence[Stored]) -> About:
         missing=tuple(sorted(everybody - {row.student_id for row in rows} - graded - there)),
         ungraded=tuple(sorted(there - graded)),
         late=dict(sorted(late.items(), key=lambda one: -one[1])),
+        handed=handed,
         graded=(min(moments), max(moments)) if moments else None,
         versions=tuple(sorted({one.kit for one in kept if one.kit})),
         settings=course.settings.judging,

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from autograder import private
 from autograder.course import Course
 from autograder.errors import CannotGrade, UsageError, nearest
-from autograder.result import Record, Result
+from autograder.record import Record
+from autograder.result import Result
 
 NAMED = 20
 """Students who are named to whoever asks for one who is not there."""
