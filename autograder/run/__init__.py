@@ -7,7 +7,9 @@ from autograder.run.autograded import Page, noted, page
 from autograder.run.batch import Batch, Graded, notes, remember
 from autograder.run.beside import barred
 from autograder.run.custody import held, holds
+from autograder.run.engine import Engine, Lost
 from autograder.run.gradebook import Book, create, due, tools_on_path
+from autograder.run.handed import Handed, hand
 from autograder.run.handing import about
 from autograder.run.records import graded, records, results, stored
 from autograder.run.totals import previewed, totals
@@ -16,8 +18,11 @@ from autograder.run.worker import Job, Worker
 __all__ = [
     "Batch",
     "Book",
+    "Engine",
     "Graded",
+    "Handed",
     "Job",
+    "Lost",
     "Page",
     "Worker",
     "about",
@@ -25,6 +30,7 @@ __all__ = [
     "create",
     "due",
     "graded",
+    "hand",
     "held",
     "holds",
     "noted",

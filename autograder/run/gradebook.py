@@ -211,9 +211,9 @@ class Book:
             else:
                 return
 
-    def has(self, student: str) -> bool:
-        """Whether the gradebook holds a submission of this student."""
-        return bool(self._submissions([student]))
+    def known(self, students: Sequence[str]) -> set[str]:
+        """Those of some students of whom the gradebook holds a submission."""
+        return set(self._submissions(students))
 
     def _rows(self, pages: Mapping[str, tuple[Page, Path]]) -> None:
         """Write rows by the table, not by the object: a class is a few statements, not thousands."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -38,6 +40,23 @@ def stored(course: Course, name: str, student: str) -> Stored | None:
         found = Stored.model_validate_json(_record(course, name, student).read_bytes())
         return found.model_copy(update={"result": found.result.shared()})
     except (OSError, ValidationError):
+        return None
+
+
+class JudgedBy(NamedTuple):
+    """What a record was made with, beside the submission."""
+
+    kit: str
+    rules: str
+    secret: str
+
+
+def judged_by(course: Course, name: str, student: str) -> JudgedBy | None:
+    """What the last record of a student was made with, if there is one: much less than the record."""
+    try:
+        kept = json.loads(_record(course, name, student).read_bytes())
+        return JudgedBy(str(kept["kit"]), str(kept.get("rules", "")), str(kept.get("secret", "")))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
 
 
