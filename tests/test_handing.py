@@ -8,7 +8,7 @@ from pathlib import Path
 
 from autograder.report import About
 from autograder.run import about
-from autograder.run.gradebook import opened
+from autograder.run.database import opened
 from autograder.run.records import Stored
 from tests.conftest import copied_course
 from tests.test_report import result

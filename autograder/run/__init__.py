@@ -7,8 +7,9 @@ from autograder.run.autograded import Page, noted, page
 from autograder.run.batch import Batch, Graded, notes, remember
 from autograder.run.beside import barred
 from autograder.run.custody import held, holds
+from autograder.run.database import create, tools_on_path
 from autograder.run.engine import Engine, Lost
-from autograder.run.gradebook import Book, create, due, tools_on_path
+from autograder.run.gradebook import Book, due
 from autograder.run.handed import Handed, hand
 from autograder.run.handing import about
 from autograder.run.records import graded, records, results, stored

@@ -186,8 +186,10 @@ class Cluster:
         status = unit.task.status
         try:
             answer = self._answer(unit.task) if status == "finished" else Lost(blameless=status != "error")
-        except Exception:  # whatever a worker sends that is not an answer
-            answer = Lost()
+        except OSError as error:
+            answer = Lost(blameless=not isinstance(error, TimeoutError))
+        except Exception:  # what a worker sends is no bytes: there is an answer, and no record in it
+            answer = b""
         with self._lock:
             member.units.discard(unit)
             if answer == UNKNOWN:  # it was started anew, or something else has taken the place
@@ -329,9 +331,16 @@ def _grade() -> Callable[[str, bytes], bytes]:
     """What a worker does with a submission: sent as it stands, because a scheduler need not have the kit."""
 
     def grade(digest: str, order: bytes) -> bytes:
-        from autograder.run.cluster import station
+        import logging
 
-        return station.grade(digest, order)
+        from autograder.run.cluster import station
+        from autograder.run.travel import LOST
+
+        try:
+            return station.grade(digest, order)
+        except Exception:  # it would travel as a pickle
+            logging.getLogger("distributed.worker").exception("a submission could not be graded")
+            return LOST
 
     return grade
 
@@ -363,7 +372,10 @@ def _prepare() -> Callable[[dict[str, str], str, bytes], bytes]:
         from autograder.run.cluster import station
 
         worker = get_worker()
-        return station.take(digest, data, worker.state.nthreads, Path(worker.local_directory))
+        try:
+            return station.take(digest, data, worker.state.nthreads, Path(worker.local_directory))
+        except Exception as error:  # likewise
+            return f"It could not start ({type(error).__name__}: {error}).".encode()
 
     return prepare
 

@@ -7,22 +7,19 @@ penalties are set; manual scores, manual comments and extra credit are never tou
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy.exc import OperationalError
 
 from autograder import private
 from autograder.course import Assignment, Course
 from autograder.errors import CannotGrade
 from autograder.run.autograded import MasterCell, Page
+from autograder.run.database import Found, opened, steadily
 from autograder.run.timestamp import timestamp
 from autograder.total import Mark, Marks
 
@@ -31,23 +28,15 @@ UNANSWERED = "No response."
 
 _BY_TABLE = {"synchronize_session": False}
 
-LOCKED_S = 60.0
-"""Seconds that another program may keep the gradebook locked before the run gives up."""
-
 
 class Book:
     """An open gradebook, at one assignment."""
 
     def __init__(self, course: Course, assignment: Assignment) -> None:
         from nbgrader import api
-        from nbgrader.coursedir import CourseDirectory
 
-        config = course.config
-        config.CourseDirectory.root = str(course.root)
-        self._folder = CourseDirectory(config=config)
         self.course, self.assignment, self._api = course, assignment, api
-        with tools_on_path(), private.making(course.root):
-            self._book = api.Gradebook(self._folder.db_url, self._folder.course_id)
+        self._book = opened(course)
         self._db = self._book.db
         try:
             self._notebook = self._book.find_notebook(assignment.name, assignment.name)
@@ -196,24 +185,20 @@ class Book:
         return self.course.root / "autograded" / student / self.assignment.name
 
     def _committed(self, change: Callable[[], None]) -> None:
-        deadline = time.monotonic() + LOCKED_S
-        while True:
-            try:
-                change()
-                self._db.commit()
-            except OperationalError as error:
-                self._db.rollback()
-                if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise CannotGrade(
-                        f"The gradebook can't be written: {error.orig}. If another program has it open, close that; "
-                        "then grade again. What was already written is kept, and nothing else was lost."
-                    ) from None
-            else:
-                return
+        """Make a change whole; what is not sure to have been written is written again, which changes nothing."""
+
+        def commit() -> None:
+            change()
+            self._db.commit()
+
+        self._steadily(commit)
+
+    def _steadily(self, do: Callable[[], Found]) -> Found:
+        return steadily(self._db, do)
 
     def known(self, students: Sequence[str]) -> set[str]:
         """Those of some students of whom the gradebook holds a submission."""
-        return set(self._submissions(students))
+        return self._steadily(lambda: set(self._submissions(students)))
 
     def _rows(self, pages: Mapping[str, tuple[Page, Path]]) -> None:
         """Write rows by the table, not by the object: a class is a few statements, not thousands."""
@@ -226,32 +211,30 @@ class Book:
             notebook.c.notebook_id == self._notebook.id, notebook.c.assignment_id.in_(list(known.values()))
         )
         notebooks = dict(self._db.execute(query).tuples().all())
-        given = select(grade.c.notebook_id, grade.c.cell_id, grade.c.id, grade.c.manual_score)
-        rows: dict[str, list[Any]] = {}
-        for row in self._db.execute(given.where(grade.c.notebook_id.in_(list(notebooks.values())))):
-            rows.setdefault(row.notebook_id, []).append(row)
+        graded, said = dict[str, list[Any]](), dict[str, list[Any]]()
+        for table, rows in ((grade, graded), (comment, said)):
+            for row in self._db.execute(select(table).where(table.c.notebook_id.in_(list(notebooks.values())))):
+                rows.setdefault(row.notebook_id, []).append(row)
         scores, comments = [], []
         for student, (made, _) in pages.items():
             of = notebooks[known[student]]
-            scores += [self._scored(row, made) for row in rows[of]]
-            comments += [
-                {"of": of, "on": cell, "text": UNANSWERED if name in made.untouched else None}
-                for cell, name in self._answered.items()
-            ]
-        self._db.execute(
-            update(grade)
-            .where(grade.c.id == bindparam("row"))
-            .values(auto_score=bindparam("score"), needs_manual_grade=bindparam("person")),
-            scores,
-            execution_options=_BY_TABLE,
+            for row in graded.get(of, ()):
+                score, person = self._scored(row, made)
+                if (row.auto_score, row.needs_manual_grade) != (score, person):
+                    scores.append({"row": row.id, "score": score, "person": person})
+            for row in said.get(of, ()):
+                text = UNANSWERED if self._answered.get(row.cell_id) in made.untouched else None
+                if row.cell_id in self._answered and row.auto_comment != text:
+                    comments.append({"row": row.id, "text": text})
+        changes = (
+            (grade, {"auto_score": "score", "needs_manual_grade": "person"}, scores),
+            (comment, {"auto_comment": "text"}, comments),
         )
-        self._db.execute(
-            update(comment)
-            .where(comment.c.notebook_id == bindparam("of"), comment.c.cell_id == bindparam("on"))
-            .values(auto_comment=bindparam("text")),
-            comments,
-            execution_options=_BY_TABLE,
-        )
+        for table, columns, changed in changes:
+            if changed:
+                values: dict[Any, Any] = {column: bindparam(name) for column, name in columns.items()}
+                change = update(table).where(table.c.id == bindparam("row")).values(values)
+                self._db.execute(change, changed, execution_options=_BY_TABLE)
 
     def _dates(self, stamps: Mapping[str, datetime | None]) -> None:
         """Set when some students handed in, and all of their penalties; only what differs is written."""
@@ -276,15 +259,14 @@ class Book:
                 changed = update(notebook).where(notebook.c.id == row.notebook)
                 self._db.execute(changed.values(late_submission_penalty=penalty))
 
-    def _scored(self, row: Any, made: Page) -> dict[str, Any]:
-        """An automatic score: a written answer that was not written has 0, as nbgrader has it."""
+    def _scored(self, row: Any, made: Page) -> tuple[float | None, bool]:
+        """An automatic score, and whether a person is asked: what was not written has 0, as nbgrader has it."""
         name = self._graded[row.cell_id]
         verdict = next((question for question in made.result.questions if question.id == name), None)
         score = verdict.points if verdict else None
         if verdict is not None and verdict.status == "manual" and not verdict.message and name in made.untouched:
             score = 0.0
-        person = score is None or made.person or row.manual_score is not None
-        return {"row": row.id, "score": score, "person": person}
+        return score, score is None or made.person or row.manual_score is not None
 
     def _submissions(self, students: Sequence[str]) -> dict[str, str]:
         """Ids of the submissions of some students, by student."""
@@ -373,35 +355,7 @@ def due(course: Course, name: str) -> datetime | None:
         return None if last is None else last + max(extensions, default=timedelta())
 
 
-def create(course: Course) -> None:
-    """Make the gradebook of a course, if there is none, so that its owner alone reads it."""
-    opened(course).close()
-
-
-def opened(course: Course) -> Any:
-    """The gradebook as nbgrader gives it, whole."""
-    from nbgrader.api import Gradebook
-    from nbgrader.coursedir import CourseDirectory
-
-    config = course.config
-    config.CourseDirectory.root = str(course.root)
-    folder = CourseDirectory(config=config)
-    with tools_on_path(), private.making(course.root):
-        return Gradebook(folder.db_url, folder.course_id)
-
-
 def _text(path: Path) -> str:
     with contextlib.suppress(OSError):
         return path.read_text(encoding="utf-8", errors="replace")
     return ""
-
-
-@contextlib.contextmanager
-def tools_on_path() -> Iterator[None]:
-    """Let nbgrader find `alembic`, which it starts by name to make a new gradebook, beside this Python."""
-    before = os.environ.get("PATH", "")
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), before])
-    try:
-        yield
-    finally:
-        os.environ["PATH"] = before

@@ -11,7 +11,8 @@ from sqlalchemy import select
 from autograder.course import Course
 from autograder.errors import KitError
 from autograder.report import About
-from autograder.run.gradebook import lateness, opened
+from autograder.run.database import opened
+from autograder.run.gradebook import lateness
 from autograder.run.records import Stored
 
 
