@@ -2,7 +2,7 @@
 
 `python benchmarks/coordinator.py` grades a class of 1,000 by recorded answers, into SQLite and into PostgreSQL where
 there is one; `--students N` takes another number, `--memory` compares the peak of 1,000 with that of N. Each run is a
-process of its own. `--profile` prints where the time goes. Nothing here asserts a time.
+process of its own, and its start is left out. `--profile` prints where the time goes. Nothing here asserts a time.
 """
 
 from __future__ import annotations
@@ -60,14 +60,16 @@ def run(folder: Path, profile: bool) -> None:
     papers = [path.read_bytes() for path in sorted(folder.glob("paper-*"))]
     answers = dict(zip(papers, json.loads((folder / "answers.json").read_text("utf-8")), strict=True))
     seen = cProfile.Profile()
-    started = time.perf_counter()
     with Batch(Course(folder), NAME, engine=Recorded(answers)) as batch, seen if profile else contextlib.nullcontext():
-        many = sum(1 for _ in batch)
-    seconds = time.perf_counter() - started
+        going = iter(batch)
+        next(going)  # by now nbgrader is imported and the gradebook open, and some are written
+        started, busy = time.perf_counter(), time.process_time()
+        many = sum(1 for _ in going)
+    seconds, cpu = time.perf_counter() - started, time.process_time() - busy
     if profile:
         pstats.Stats(seen, stream=sys.stderr).sort_stats("tottime").print_stats(30)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "submissions": many, "mib": peak}))
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "submissions": many, "mib": peak}))
 
 
 def measured(students: int, url: str, profile: bool) -> dict[str, float]:
@@ -97,8 +99,11 @@ def main() -> None:
         for book, url in (("SQLite", ""), ("PostgreSQL", server.url("gradebook"))):
             for many in (MEMORY, asked.students) if asked.memory else (asked.students,):
                 found = measured(many, url, asked.profile)
-                rate = found["submissions"] / found["seconds"]
-                print(f"{book:<12}{many:>8,} submissions  {rate:>6.0f} a second  {found['mib']:>6.0f} MiB at most")
+                rate, busy = (found["submissions"] / found[kind] for kind in ("seconds", "cpu"))
+                print(
+                    f"{book:<12}{many:>8,} submissions  {rate:>6.0f} a second  {busy:>6.0f} a second of its processor  "
+                    f"{found['mib']:>6.0f} MiB at most"
+                )
             if asked.memory:
                 return  # memory doesn't hang on the gradebook
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import json
 import logging
 import time
 from collections import Counter, deque
@@ -18,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import ValidationError
+from pydantic_core import from_json
 
 from autograder import __version__
 from autograder.course import Course
@@ -115,6 +114,8 @@ class Batch:
         seed = draws.seed(course, name)  # what is wrong with the secret is told here, by one process
         self._job = Job(course, name, seed, trust)
         self._seed = digest(seed)
+        self._asked = [(question.id, question.max_points) for question in self._assignment.questions]
+        self._places = self._assignment.places
         self._rules = _rules(course, name)
         self._cluster, self._given = cluster, engine
         self._engine: Engine | None = engine
@@ -247,7 +248,7 @@ class Batch:
         try:
             made = Page.model_validate_json(answer)
             fault = self._fault(who, made, master)
-        except (ValidationError, ValueError, TypeError) as error:
+        except (ValueError, TypeError, AttributeError) as error:
             fault = str(error)
         if not fault:
             return made
@@ -257,16 +258,15 @@ class Batch:
     def _fault(self, who: str, made: Page, master: Mapping[str, MasterCell]) -> str:
         """What of an answer can't be true; nothing if all of it can."""
         result, assignment = made.result, self._assignment
-        asked = [(question.id, question.max_points) for question in assignment.questions]
         given = [(question.id, question.max_points) for question in result.questions]
         told = {
             "it is about another": (result.assignment, result.submission) == (assignment.name, who),
             "other things were judged": (result.seed, result.source, result.hidden_tests)
-            == (self._seed, *assignment.places),
+            == (self._seed, *self._places),
             "it has other points": result.max_score == assignment.max_score,
-            "it has other questions": given == asked or (not given and result.status != "graded"),
+            "it has other questions": given == self._asked or (not given and result.status != "graded"),
             "it knows other cells": made.untouched <= master.keys(),
-            "it has no notebook": isinstance(json.loads(made.content).get("cells"), list),
+            "it has no notebook": isinstance(from_json(made.content).get("cells"), list),
         }
         return next((fault for fault, holds in told.items() if not holds), "")
 

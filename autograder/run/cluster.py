@@ -34,6 +34,9 @@ CONNECT_S = 15.0
 NOBODY_S = 120.0
 """Seconds that a run waits for a scheduler or for a worker that can grade."""
 
+OTHERS_S = 20.0
+"""Seconds that it waits for another worker where none of those that are there can grade."""
+
 LOOK_S = 0.5
 """Seconds between two looks at which workers there are."""
 
@@ -264,9 +267,8 @@ class Cluster:
             task.add_done_callback(
                 lambda done, address=address, of=here[address]: self._fetchers.submit(self._join, done, address, of)
             )
-        if now - self._nobody_since > NOBODY_S:
-            raise CannotGrade(_nobody(self._address, self._refused))
-        if not self._members and here and here.keys() <= self._refused.keys():
+        patience = OTHERS_S if here and here.keys() <= self._refused.keys() else NOBODY_S
+        if now - self._nobody_since > patience:
             raise CannotGrade(_nobody(self._address, self._refused))
 
     def _join(self, task: Any, address: str, about: Mapping[str, Any]) -> None:

@@ -182,7 +182,7 @@ class Book:
         return {who: stamp.at for who, stamp in found.items()}
 
     def _autograded(self, student: str) -> Path:
-        return self.course.root / "autograded" / student / self.assignment.name
+        return self.course.root.joinpath("autograded", student, self.assignment.name)
 
     def _committed(self, change: Callable[[], None]) -> None:
         """Make a change whole; what is not sure to have been written is written again, which changes nothing."""

@@ -102,8 +102,10 @@ def hand(course: Course, name: str, who: str, path: Path) -> Handed:
             why = str(error).replace(f"{course.root}/", "")
         except OSError as error:
             why = f"{below} can't be read: {error.strerror or error}."
-    expected, folder = course.expected(name, who), course.root / "submitted" / who
-    another = f"There is no {expected.relative_to(folder)}; {path.relative_to(folder)} was read instead."
+    expected, instead = course.expected(name, who), ""
+    if path != expected and not why:
+        folder = course.root / "submitted" / who
+        instead = f"There is no {expected.relative_to(folder)}; {path.relative_to(folder)} was read instead."
     return Handed(
         student=who,
         path=below,
@@ -112,7 +114,7 @@ def hand(course: Course, name: str, who: str, path: Path) -> Handed:
         texts={} if why else Folder(path.parent, MOST_CARRIED).carried(),
         others={} if why else dict(_near(path)),
         listing=tuple(_listed(course.root, path)),
-        instead="" if why or path == expected else another,
+        instead=instead,
     )
 
 

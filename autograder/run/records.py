@@ -92,7 +92,7 @@ def graded(course: Course) -> tuple[str, ...]:
 
 
 def _record(course: Course, name: str, student: str) -> Path:
-    return course.root / ".autograder" / "records" / name / f"{student}.json"
+    return course.root.joinpath(".autograder", "records", name, f"{student}.json")
 
 
 def store(course: Course, name: str, student: str, record: Stored) -> None:
