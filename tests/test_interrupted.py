@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -18,10 +18,9 @@ from nbgrader.api import Gradebook
 
 from autograder.authoring.demo import made_up
 from autograder.course.course import Course
-from autograder.run.autograded import MasterCell, Page
 from autograder.run.batch import Batch
-from autograder.run.worker import Worker
 from tests.conftest import autograder, copied, released
+from tests.killer import WAYS, misused
 
 pytestmark = pytest.mark.slow
 
@@ -62,11 +61,6 @@ def scores(course: Course) -> dict[str, float]:
             if all(grade.auto_score is not None for grade in grades):
                 found[submission.student.id] = submission.score
     return found
-
-
-def without(scores: Mapping[str, float], student: str) -> dict[str, float]:
-    """The scores of all others."""
-    return {who: score for who, score in scores.items() if who != student}
 
 
 def records(course: Course) -> int:
@@ -163,33 +157,19 @@ def test_a_run_that_is_stopped_says_so_and_leaves_nothing_running(course: Course
     assert 0 < len(scores(course)) < STUDENTS
 
 
-MISBEHAVES = {
-    "ends it": lambda: os._exit(1),
-    "makes it stand still": lambda: os.kill(os.getpid(), signal.SIGSTOP),  # not even its own clock strikes
-}
-
-
-@pytest.mark.parametrize("how", MISBEHAVES)
+@pytest.mark.parametrize("way", WAYS)
 def test_a_submission_that_misuses_its_worker_costs_nobody_else_anything(
-    handed_in: Course, undisturbed: dict[str, float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: str
+    handed_in: Course, undisturbed: dict[str, float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, way: str
 ) -> None:
-    """It is tried again alone, then waiting for a person; those that were on the way beside it are graded."""
-    course = copied(handed_in, tmp_path / "course")
-    worked = Worker.work
-
-    def misused(worker: Worker, who: str, path: Path, master: Mapping[str, MasterCell]) -> Page:
-        if who == "student-007":
-            MISBEHAVES[how]()
-        return worked(worker, who, path, master)
-
-    monkeypatch.setattr(Worker, "work", misused)
+    """It is tried again, then waiting for a person; those that were on the way beside it are graded."""
+    course = misused(copied(handed_in, tmp_path / "course"), "student-007", way)
     monkeypatch.setattr(Batch, "_patience", 10.0)
     with Batch(course, "mlp", workers=2) as batch:
         found = {graded.student: graded.result for graded in batch}
 
     assert found.pop("student-007").status == "grader_error"
     assert len(found) == STUDENTS - 1
-    assert {who: found[who].score for who in found.keys() & undisturbed} == without(undisturbed, "student-007")
+    assert {result.status for result in found.values()} == {"graded"}
 
 
 def test_as_many_workers_as_cores_keep_one_each(course: Course) -> None:

@@ -136,7 +136,7 @@ class Course:
 
     def expected(self, assignment: str, student: str) -> Path:
         """Where a student's notebook should lie."""
-        return self.root / "submitted" / student / assignment / f"{assignment}.ipynb"
+        return self.root.joinpath("submitted", student, assignment, f"{assignment}.ipynb")
 
     def handed_in(self, path: Path) -> Path:
         """The folder that a submitted file was handed in with: the one that holds its time stamp."""

@@ -39,6 +39,10 @@ class HiddenTests:
         """The questions that have a file of hidden tests, sorted."""
         return tuple(sorted(path.stem.removeprefix("test_") for path in self.folder.glob("test_*.py")))
 
+    def files(self) -> dict[str, bytes]:
+        """Its files, by their paths in it."""
+        return {str(path.relative_to(self.folder)): path.read_bytes() for path in _files(self.folder)}
+
     @property
     def borrowed(self) -> tuple[str, ...]:
         """The kit's own lessons whose modules these import, and those that those import, sorted."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -78,11 +78,22 @@ class Grader:
         Raises:
             UsageError: if there is no such file.
         """
-        name = submission or str(path)
+        return self.grade_read(
+            lambda: (notebook.read(path), dict(_read(beside))), submission or str(path), path, budget
+        )
+
+    def grade_read(
+        self,
+        read: Callable[[], tuple[Notebook, Mapping[str, Notebook]]],
+        name: str,
+        path: Path | str,
+        budget: Budget | None = None,
+    ) -> Grading:
+        """Grade what is read here, under limits: a notebook, and those beside it by their names; `path` is told."""
         budget = budget or Budget(self.settings.submission_s)
         try:
             with budget.striking(), reading():
-                found, others = notebook.read(path), dict(_read(beside))
+                found, others = read()
         except UnreadableNotebook as error:
             return self.unreadable(name, str(error))
         except Spent as spent:

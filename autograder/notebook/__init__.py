@@ -4,9 +4,9 @@ Nothing is run here and nothing is judged; what is damaged is read as far as it 
 """
 
 from autograder.notebook.definition import Definitions, can_be_called, plain
-from autograder.notebook.file import LARGEST, UnreadableNotebook, contents, parse, read, readable
+from autograder.notebook.file import LARGEST, UnreadableNotebook, contents, parse, read, readable, within
 from autograder.notebook.lesson import Lesson, Repaired, known, listed
-from autograder.notebook.modules import Folder
+from autograder.notebook.modules import MOST_CARRIED, Carried, Folder
 from autograder.notebook.newer import HERE
 from autograder.notebook.notebook import QUOTED, Cell, Notebook
 from autograder.notebook.statement import Statement, SyntaxFault, defined, steps
@@ -15,8 +15,10 @@ from autograder.notebook.text import TOO_DEEP, Unreadable, kept, nodes, taking_a
 __all__ = [
     "HERE",
     "LARGEST",
+    "MOST_CARRIED",
     "QUOTED",
     "TOO_DEEP",
+    "Carried",
     "Cell",
     "Definitions",
     "Folder",
@@ -40,4 +42,5 @@ __all__ = [
     "readable",
     "steps",
     "taking_apart",
+    "within",
 ]

@@ -47,9 +47,18 @@ def read(path: Path) -> Notebook:
         data = contents(path, LARGEST)
     except OSError as error:
         raise UnreadableNotebook(f"{path} can't be read: {error.strerror or error}.") from None
-    found = parse(data, str(path))
+    return within(modules.Folder(path.parent), data, str(path))
+
+
+def within(folder: modules.Folder, data: bytes, path: str) -> Notebook:
+    """Read a notebook from its bytes, with what it imports of the folder that it lies in.
+
+    Raises:
+        UnreadableNotebook: as :func:`read`.
+    """
+    found = parse(data, path)
     wanted = {module for statement in found.statements for module in statement.needs}
-    texts = modules.beside(path, wanted)
+    texts = modules.beside(folder, wanted)
     return found.beside(texts) if texts else found
 
 

@@ -9,7 +9,7 @@ import functools
 import importlib.util
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from autograder.jail import STANDS_IN_FOR
@@ -26,6 +26,10 @@ MOST_NAMES = 1 << 14
 
 MOST_FILES = 32
 """Python files beside a notebook that are read."""
+
+MOST_CARRIED, LARGEST_CARRIED, MOST_FOLDERS = 1_000, 32 << 20, 200
+"""Python files, their characters and their folders that travel with a notebook: which of them it imports is told later,
+by whoever parses it."""
 
 _PLAIN = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -57,9 +61,9 @@ def _installed(module: str) -> bool:
 class Folder:
     """The folder that a notebook was handed in with."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, most: int = MOST_FILES) -> None:
         self.path = path
-        self._left = MOST_FILES
+        self._left = most
 
     def texts(self, module: str) -> dict[str, str]:
         """The texts of a module, and of the folders that it lies in, by their paths; nothing where there is none.
@@ -86,6 +90,26 @@ class Folder:
             if inside == [name] or not here(name):
                 texts = ((path, self._read(path)) for path in inside if path.endswith(".py"))
                 found |= {path: text for path, text in texts if text is not None}
+        return found
+
+    def carried(self) -> dict[str, str]:
+        """All Python texts in this folder and those below it, as far as there are not too many, by their paths.
+
+        Folders of what is installed here are left out: nothing would be imported from them.
+        """
+        found: dict[str, str] = {}
+        folders, size = [""], 0
+        for folder in folders:
+            for name in sorted(self._names() if not folder else _entries(self.path / folder)):
+                path = f"{folder}/{name}" if folder else name
+                if name.endswith(".py"):
+                    text = self._read(path)
+                    size += len(text or "")
+                    if size > LARGEST_CARRIED:
+                        return found
+                    found |= {path: text} if text is not None else {}
+                elif name.isidentifier() and len(folders) < MOST_FOLDERS and (folder or not here(name)):
+                    folders.append(path)
         return found
 
     @functools.cache  # noqa: B019 - it lives as long as one notebook is read
@@ -122,6 +146,23 @@ class Folder:
             return data.decode("latin-1")
 
 
+class Carried(Folder):
+    """A folder whose texts have travelled: it is read by the same rules, and no file is opened."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        super().__init__(Path())
+        self._texts = texts
+
+    def _names(self) -> frozenset[str]:  # type: ignore[override]  # there it is kept, here it costs nothing
+        return frozenset(path.partition("/")[0] for path in self._texts)
+
+    def _read(self, path: str) -> str | None:
+        if self._left <= 0 or path not in self._texts:
+            return None
+        self._left -= 1
+        return self._texts[path]
+
+
 def _entries(folder: Path) -> frozenset[str]:
     """The names in a folder, as far as there are not too many; none if it is no folder, or a link to one."""
     try:
@@ -133,9 +174,9 @@ def _entries(folder: Path) -> frozenset[str]:
         return frozenset()
 
 
-def beside(path: Path, wanted: Iterable[str]) -> dict[str, str]:
-    """The texts of the modules `wanted` that lie beside a notebook, and of those that they import in turn."""
-    folder, found = Folder(path.parent), dict[str, str]()
+def beside(folder: Folder, wanted: Iterable[str]) -> dict[str, str]:
+    """The texts of the modules `wanted` that lie in a notebook's folder, and of those that they import in turn."""
+    found = dict[str, str]()
     waiting, seen = list(wanted), set[str]()
     while waiting:
         module = waiting.pop()

@@ -23,7 +23,7 @@ from autograder import course
 from autograder.authoring import release, start
 from autograder.errors import KitError
 from autograder.judge import draws
-from autograder.run import Book, Job, Page, Worker, barred, noted, notes, remember
+from autograder.run import Book, Job, Page, Worker, barred, hand, noted, notes, remember
 from autograder.visible import VisibleLog
 
 _VISIBLE = VisibleLog()
@@ -223,7 +223,8 @@ def _page(assignment: str, student: str) -> Page:
 
 
 def _graded(here: course.Course, name: str, student: str, path: Path, master: Mapping[str, Any]) -> Page:
-    return _worker(name, str(here.root), here.assignment(name).digest).work(student, path, master)
+    worker = _worker(name, str(here.root), here.assignment(name).digest)
+    return worker.work(hand(here, name, student, path), master)
 
 
 @functools.lru_cache(maxsize=1)

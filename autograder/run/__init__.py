@@ -8,7 +8,9 @@ from autograder.run.batch import Batch, Graded, notes, remember
 from autograder.run.beside import barred
 from autograder.run.custody import Unheld, held, holds
 from autograder.run.database import tools_on_path
+from autograder.run.engine import Engine, Lost
 from autograder.run.gradebook import Book, due
+from autograder.run.handed import Handed, hand
 from autograder.run.handing import about
 from autograder.run.people import Known, moments, people
 from autograder.run.records import graded, records, results, stored
@@ -19,9 +21,12 @@ from autograder.run.worker import Job, Worker
 __all__ = [
     "Batch",
     "Book",
+    "Engine",
     "Graded",
+    "Handed",
     "Job",
     "Known",
+    "Lost",
     "Page",
     "Unheld",
     "Worker",
@@ -30,6 +35,7 @@ __all__ = [
     "barred",
     "due",
     "graded",
+    "hand",
     "held",
     "holds",
     "moments",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from autograder.course import Assignment
 from autograder.judge import Grading
 from autograder.notebook import Notebook
+from autograder.record import Record
 from autograder.result import Question, Result
 from autograder.run.markdown import harmless
 
@@ -44,9 +45,11 @@ class MasterCell:
     checksum: str
 
 
-@dataclass(frozen=True)
-class Page:
-    """What is written for one student: their record, their autograded notebook, and which cells they left alone."""
+class Page(Record):
+    """What is written for one student: their record, their autograded notebook, and which cells they left alone.
+
+    It is the answer of whoever graded a submission, and is checked wherever it is read.
+    """
 
     result: Result
     content: str
@@ -67,7 +70,7 @@ def page(
     content = autograded(found, assignment, master, grading, handed_in)
     untouched = frozenset(name for name, cell in master.items() if unanswered(found, cell))
     text = json.dumps(content, ensure_ascii=False, sort_keys=True) + "\n"
-    return Page(grading.result, text.encode("utf-8", "replace").decode(), untouched)
+    return Page(result=grading.result, content=text.encode("utf-8", "replace").decode(), untouched=untouched)
 
 
 def noted(made: Page, notes: Sequence[str]) -> Page:
@@ -75,7 +78,7 @@ def noted(made: Page, notes: Sequence[str]) -> Page:
     if not notes:
         return made
     result = made.result.model_copy(update={"flags": (*made.result.flags, *notes)})
-    return replace(made, result=result, person=True)
+    return made.model_copy(update={"result": result, "person": True})
 
 
 def unanswered(found: Notebook, master: MasterCell) -> bool:

@@ -1,24 +1,23 @@
-"""Many submissions: graded by one grader and one jail a core, written by one hand, resumed where a run stopped."""
+"""Many submissions: read, graded by an engine, written by one hand, each at the others' pace; resumed where it stopped.
+
+What is on its way is bounded, and what is done is let go: a class of any size takes the same memory.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import logging
-import multiprocessing
-import os
-import sys
 import time
-from collections import deque
-from collections.abc import Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
-import torch
+from pydantic_core import from_json
 
 from autograder import __version__
 from autograder.course import Course
@@ -27,22 +26,36 @@ from autograder.notebook import LARGEST, Folder, UnreadableNotebook, contents
 from autograder.result import Result
 from autograder.run import beside
 from autograder.run.autograded import MasterCell, Page, noted, page
+from autograder.run.engine import Alone, Engine, Lost
 from autograder.run.gradebook import Book
-from autograder.run.records import Stored, store, stored
+from autograder.run.handed import hand
+from autograder.run.pool import Pool
+from autograder.run.records import Stored, judged_by, store, stored
 from autograder.run.timestamp import timestamp
-from autograder.run.worker import PAGE_S, Job, Worker, enter, work
+from autograder.run.worker import PAGE_S, Job
 from autograder.total import Marks
 from autograder.visible import visible
 
 log = logging.getLogger(__name__)
 
-WAITING = 4
-"""Submissions a worker that are on their way at once: enough to keep it busy, few enough to keep memory flat."""
+MOST_TRIES = 3
+"""Times that a submission is graded whose process ends each time."""
+
+MOST_BYTES = 256 << 20
+"""Bytes of submissions that are on their way at once: most have a few hundred thousand."""
+
+TOGETHER_S, MOST_TOGETHER = 0.5, 200
+"""Seconds of work, and submissions, that are written to the gradebook in one transaction."""
+
+_LOOKED_AT = 500
+"""Submissions that are looked at together: whether they have changed, and whether the gradebook has them."""
+
+_ENDED = (
+    f"The process that graded this submission ended, {MOST_TRIES} times. A person will look at it; nothing is lost."
+)
+_NO_RECORD = "What came back is not a record of this submission. A person will look at it; nothing is lost."
 
 _PREVIEW = "--preview shows who would change, and writes nothing."
-
-TOGETHER_S = 0.5
-"""Seconds of work that are written to the gradebook in one transaction."""
 
 
 @dataclass(frozen=True)
@@ -76,36 +89,66 @@ class Batch:
         workers: int = 1,
         trust: bool = False,
         preview: bool = False,
+        cluster: str = "",
+        engine: Engine | None = None,
     ) -> None:
+        """Find what there is to grade.
+
+        Args:
+            course: where it was handed in.
+            name: the assignment.
+            student: only this one; None for all.
+            force: grade what has not changed, too.
+            workers: processes on this machine.
+            trust: whether students are trusted where there is no jail.
+            preview: write nothing.
+            cluster: the address of a Dask scheduler, whose workers grade in place of this machine.
+            engine: another engine than these.
+        """
         self._course, self._force, self._workers, self._preview = course, force, workers, preview
-        self._submissions = course.submissions(course.assignment(name).name, student)
+        self._assignment = course.assignment(name)
+        self._submissions = course.submissions(name, student)
         self._secret = digest(course.seed(name))
         self.misnamed = () if student else course.misnamed(name)
         """Sentences about folders that can't be graded under their names."""
         self.rehearsed: dict[str, Marks] = {}
         """What the gradebook would hold, by student, once a preview has been gone through."""
-        self._notes = notes(course, name, self._submissions)
+        self._seen: dict[str, Page] = {}
+        self._doubled = course.doubled(name)
         seed = draws.seed(course, name)  # what is wrong with the secret is told here, by one process
         self._job = Job(course, name, seed, trust)
+        self._seed = digest(seed)
+        self._asked = [(question.id, question.max_points) for question in self._assignment.questions]
+        self._places = self._assignment.places
         self._rules = _rules(course, name)
-        self._stack = ExitStack()
-        self._pool: ProcessPoolExecutor | None = None
-        self._alone: Worker | None = None
+        self._cluster, self._given = cluster, engine
+        self._engine: Engine | None = engine
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What a person should know of where it was graded, a sentence each."""
+        return self._engine.told if self._engine else ()
 
     def warnings(self) -> list[str]:
         """What whoever starts this run should know before anything is graded anew."""
+        kits: Counter[str] = Counter()
+        changed = others = 0
+        for last in filter(None, (judged_by(self._course, self._job.name, who) for who in self._submissions)):
+            kits[last.kit] += last.kit != __version__
+            changed += last.kit == __version__ and last.rules != self._rules
+            others += last.secret not in {"", self._secret}
         told = []
-        if older := [last.kit for last in self._last.values() if last.kit != __version__]:
+        if older := sum(kits.values()):
             told.append(
-                f"{len(older)} of these submissions were graded by backprop-kit {', '.join(sorted(set(older)))}. "
+                f"{older} of these submissions were graded by backprop-kit {', '.join(sorted(+kits))}. "
                 f"They are graded again by {__version__}. {_PREVIEW}"
             )
-        if changed := sum(last.kit == __version__ and last.rules != self._rules for last in self._last.values()):
+        if changed:
             told.append(
                 f"The source of {self._job.name}, its hidden tests, its bank or a setting has changed since {changed} "
                 f"of these submissions were graded. They are graded again. {_PREVIEW}"
             )
-        if others := sum(1 for last in self._last.values() if last.secret not in {"", self._secret}):
+        if others:
             told.append(self._other_secret(others))
         return told
 
@@ -117,185 +160,199 @@ class Batch:
             f"{self._course.settings.secret_file}. {_PREVIEW}"
         )
 
-    @cached_property
-    def _last(self) -> dict[str, Stored]:
-        """What the last run found, by student: read once, before anything is written."""
-        found = ((who, stored(self._course, self._job.name, who)) for who in self._submissions)
-        return {who: kept for who, kept in found if kept is not None}
-
     def __len__(self) -> int:
         return len(self._submissions)
 
     def __enter__(self) -> Batch:
-        """Start the workers: before anything else in this process starts a thread, because they are forks of it."""
-        if self._workers > 1 and len(self) > 1:
-            self._pool = self._start()
-        else:
-            self._alone = Worker(self._job)
-            self._stack.callback(self._alone.close)
+        """Start the engine: before anything else in this process starts a thread, because a pool is made of forks."""
+        if self._given is None:
+            self._engine = self._start()
         return self
 
     def __exit__(self, stopped_by: object, *_: object) -> None:
-        if self._pool is not None:
-            if stopped_by is not None:  # what the workers are at is graded in the next run: nobody waits for it
-                _kill_workers()
-            self._pool.shutdown(wait=True, cancel_futures=True)
-        self._stack.close()
+        if self._engine is not None:
+            self._engine.close(at_once=stopped_by is not None)
 
     def __iter__(self) -> Iterator[Graded]:
-        name = self._job.name
-        with Book(self._course, self._course.assignment(name)) as book:
+        with Book(self._course, self._assignment) as book:
             book.agrees()
-            todo: dict[str, str] = {}
-            unchanged: dict[str, Result] = {}
-            for who, path in self._submissions.items():
-                made_from = _sha256(self._course.root, path)
-                kept = self._last.get(who)
-                if not self._force and kept and self._still_holds(kept, made_from, who) and book.has(who):
-                    unchanged[who] = kept.result
-                else:
-                    todo[who] = made_from
-            if not self._preview:
-                book.date({who: self._submissions[who] for who in unchanged})
-            for who, result in unchanged.items():
-                yield Graded(who, result, again=False, before=result, notes=self._notes[who])
-            seen: dict[str, Page] = {}
-            for pages in _gathered(self._pages(list(todo), book.master)):
-                if self._preview:
-                    seen |= {who: replace(made, content="") for who, made in pages.items()}
-                else:
-                    book.write({who: (made, self._submissions[who]) for who, made in pages.items()})
-                for who, made in pages.items():
-                    last = self._last.get(who)
-                    if not self._preview:
-                        kept = Stored(
-                            submission_sha256=todo[who],
-                            kit=__version__,
-                            rules=self._rules,
-                            secret=self._secret,
-                            notes=self._notes[who],
-                            graded=_now(),
-                            result=made.result,
-                        )
-                        store(self._course, name, who, kept)
-                    before = last.result if last else None
-                    yield Graded(who, made.result.shared(), again=True, before=before, notes=self._notes[who])
+            self._started.learn(book.master)
+            ready: list[_Done] = []
+            since = time.monotonic()
+            for done in self._done(self._looked_at(book), book.master):
+                if isinstance(done, Graded):
+                    yield done
+                    continue
+                ready.append(done)
+                if time.monotonic() - since > TOGETHER_S or len(ready) >= MOST_TOGETHER:
+                    yield from self._written(book, ready)
+                    ready, since = [], time.monotonic()
+            yield from self._written(book, ready)
             if self._preview:
-                self.rehearsed = book.rehearsed(seen, self._submissions)
+                self.rehearsed = book.rehearsed(self._seen, self._submissions)
 
-    def _pages(self, students: list[str], master: Mapping[str, MasterCell]) -> Iterator[tuple[str, Page]]:
-        for who, made in self._made(students, master):
-            yield who, noted(made, self._notes[who])
+    def _looked_at(self, book: Book) -> Iterator[str | Graded]:
+        """Everybody, one after the other: whoever is to be graded, or what the last run found."""
+        everybody = iter(self._submissions)
+        while some := list(itertools.islice(everybody, _LOOKED_AT)):
+            there = set() if self._force else book.known(some)
+            still = {who: last for who in some if who in there and (last := self._unchanged(who))}
+            if not self._preview:
+                book.date({who: self._submissions[who] for who in still})
+            for who in some:
+                if last := still.get(who):
+                    yield Graded(who, last.result, again=False, before=last.result, notes=last.notes)
+                else:
+                    yield who
 
-    def _made(self, students: list[str], master: Mapping[str, MasterCell]) -> Iterator[tuple[str, Page]]:
-        if self._alone is not None:
-            for who in students:
-                yield who, self._alone.work(who, self._submissions[who], master)
-            return
-        yield from self._pooled(deque(students), master)
+    def _unchanged(self, who: str) -> Stored | None:
+        """What the last run found, if it still holds."""
+        last = stored(self._course, self._job.name, who)
+        if last is None or (last.kit, last.rules, last.result.seed) != (__version__, self._rules, self._seed):
+            return None
+        made_from = _sha256(self._course.root, self._submissions[who])
+        return last if (last.submission_sha256, last.notes) == (made_from, self._notes(who)) else None
 
-    def _pooled(self, waiting: deque[str], master: Mapping[str, MasterCell]) -> Iterator[tuple[str, Page]]:
-        """Grade in the pool; whoever was on the way when a process of it ended is tried again alone.
+    def _done(self, everybody: Iterator[str | Graded], master: Mapping[str, MasterCell]) -> Iterator[_Done | Graded]:
+        """Have the engine grade; whoever is lost with a part of it is tried again alone, and given up in the end.
 
-        So one that ends its process is found out, and costs nobody else anything.
+        So one that ends its process each time is found out, and costs nobody else anything.
         """
-        suspects: deque[str] = deque()
-        running: dict[Future[Page], str] = {}
-        alone = ""
-        while waiting or suspects or running:
-            if suspects and not running:
-                alone = suspects.popleft()
-                self._submit(alone, master, running)
-            while waiting and not suspects and not alone and len(running) < WAITING * self._workers:
-                self._submit(waiting.popleft(), master, running)
-            done, _ = wait(running, self._patience, return_when=FIRST_COMPLETED)
-            if not done:
-                _kill_workers()
-            for future in done:
-                who = running.pop(future)
+        engine, running = self._started, dict[Future[bytes], _Sent]()
+        again: deque[_Sent] = deque()
+        while True:
+            while len(running) < engine.slots and sum(sent.size for sent in running.values()) < MOST_BYTES:
+                lost = again.popleft() if again else None
+                who = lost.who if lost else next(everybody, None)
+                if isinstance(who, Graded):
+                    yield who
+                    continue
+                if who is None:
+                    break
+                order, sent = self._order(who, lost.tries if lost else 0)
+                running[engine.submit(order, alone=sent.tries > 0)] = sent
+            if not running:
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                sent = running.pop(future)
                 try:
-                    yield who, future.result()
-                except BrokenProcessPool:
-                    if who == alone:
-                        yield who, self._given_up(who, master)
+                    yield _Done(sent, noted(self._checked(sent.who, future.result(), master), sent.notes))
+                except Lost as lost_with:
+                    sent = sent._replace(tries=sent.tries + (not lost_with.blameless))
+                    if sent.tries < MOST_TRIES:
+                        again.append(sent)
                     else:
-                        suspects.append(who)
-                alone = ""
+                        yield _Done(sent, noted(self._given_up(sent.who, _ENDED, master), sent.notes))
 
-    def _submit(self, who: str, master: Mapping[str, MasterCell], running: dict[Future[Page], str]) -> None:
+    def _order(self, who: str, tries: int) -> tuple[bytes, _Sent]:
+        path = self._submissions[who]
+        made_from, notes = _sha256(self._course.root, path), self._notes(who)
+        order = hand(self._course, self._job.name, who, path).packed()
+        return order, _Sent(who, made_from, notes, len(order), tries)
+
+    def _checked(self, who: str, answer: bytes, master: Mapping[str, MasterCell]) -> Page:
+        """The answer, if it is one to what was asked; else what is written where there is none."""
         try:
-            assert self._pool is not None
-            future = self._pool.submit(work, who, self._submissions[who], master)
-        except BrokenProcessPool:
-            self._pool = self._start()
-            future = self._pool.submit(work, who, self._submissions[who], master)
-        running[future] = who
+            made = Page.model_validate_json(answer)
+            fault = self._fault(who, made, master)
+        except (ValueError, TypeError, AttributeError) as error:
+            fault = str(error)
+        if not fault:
+            return made
+        log.error("%r: what came back is not a record of this submission: %s", who, fault)
+        return self._given_up(who, _NO_RECORD, master)
+
+    def _fault(self, who: str, made: Page, master: Mapping[str, MasterCell]) -> str:
+        """What of an answer can't be true; nothing if all of it can."""
+        result, assignment = made.result, self._assignment
+        given = [(question.id, question.max_points) for question in result.questions]
+        told = {
+            "it is about another": (result.assignment, result.submission) == (assignment.name, who),
+            "other things were judged": (result.seed, result.source, result.hidden_tests)
+            == (self._seed, *self._places),
+            "it has other points": result.max_score == assignment.max_score,
+            "it has other questions": given == self._asked or (not given and result.status != "graded"),
+            "it knows other cells": made.untouched <= master.keys(),
+            "it has no notebook": isinstance(from_json(made.content).get("cells"), list),
+        }
+        return next((fault for fault, holds in told.items() if not holds), "")
+
+    def _given_up(self, who: str, message: str, master: Mapping[str, MasterCell]) -> Page:
+        grader = Grader(self._assignment, self._job.seed)
+        return page(grader.failed(who, message), self._assignment, master)
+
+    def _written(self, book: Book, ready: Sequence[_Done]) -> Iterator[Graded]:
+        """Write some students' pages and rows, then their records."""
+        if self._preview:
+            self._seen |= {done.sent.who: done.page.model_copy(update={"content": ""}) for done in ready}
+        else:
+            book.write({done.sent.who: (done.page, self._submissions[done.sent.who]) for done in ready})
+        for sent, made in ready:
+            last = stored(self._course, self._job.name, sent.who)
+            if not self._preview:
+                kept = Stored(
+                    submission_sha256=sent.made_from,
+                    kit=__version__,
+                    rules=self._rules,
+                    secret=self._secret,
+                    notes=sent.notes,
+                    graded=_now(),
+                    result=made.result,
+                )
+                store(self._course, self._job.name, sent.who, kept)
+            before = last.result if last else None
+            yield Graded(sent.who, made.result.shared(), again=True, before=before, notes=sent.notes)
+
+    def _notes(self, who: str) -> tuple[str, ...]:
+        return _noted(self._course, self._submissions[who], self._doubled.get(who, ""))
+
+    @property
+    def _started(self) -> Engine:
+        assert self._engine is not None
+        return self._engine
 
     @property
     def _patience(self) -> float:
-        """Seconds within which some worker must have finished a submission: their own clocks strike long before."""
+        """Seconds within which a worker must have finished a submission: its own clocks strike long before."""
         seconds: float = self._course.settings.submission_s
         return 2 * (seconds + PAGE_S)
 
-    def _given_up(self, who: str, master: Mapping[str, MasterCell]) -> Page:
-        message = "The process that graded this submission ended, twice. A person will look at it; nothing is lost."
-        assignment = self._course.assignment(self._job.name)
-        grader = Grader(assignment, self._job.seed)
-        return page(grader.failed(who, message), assignment, master)
+    def _start(self) -> Engine:
+        if self._cluster:
+            from autograder.run.cluster import Cluster
 
-    def _start(self) -> ProcessPoolExecutor:
-        torch.set_num_threads(1)
-        context = multiprocessing.get_context("fork")
-        cores = context.SimpleQueue()
-        for core in _cores(self._workers):
-            cores.put(core)
-        pool = ProcessPoolExecutor(self._workers, context, enter, (self._job, cores))
-        for _ in range(self._workers):
-            pool.submit(os.getpid)  # every worker starts now, while this process goes on with something else
-        return pool
-
-    def _still_holds(self, kept: Stored, made_from: str, who: str) -> bool:
-        now = (made_from, __version__, self._rules, digest(self._job.seed), self._notes[who])
-        return (kept.submission_sha256, kept.kit, kept.rules, kept.result.seed, kept.notes) == now
+            return Cluster(self._cluster, self._job, self._patience)
+        if self._workers > 1 and len(self) > 1:
+            return Pool(self._job, self._workers, self._patience)
+        return Alone(self._job)
 
 
-def _kill_workers() -> None:
-    for process in multiprocessing.active_children():
-        process.kill()
+class _Sent(NamedTuple):
+    """A submission that is on its way."""
+
+    who: str
+    made_from: str
+    notes: tuple[str, ...]
+    size: int
+    tries: int
 
 
-def _cores(workers: int) -> list[int]:
-    """A core for each worker, if there are as many cores as workers; else none.
+class _Done(NamedTuple):
+    """A submission that is back."""
 
-    A worker and its jail take turns: on one core the next turn finds its data in the cache, and nobody wakes another
-    core for it. Fewer workers than cores are left to the system, which knows what else is running; where each has its
-    core, something else that runs there slows one of them down, and the others take over its submissions.
-    """
-    cores = sorted(os.sched_getaffinity(0)) if sys.platform == "linux" else []
-    return cores if len(cores) == workers else []
-
-
-def _gathered(pages: Iterator[tuple[str, Page]]) -> Iterator[dict[str, Page]]:
-    """Gather what is ready within :data:`TOGETHER_S`."""
-    found: dict[str, Page] = {}
-    since = time.monotonic()
-    for who, made in pages:
-        found[who] = made
-        if time.monotonic() - since > TOGETHER_S:
-            yield found
-            found, since = {}, time.monotonic()
-    if found:
-        yield found
+    sent: _Sent
+    page: Page
 
 
 def notes(course: Course, name: str, submissions: Mapping[str, Path]) -> dict[str, tuple[str, ...]]:
     """What a person should know of each student's folder: what in it is not opened, its time, its name."""
     doubled = course.doubled(name)
-    found = {}
-    for who, path in submissions.items():
-        told = (*beside.notes(course.root, path), timestamp(course.root, path).note, doubled.get(who, ""))
-        found[who] = tuple(visible(note) for note in told if note)
-    return found
+    return {who: _noted(course, path, doubled.get(who, "")) for who, path in submissions.items()}
+
+
+def _noted(course: Course, path: Path, doubled: str) -> tuple[str, ...]:
+    told = (*beside.notes(course.root, path), timestamp(course.root, path).note, doubled)
+    return tuple(visible(note) for note in told if note)
 
 
 def remember(course: Course, name: str, who: str, path: Path, result: Result) -> None:

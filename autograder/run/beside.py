@@ -66,15 +66,17 @@ def handed_in(root: Path, path: Path) -> Path:
 
 def elsewhere(root: Path, path: Path) -> str:
     """Say why the folder that a notebook should lie in isn't looked into: it, or one that it lies in, is none."""
-    submitted = root / "submitted"
-    for place in reversed([above for above in path.parents if above.is_relative_to(submitted) and above != submitted]):
+    place = f"{root}{os.sep}submitted"  # as a text: this is asked several times a submission
+    for name in path.parts[len(root.parts) + 1 : -1]:
+        place = f"{place}{os.sep}{name}"
         kind = _kind(place)
         if kind == "a link":
             return (
-                f"{named(root, place)} is a link; what it points to was not read. Put the folder itself in its place."
+                f"{named(root, Path(place))} is a link; what it points to was not read. "
+                "Put the folder itself in its place."
             )
         if kind not in {"", "a folder"}:
-            return f"{named(root, place)} is {kind}; what belongs there is a folder with a notebook."
+            return f"{named(root, Path(place))} is {kind}; what belongs there is a folder with a notebook."
     return ""
 
 
@@ -159,10 +161,10 @@ def _what(path: Path, about: os.stat_result, depth: int) -> str:
     return "" if os.access(path, os.R_OK) else "can't be read: its permissions don't allow it."
 
 
-def _kind(path: Path) -> str:
+def _kind(path: Path | str) -> str:
     """What is at a path, links not followed; nothing if there is none, or nobody can tell."""
     try:
-        return _KINDS.get(stat.S_IFMT(path.lstat().st_mode), "a file")
+        return _KINDS.get(stat.S_IFMT(os.lstat(path).st_mode), "a file")
     except OSError:
         return ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sys
 import time
@@ -13,16 +14,26 @@ from typing import Any, TypeVar
 
 from sqlalchemy import inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 
 from autograder import private
 from autograder.course import Course
-from autograder.errors import CannotGrade
+from autograder.errors import CannotGrade, UsageError
+from autograder.visible import one_line
 
 T = TypeVar("T")
 
 LOCKED_S = 60.0
-"""Seconds that another program may keep the gradebook locked before a command gives up."""
+"""Seconds that another program may keep the gradebook locked, or its server be away, before a command gives up."""
+
+AGAIN_S = 0.2
+"""Seconds until it is tried again."""
+
+MOST_COLLISIONS = 5
+"""Times that another run may add what this one is about to add."""
+
+PASSING = frozenset({"08", "40", "53", "55", "57"})
+"""Kinds of faults, as SQL numbers them, that pass: the connection, a deadlock, no room, a lock, a server that stops."""
 
 _DAMAGED = ("not a database", "malformed", "encrypted")
 _LOCKED = ("locked", "deadlock detected", "could not obtain lock")
@@ -44,15 +55,27 @@ def opened(course: Course) -> Iterator[Any]:
     config = course.config
     config.CourseDirectory.root = str(course.root)
     folder = CourseDirectory(config=config)
-    url = make_url(folder.db_url)
+    try:
+        url = make_url(folder.db_url)
+    except ArgumentError as error:
+        raise _unnamed(error) from None
     if url.get_backend_name() == "sqlite":  # it waits where no signal is heard: so it waits for a moment, many times
         url = url.update_query_dict({"timeout": "1"})
+
+    def connected() -> Any:
+        return Gradebook(url.render_as_string(hide_password=False), folder.course_id)
+
     book = None
     try:
         with tools_on_path(), private.making(course.root):
-            book = patiently(lambda: Gradebook(url.render_as_string(hide_password=False), folder.course_id))
+            book = connected() if _server(url) else patiently(connected)
+        _many_at_once(book)
         _known(book)
         yield book
+    except (ImportError, ArgumentError) as error:
+        if book is not None:
+            raise
+        raise _unnamed(error) from None
     except SQLAlchemyError as error:
         raise unusable(error, url) from None
     finally:
@@ -60,20 +83,42 @@ def opened(course: Course) -> Iterator[Any]:
             book.close()
 
 
-def patiently(act: Callable[[], T], again: Callable[[], object] = lambda: None) -> T:
-    """Do something with a database, `again` from the start while another program keeps it locked.
+def patiently(act: Callable[[], T], session: Any = None) -> T:
+    """Do something with a database, from the start while others are at it or its server is away.
 
     Raises:
-        SQLAlchemyError: if it is locked for longer than :data:`LOCKED_S`, or for any other reason.
+        SQLAlchemyError: if that lasts longer than :data:`LOCKED_S`, or is of another kind.
     """
     deadline = time.monotonic() + LOCKED_S
-    while True:
+    for attempt in itertools.count():
         try:
             return act()
-        except SQLAlchemyError as error:
-            again()
-            if not locked(error) or time.monotonic() > deadline:
+        except DBAPIError as error:
+            if session is not None:
+                with contextlib.suppress(DBAPIError):  # the connection is gone
+                    session.rollback()
+            if not _passes(error, attempt) or time.monotonic() > deadline:
                 raise
+            time.sleep(AGAIN_S)
+    raise AssertionError
+
+
+def _passes(error: DBAPIError, attempt: int) -> bool:
+    """Whether a fault can pass by itself: the gradebook is locked, its server is away, or another was quicker."""
+    if isinstance(error, IntegrityError):  # who hands in for two assignments at once is added once
+        return attempt < MOST_COLLISIONS
+    if type(error.orig).__module__ == "sqlite3":
+        return "locked" in str(error)
+    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
+    return error.connection_invalidated or (state[:2] in PASSING if state else isinstance(error, OperationalError))
+
+
+def _many_at_once(book: Any) -> None:
+    """Have psycopg2 send many rows at once: by itself it waits for the server after each."""
+    if book.engine.dialect.driver == "psycopg2":
+        from sqlalchemy.dialects.postgresql.psycopg2 import EXECUTEMANY_VALUES_PLUS_BATCH
+
+        book.engine.dialect.executemany_mode = EXECUTEMANY_VALUES_PLUS_BATCH
 
 
 def create(course: Course) -> None:
@@ -85,6 +130,18 @@ def create(course: Course) -> None:
 def locked(error: SQLAlchemyError) -> bool:
     """Whether another program stands in the way, and may be gone in a moment."""
     return any(word in str(error) for word in _LOCKED)
+
+
+def _server(url: URL) -> bool:
+    """Whether a server keeps it: one that isn't there when a command starts is told at once."""
+    return url.get_backend_name() != "sqlite"
+
+
+def _unnamed(error: Exception) -> UsageError:
+    return UsageError(
+        f"The gradebook that c.CourseDirectory.db_url names can't be opened: {one_line(str(error))}. For PostgreSQL, "
+        "install its driver: pip install 'backprop-kit[postgres]'"
+    )
 
 
 def unusable(error: SQLAlchemyError, url: URL) -> CannotGrade:
@@ -107,6 +164,11 @@ def unusable(error: SQLAlchemyError, url: URL) -> CannotGrade:
         told = f"can't be written ({said}). Make it and its folder writable for you."
     elif "no such column" in said or "no such table" in said or "does not exist" in said:
         told = f"lacks what this version of nbgrader needs ({said}). Make a copy of it, then: nbgrader db upgrade"
+    elif _server(url):
+        told = (
+            f"can't be reached or used: {said}. See that its server runs and lets you in, and what "
+            "c.CourseDirectory.db_url names; then run the command again."
+        )
     else:
         told = f"can't be used: {said}. Look at c.CourseDirectory.db_url, and at what it names."
     return CannotGrade(f"{where} {told} What was already written is kept.")

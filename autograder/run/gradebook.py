@@ -227,9 +227,11 @@ class Book:
         return {who: stamp.at for who, stamp in found.items()}
 
     def _autograded(self, student: str) -> Path:
-        return self.course.root / "autograded" / student / self.assignment.name
+        return self.course.root.joinpath("autograded", student, self.assignment.name)
 
     def _committed(self, change: Callable[[], None]) -> None:
+        """Make a change whole; what is not sure to have been written is written again, which changes nothing."""
+
         def whole() -> None:
             change()
             self._db.commit()
@@ -237,11 +239,11 @@ class Book:
         self._patiently(whole)
 
     def _patiently(self, act: Callable[[], T]) -> T:
-        return patiently(act, self._db.rollback)
+        return patiently(act, self._db)
 
-    def has(self, student: str) -> bool:
-        """Whether the gradebook holds a submission of this student."""
-        return bool(self._patiently(lambda: self._submissions([student])))
+    def known(self, students: Sequence[str]) -> set[str]:
+        """Those of some students of whom the gradebook holds a submission."""
+        return self._patiently(lambda: set(self._submissions(students)))
 
     def _rows(self, pages: Mapping[str, Page]) -> None:
         """Write rows by the table, not by the object: a class is a few statements, not thousands."""
@@ -254,32 +256,30 @@ class Book:
             notebook.c.notebook_id == self._notebook.id, notebook.c.assignment_id.in_(list(known.values()))
         )
         notebooks = dict(self._db.execute(query).tuples().all())
-        given = select(grade.c.notebook_id, grade.c.cell_id, grade.c.id, grade.c.manual_score)
-        rows: dict[str, list[Any]] = {}
-        for row in self._db.execute(given.where(grade.c.notebook_id.in_(list(notebooks.values())))):
-            rows.setdefault(row.notebook_id, []).append(row)
+        graded, said = dict[str, list[Any]](), dict[str, list[Any]]()
+        for table, rows in ((grade, graded), (comment, said)):
+            for row in self._db.execute(select(table).where(table.c.notebook_id.in_(list(notebooks.values())))):
+                rows.setdefault(row.notebook_id, []).append(row)
         scores, comments = [], []
         for student, made in pages.items():
             of = notebooks[known[student]]
-            scores += [self._scored(row, made) for row in rows[of]]
-            comments += [
-                {"of": of, "on": cell, "text": UNANSWERED if name in made.untouched else None}
-                for cell, name in self._answered.items()
-            ]
-        self._db.execute(
-            update(grade)
-            .where(grade.c.id == bindparam("row"))
-            .values(auto_score=bindparam("score"), needs_manual_grade=bindparam("person")),
-            scores,
-            execution_options=_BY_TABLE,
+            for row in graded.get(of, ()):
+                score, person = self._scored(row, made)
+                if (row.auto_score, row.needs_manual_grade) != (score, person):
+                    scores.append({"row": row.id, "score": score, "person": person})
+            for row in said.get(of, ()):
+                text = UNANSWERED if self._answered.get(row.cell_id) in made.untouched else None
+                if row.cell_id in self._answered and row.auto_comment != text:
+                    comments.append({"row": row.id, "text": text})
+        changes = (
+            (grade, {"auto_score": "score", "needs_manual_grade": "person"}, scores),
+            (comment, {"auto_comment": "text"}, comments),
         )
-        self._db.execute(
-            update(comment)
-            .where(comment.c.notebook_id == bindparam("of"), comment.c.cell_id == bindparam("on"))
-            .values(auto_comment=bindparam("text")),
-            comments,
-            execution_options=_BY_TABLE,
-        )
+        for table, columns, changed in changes:
+            if changed:
+                values: dict[Any, Any] = {column: bindparam(name) for column, name in columns.items()}
+                change = update(table).where(table.c.id == bindparam("row")).values(values)
+                self._db.execute(change, changed, execution_options=_BY_TABLE)
 
     def _dates(self, stamps: Mapping[str, datetime | None]) -> None:
         """Set when some students handed in, and all of their penalties; only what differs is written."""
@@ -304,15 +304,14 @@ class Book:
                 changed = update(notebook).where(notebook.c.id == row.notebook)
                 self._db.execute(changed.values(late_submission_penalty=penalty))
 
-    def _scored(self, row: Any, made: Page) -> dict[str, Any]:
-        """An automatic score: a written answer that was not written has 0, as nbgrader has it."""
+    def _scored(self, row: Any, made: Page) -> tuple[float | None, bool]:
+        """An automatic score, and whether a person is asked: what was not written has 0, as nbgrader has it."""
         name = self._graded[row.cell_id]
         verdict = next((question for question in made.result.questions if question.id == name), None)
         score = verdict.points if verdict else None
         if verdict is not None and verdict.status == "manual" and not verdict.message and name in made.untouched:
             score = 0.0
-        person = score is None or made.person or row.manual_score is not None
-        return {"row": row.id, "score": score, "person": person}
+        return score, score is None or made.person or row.manual_score is not None
 
     def _submissions(self, students: Sequence[str]) -> dict[str, str]:
         """Ids of the submissions of some students, by student."""

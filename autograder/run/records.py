@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -42,6 +44,23 @@ def stored(course: Course, name: str, student: str) -> Stored | None:
         return None
 
 
+class JudgedBy(NamedTuple):
+    """What a record was made with, beside the submission."""
+
+    kit: str
+    rules: str
+    secret: str
+
+
+def judged_by(course: Course, name: str, student: str) -> JudgedBy | None:
+    """What the last record of a student was made with, if there is one: much less than the record."""
+    try:
+        kept = json.loads(_record(course, name, student).read_bytes())
+        return JudgedBy(str(kept["kit"]), str(kept.get("rules", "")), str(kept.get("secret", "")))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+
+
 def results(course: Course, name: str, student: str | None = None) -> list[Result]:
     """The last results of an assignment, sorted by student: see :func:`records`."""
     return [kept.result for kept in records(course, name, student)]
@@ -74,7 +93,7 @@ def graded(course: Course) -> tuple[str, ...]:
 
 
 def _record(course: Course, name: str, student: str) -> Path:
-    return course.root / ".autograder" / "records" / name / f"{student}.json"
+    return course.root.joinpath(".autograder", "records", name, f"{student}.json")
 
 
 def store(course: Course, name: str, student: str, record: Stored) -> None:

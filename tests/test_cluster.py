@@ -1,0 +1,327 @@
+"""A Dask cluster grades as one machine does, whatever happens to parts of it; what it answers is looked at closely."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from autograder import __version__
+from autograder.authoring.demo import made_up
+from autograder.course.course import Course
+from autograder.errors import CannotGrade
+from autograder.run import Graded, cluster
+from autograder.run.batch import Batch
+from tests.conftest import REPO, autograder, command, copied, released
+from tests.killer import misused
+from tests.loopback import Cable, Loopback, free_port, loopback
+from tests.test_interrupted import scores
+
+pytestmark = [pytest.mark.slow(40), pytest.mark.filterwarnings("default")]
+
+STUDENTS = 24
+
+FIRST, KILLER = "student-000", "student-007"
+
+Happens = Callable[[], object]
+
+
+@pytest.fixture(scope="module")
+def handed_in(released_course: Course, tmp_path_factory: pytest.TempPathFactory) -> Course:
+    """A released course with a class of all kinds: right, wrong, broken, a link, files beside it."""
+    course = copied(released_course, tmp_path_factory.mktemp("class") / "course")
+    kinds = [student.notebook for student in made_up(course.assignment("mlp"), released("mlp"))]
+    texts = [kind if isinstance(kind, str) else json.dumps(kind) for kind in kinds]
+    for number in range(STUDENTS):
+        path = course.expected("mlp", f"student-{number:03}")
+        path.parent.mkdir(parents=True)
+        path.write_text(texts[number % len(texts)], encoding="utf-8")
+    course.expected("mlp", FIRST).with_name("copy.ipynb").write_text(texts[1], encoding="utf-8")
+    shutil.copytree(REPO / "data_utils", course.expected("mlp", FIRST).parent / "data_utils")
+    for name in ("linked", "elsewhere"):
+        course.expected("mlp", name).parent.mkdir(parents=True)
+    course.expected("mlp", "linked").symlink_to(course.expected("mlp", FIRST))
+    course.expected("mlp", "elsewhere").with_name("mlp-final.ipynb").write_text(texts[0], encoding="utf-8")
+    return course
+
+
+@pytest.fixture(scope="module")
+def undisturbed(handed_in: Course, tmp_path_factory: pytest.TempPathFactory) -> Course:
+    """The class, graded on this machine alone."""
+    course = copied(handed_in, tmp_path_factory.mktemp("undisturbed") / "course")
+    assert autograder("grade", "mlp", "--course", course.root, "--workers", "2").returncode == 1
+    return course
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
+    """A cluster with two workers, to which nothing happens."""
+    with loopback(tmp_path_factory.mktemp("cluster")) as started:
+        yield started
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Loopback]:
+    """A cluster of a test's own, without workers so far."""
+    (tmp_path / "cluster").mkdir()
+    with loopback(tmp_path / "cluster", workers=0) as started:
+        yield started
+
+
+@pytest.fixture
+def course(handed_in: Course, tmp_path: Path) -> Course:
+    """The class in a course of one's own."""
+    return copied(handed_in, tmp_path / "course")
+
+
+def written(course: Course) -> dict[str, object]:
+    """All that a run writes, byte for byte, but for the time that it took."""
+    found: dict[str, object] = {}
+    for path in sorted((course.root / ".autograder/records/mlp").glob("*.json")):
+        record = json.loads(path.read_bytes())
+        del record["graded"], record["result"]["seconds"]
+        found[path.name] = json.dumps(record)
+    for path in sorted((course.root / "autograded").rglob("*.*")):
+        found[str(path.relative_to(course.root))] = path.read_bytes()
+    return found | dict(scores(course))
+
+
+def graded(course: Course, address: str, happens: Happens = lambda: None, after: int = 3) -> tuple[list[Graded], Batch]:
+    """Grade on a cluster; after some submissions, something happens."""
+    with Batch(course, "mlp", cluster=address) as batch:
+        found = []
+        for one in batch:
+            found.append(one)
+            if len(found) == after:
+                happens()
+    return found, batch
+
+
+def whole(course: Course, undisturbed: Course, found: list[Graded]) -> None:
+    """Everybody is graded once, and as on one machine."""
+    students = [one.student for one in found]
+    assert len(students) == len(set(students)) == STUDENTS + 2
+    assert written(course) == written(undisturbed)
+
+
+def test_a_cluster_writes_what_one_machine_writes(course: Course, undisturbed: Course, two: Loopback) -> None:
+    """Records, autograded notebooks and scores are the same, byte for byte, and so is what the command says.
+
+    A run that goes on from there grades nobody again.
+    """
+    here = command("grade", "mlp", "--course", undisturbed.root, "--force", "--workers", "1")
+    there = command("grade", "mlp", "--course", course.root, "--cluster", two.address)
+    again = command("grade", "mlp", "--course", course.root, "--cluster", two.address)
+
+    assert (there.returncode, there.stdout) == (here.returncode, here.stdout)
+    assert written(course) == written(undisturbed)
+    assert f"{STUDENTS + 2} of {STUDENTS + 2} had not changed since they were graded" in again.stdout
+
+
+LIES = {
+    "a pickle": "Trojan()",
+    "no bytes": "['full marks']",
+    "no record": "b'{}'",
+    "another student's": "answer.replace(b'student-0', b'nobody-0')",
+    "more points": "answer.replace(b'\"points\":0.0', b'\"points\":99.0').replace(b'\"score\":', b'\"score\":9')",
+    "another maximum": "answer.replace(b'\"max_score\":12.0', b'\"max_score\":13.0')",
+    "other hidden inputs": 'answer.replace(b\'"seed":"\', b\'"seed":"f\')',
+}
+
+LIAR = """
+from autograder.run.travel import Station
+class Trojan:
+    def __reduce__(self):
+        return open, ({opened!r}, "w")
+honest = getattr(Station, "honest", Station.grade)  # Dask may load this twice
+def grade(self, digest, order):
+    answer = honest(self, digest, order)
+    return {lie}
+Station.honest, Station.grade = honest, grade
+"""
+
+
+@pytest.mark.parametrize("lie", LIES)
+@pytest.mark.everything
+def test_an_answer_that_is_no_record_of_the_submission_is_no_score(
+    lie: str, course: Course, undisturbed: Course, own: Loopback, tmp_path: Path
+) -> None:
+    """It is a fault of the grader, for a person to see; a pickle is not opened."""
+    opened = tmp_path / "opened"
+    (tmp_path / "lie.py").write_text(LIAR.format(opened=str(opened), lie=LIES[lie]), "utf-8")
+    own.work("--preload", str(tmp_path / "lie.py"))
+    found, _ = graded(course, own.address)
+    right = scores(undisturbed)
+    held = {one.student: one.result.score for one in found if one.result.status != "grader_error"}
+
+    assert "grader_error" in {one.result.status for one in found}
+    assert {who: score for who, score in held.items() if who in right and right[who] != score} == {}
+    assert {one.result.score for one in found if one.result.status == "grader_error"} == {0.0}
+    assert scores(course).items() <= right.items()
+    assert not opened.exists()
+
+
+@pytest.mark.everything
+@pytest.mark.parametrize("many", [1, 2])
+def test_workers_that_are_killed_are_done_without(
+    many: int, course: Course, undisturbed: Course, own: Loopback
+) -> None:
+    """What they were at is graded by the others, or by those that come in their place."""
+    workers = [own.work(), own.work()]
+
+    def happens() -> None:
+        for worker in workers[:many]:
+            worker.kill()
+        if many == len(workers):
+            own.work()
+
+    found, _ = graded(course, own.address, happens)
+    whole(course, undisturbed, found)
+
+
+@pytest.mark.everything
+def test_a_scheduler_that_is_started_anew_loses_nothing(course: Course, undisturbed: Course, own: Loopback) -> None:
+    """The run waits for it and for workers, and goes on."""
+    own.work()
+
+    def happens() -> None:
+        own.scheduler.kill()
+        own.scheduler.wait()
+        own.schedule()
+        own.work()
+
+    found, _ = graded(course, own.address, happens)
+    whole(course, undisturbed, found)
+
+
+@pytest.mark.everything
+def test_a_connection_that_is_lost_is_made_again(course: Course, undisturbed: Course, own: Loopback) -> None:
+    """Answers that were on the way are asked for again, and none counts twice."""
+    own.work()
+    cable = Cable(own.port)
+    try:
+        found, _ = graded(course, cable.address, cable.cut)
+    finally:
+        cable.close()
+    whole(course, undisturbed, found)
+
+
+@pytest.mark.everything
+def test_a_worker_that_is_slow_holds_nobody_up_for_long(course: Course, undisturbed: Course, own: Loopback) -> None:
+    """What it has waits for it; when it goes on, each of its answers counts once."""
+    workers = [own.work(), own.work()]
+
+    def happens() -> None:
+        workers[0].send_signal(signal.SIGSTOP)
+        threading.Timer(8, workers[0].send_signal, [signal.SIGCONT]).start()
+
+    found, _ = graded(course, own.address, happens)
+    whole(course, undisturbed, found)
+
+
+@pytest.mark.everything
+def test_a_worker_that_stands_still_is_given_up(
+    course: Course, undisturbed: Course, own: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has is graded by the other; answers that come too late count for nothing."""
+    monkeypatch.setattr(Batch, "_patience", 2.0)
+    workers = [own.work(), own.work()]
+
+    def happens() -> None:
+        workers[0].send_signal(signal.SIGSTOP)
+        threading.Timer(25, workers[0].send_signal, [signal.SIGCONT]).start()
+
+    found, _ = graded(course, own.address, happens)
+    whole(course, undisturbed, found)
+
+
+def elsewhere(folder: Path, what: str) -> Path:
+    """A folder that is looked into first, with another version of something, or with something in the kit's place."""
+    if what == "torch":
+        (folder / "torch-9.9.9.dist-info").mkdir(parents=True)
+        (folder / "torch-9.9.9.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 9.9.9\n")
+        return folder
+    if what == "kit":
+        shutil.copytree(REPO / "autograder", folder / "autograder", ignore=shutil.ignore_patterns("__pycache__"))
+        about = folder / "autograder/__init__.py"
+        about.write_text(about.read_text("utf-8") + '\n__version__ = "0.0.1"\n', "utf-8")
+        return folder
+    (folder / "autograder").mkdir(parents=True)
+    (folder / "autograder/__init__.py").write_text("raise ModuleNotFoundError(\"No module named 'autograder'\")\n")
+    return folder
+
+
+OTHERS = {
+    "no kit": f"It has no backprop-kit {__version__} (No module named 'autograder'). Install it there.",
+    "kit": f"It has backprop-kit 0.0.1, and this run has {__version__}: scores could differ.",
+    "torch": "It has torch 9.9.9, and this run has ",
+}
+
+
+@pytest.mark.everything
+@pytest.mark.parametrize("what", OTHERS)
+def test_a_worker_with_other_versions_is_not_used(
+    what: str, course: Course, undisturbed: Course, own: Loopback, tmp_path: Path
+) -> None:
+    """A sentence names it, and what it has; where there is no other, nothing is graded."""
+    own.work(first=elsewhere(tmp_path / "first", what))
+    with pytest.raises(CannotGrade) as stopped:
+        graded(course, own.address)
+    own.work()
+    found, batch = graded(course, own.address)
+
+    assert f"No worker of the cluster at {own.address} can grade." in str(stopped.value)
+    assert OTHERS[what] in str(stopped.value)
+    assert [told for told in batch.told if OTHERS[what] in told and told.startswith("The worker tcp://127.0.0.1:")]
+    whole(course, undisturbed, found)
+
+
+@pytest.mark.everything
+def test_a_submission_that_ends_its_process_each_time_is_given_up(course: Course, own: Loopback) -> None:
+    """After three times a person is asked; nobody else notices. The course's own tests travel to workers."""
+    with_killer = misused(course, KILLER, "ends it")
+    own.work()
+    found, _ = graded(with_killer, own.address)
+    results = {one.student: one.result for one in found}
+
+    assert results.pop(KILLER).status == "grader_error"
+    assert {result.status for result in results.values()} == {"graded", "unreadable"}
+    assert len(results) == STUDENTS + 1
+
+
+@pytest.mark.parametrize("address", ["", "tcp://", "127.0.0.1", "http://127.0.0.1:8786", "tcp://127.0.0.1:99999999"])
+def test_what_is_no_address_is_told(address: str, course: Course) -> None:
+    """How one looks stands beside it."""
+    done = command("grade", "mlp", "--course", course.root, "--cluster", address or " ")
+
+    assert done.returncode == 2
+    assert "is not the address of a Dask scheduler. It looks like tcp://HOST:8786" in done.stderr
+
+
+def test_where_nobody_answers_nothing_is_lost(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sentence names the address, and what to do."""
+    monkeypatch.setattr(cluster, "CONNECT_S", 1.0)
+    done = command("grade", "mlp", "--course", course.root, "--cluster", f"tcp://127.0.0.1:{free_port()}")
+
+    assert done.returncode == 1
+    assert "can't be reached" in done.stderr
+    assert "what was graded so far is kept" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("tcp://127.0.0.1:1", False),
+        ("tcp://localhost:1", False),
+        ("tls://10.0.0.1:1", False),
+        ("tcp://10.0.0.1:1", True),
+    ],
+)
+def test_a_cluster_without_tls_is_told_of_unless_it_is_here(address: str, told: bool) -> None:
+    """What travels could be read and changed between."""
+    assert ("has no TLS" in cluster._readable(address)) == told
