@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import zipfile
@@ -16,7 +15,7 @@ from autograder.platforms import table
 from autograder.platforms.grades import grades
 from autograder.result import Diagnosis, Question, Result
 from autograder.run import Book, Page, remember
-from autograder.run.gradebook import opened
+from autograder.run.database import opened
 from tests.conftest import command, copied
 
 NASTY = {
@@ -41,7 +40,7 @@ def course(released_course: Course, tmp_path_factory: pytest.TempPathFactory) ->
     made = copied(released_course, tmp_path_factory.mktemp("exporting") / "course")
     assignment = made.assignment("mlp")
     everybody = [*NASTY, ODD, "late", "bonus", "waits", "unread", "zero"]
-    with contextlib.closing(opened(made)) as book:
+    with opened(made) as book:
         for student in (*everybody, "absent"):
             last, first = NASTY.get(student, (student.title(), "Test"))
             book.add_student(student, last_name=last, first_name=first, email=f"{student[:12]}@uni.example".strip("="))
@@ -81,7 +80,7 @@ def course(released_course: Course, tmp_path_factory: pytest.TempPathFactory) ->
         for student in everybody:
             if student not in {"waits", "unread"}:
                 book.mark(student, "derivation", 0.0 if student == "zero" else 1.5, "Why <here>?")
-    with contextlib.closing(opened(made)) as book:
+    with opened(made) as book:
         book.find_grade("sigma", "mlp", "mlp", "bonus").extra_credit = 2.25
         book.find_submission_notebook("mlp", "mlp", "late").late_submission_penalty = 3.0
         book.db.commit()
@@ -91,7 +90,7 @@ def course(released_course: Course, tmp_path_factory: pytest.TempPathFactory) ->
 def expected(course: Course) -> dict[str, float | None]:
     """Student -> the total, by nbgrader's own gradebook; None for who waits, or has handed in nothing."""
     found: dict[str, float | None] = {}
-    with contextlib.closing(opened(course)) as book:
+    with opened(course) as book:
         for student in book.students:
             submissions = [one for one in student.submissions if one.assignment.name == "mlp"]
             waits = not submissions or submissions[0].needs_manual_grade

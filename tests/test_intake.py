@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 import sys
@@ -16,7 +15,7 @@ from nbgrader.apps.zipcollectapp import ZipCollectApp
 
 from autograder.course.course import Course
 from autograder.platforms import intake
-from autograder.run.gradebook import opened
+from autograder.run.database import opened
 from tests.conftest import copied
 
 CANVAS = (
@@ -216,7 +215,7 @@ def test_one_spelling_is_the_other_where_one_person_can_be_meant(course: Course)
 
 def test_people_of_the_gradebook_are_known_by_name_address_and_number(course: Course) -> None:
     """A table adds to them, and makes nobody a second time."""
-    with contextlib.closing(opened(course)) as book:
+    with opened(course) as book:
         book.add_student("al", first_name="Ada", last_name="Lovelace", lms_user_id="1")
         book.add_student("gh", email="grace@uni.example")
         book.add_student("joerg", first_name="J\u00f6rg", last_name="M\u00fcller")
