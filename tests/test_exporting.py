@@ -73,7 +73,7 @@ def course(released_course: Course, tmp_path_factory: pytest.TempPathFactory) ->
             jail="full",
             questions=questions if read else (),
         )
-        kept[student] = (Page(result, "{}", frozenset()), path)
+        kept[student] = (Page(result=result, content="{}", untouched=frozenset()), path)
         remember(made, "mlp", student, path, result)
     with Book(made, assignment) as book:
         book.save(kept)
