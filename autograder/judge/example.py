@@ -37,6 +37,9 @@ TRIED = 2
 FEW = 24
 """Numbers that all inputs of an example have together, where they are shown, too."""
 
+MOST = 1 << 16
+"""Numbers of a value that is looked at: nothing is computed with an answer of any size."""
+
 APART = (Step(-1, 1, "# on inputs that anybody may see"),)
 """Read into a fork that is asked nothing else: no other one has this line."""
 
@@ -112,7 +115,9 @@ def _digest(flow: str, tensors: Mapping[str, torch.Tensor]) -> str:
 def _example(claim: Check, mismatch: Mismatch, listener: Listener) -> Example | None:
     for name, (value, right) in mismatch.values.items():
         yours = torch.tensor(value, dtype=torch.float64) if isinstance(value, float) else value
-        if isinstance(yours, torch.Tensor) and not yours.is_complex() and yours.numel() and right.numel():
+        if not isinstance(yours, torch.Tensor) or yours.is_complex():
+            continue
+        if 0 < yours.numel() <= MOST and 0 < right.numel() <= MOST:
             return _shown(claim, name, yours.double(), right.double(), _given(listener.behind(value)))
     return None
 

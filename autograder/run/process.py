@@ -156,8 +156,12 @@ def _serve(channel: Connection, job: Job, core: int | None) -> None:
     except KitError as error:
         with suppress(OSError):
             channel.send_bytes(_STOPS + str(error).encode())
-    except (EOFError, OSError):  # whoever asked is gone
+    except EOFError:  # whoever asked is gone
         pass
+    except OSError as error:
+        if worker is None:
+            with suppress(OSError):
+                channel.send_bytes(_STOPS + f"A process that grades can't be started: {error}.".encode())
     finally:
         if worker is not None:
             worker.close()
