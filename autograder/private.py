@@ -38,6 +38,15 @@ def write(path: Path, text: str | bytes) -> None:
             draft.unlink(missing_ok=True)
 
 
+def sweep(folder: Path) -> None:
+    """Take away drafts of processes that were killed while they wrote here."""
+    with contextlib.suppress(OSError):
+        for draft in folder.glob(".*.draft"):
+            number = draft.name.split(".")[1]
+            if number.isdigit() and not Path("/proc", number).exists():
+                draft.unlink(missing_ok=True)
+
+
 def make(folder: Path) -> None:
     """Make a folder, and those above it that are missing."""
     if folder.is_dir():

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -44,11 +47,17 @@ def handed_in(released_course: Course, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(handed_in: Course, tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
-    """The scores of a run that nobody interrupts."""
+def undisturbed(handed_in: Course, tmp_path_factory: pytest.TempPathFactory) -> Course:
+    """A course whose run nobody interrupts."""
     course = copied(handed_in, tmp_path_factory.mktemp("undisturbed") / "course")
     assert autograder("grade", "mlp", "--course", course.root, "--workers", "2").returncode == 0
-    return scores(course)
+    return course
+
+
+@pytest.fixture(scope="module")
+def best(undisturbed: Course) -> dict[str, float]:
+    """The scores of a run that nobody interrupts."""
+    return scores(undisturbed)
 
 
 def scores(course: Course) -> dict[str, float]:
@@ -92,7 +101,7 @@ def course(handed_in: Course, tmp_path: Path) -> Course:
     return copied(handed_in, tmp_path / "course")
 
 
-def test_a_killed_run_is_taken_up_where_it_stopped(course: Course, undisturbed: dict[str, float]) -> None:
+def test_a_killed_run_is_taken_up_where_it_stopped(course: Course, best: dict[str, float]) -> None:
     """After `kill -9` what stands in the gradebook is right, no process is left, and the next run does the rest."""
     with running(course) as grader:
         family = grader.children(recursive=True)
@@ -102,10 +111,10 @@ def test_a_killed_run_is_taken_up_where_it_stopped(course: Course, undisturbed: 
     again = autograder("grade", "mlp", "--course", course.root, "--workers", "2")
 
     assert 0 < len(done_before) < STUDENTS
-    assert done_before.items() <= undisturbed.items()
+    assert done_before.items() <= best.items()
     assert again.returncode == 0
     assert f"of {STUDENTS} had not changed since they were graded" in again.stdout
-    assert scores(course) == undisturbed
+    assert scores(course) == best
 
 
 def alive(process: psutil.Process) -> bool:
@@ -126,14 +135,103 @@ def zygotes(grader: psutil.Process) -> list[psutil.Process]:
 
 
 @pytest.mark.parametrize("victims", ["a worker", "the zygotes", "both workers"])
-def test_a_run_survives_the_death_of_a_part(course: Course, undisturbed: dict[str, float], victims: str) -> None:
+def test_a_run_survives_the_death_of_a_part(course: Course, best: dict[str, float], victims: str) -> None:
     """A worker or a zygote that is killed is replaced; every submission is graded as if nothing had happened."""
     with running(course) as grader:
         workers = grader.children()
         for process in {"a worker": workers[:1], "both workers": workers, "the zygotes": zygotes(grader)}[victims]:
             process.kill()
 
-    assert scores(course) == undisturbed
+    assert scores(course) == best
+
+
+KILLS = 100
+
+
+@pytest.mark.everything
+@pytest.mark.parametrize("kill", range(KILLS))
+def test_nothing_is_lost_by_a_kill_at_any_moment(
+    handed_in: Course, undisturbed: Course, kill: int, tmp_path: Path
+) -> None:
+    """Whatever is killed, and whenever: a run that finishes leaves what an undisturbed one does, and nothing else."""
+    course = copied(handed_in, tmp_path / "course")
+    chance = random.Random(kill)
+    command = [sys.executable, "-m", "autograder", "grade", "mlp", "--course", str(course.root), "--workers", "2"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as started:
+        grader = psutil.Process(started.pid)
+        time.sleep(chance.uniform(0.2, 8.0))
+        with suppress(psutil.NoSuchProcess):
+            family = [grader, *grader.children(recursive=True)]
+            chance.choice(family).kill()
+        if chance.random() < 0.5:
+            started.kill()
+        started.wait(300)
+    wait_until(lambda: not any(alive(process) for process in family))
+    again = autograder("grade", "mlp", "--course", course.root, "--workers", "2")
+
+    assert again.returncode == 0
+    assert kept(course) == kept(undisturbed)
+    assert left(course) == left(undisturbed)
+
+
+def kept(course: Course) -> tuple[object, ...]:
+    """What a course holds of a class: rows of the gradebook, records without their times, autograded notebooks."""
+    found = []
+    with closing(sqlite3.connect(course.root / "gradebook.db")) as book:
+        query = (
+            "SELECT s.student_id, c.name, g.auto_score, g.manual_score, g.needs_manual_grade FROM grade g "
+            "JOIN submitted_notebook n ON g.notebook_id = n.id JOIN submitted_assignment s ON n.assignment_id = s.id "
+            "JOIN base_cell c ON g.cell_id = c.id ORDER BY 1, 2"
+        )
+        found.append(book.execute(query).fetchall())
+    records = sorted((course.root / ".autograder" / "records" / "mlp").glob("*.json"))
+    found.append({path.name: re.sub(r'"(seconds|graded)": [^,\n]*', "", path.read_text("utf-8")) for path in records})
+    pages = sorted((course.root / "autograded").glob("*/mlp/mlp.ipynb"))
+    found.append({str(path.relative_to(course.root)): path.read_text("utf-8") for path in pages})
+    return tuple(found)
+
+
+def left(course: Course) -> list[str]:
+    """The files and folders of a course, the gradebook's journals among them."""
+    return sorted(str(path.relative_to(course.root)) for path in course.root.rglob("*"))
+
+
+ROOM_KIB = [0, 8, 24, 64, 160, 400, 900, 2000]
+"""Room on the disk in KiB, from none to enough for a part of the class."""
+
+
+@pytest.mark.sample(1, "room")
+@pytest.mark.parametrize("room", ROOM_KIB)
+def test_a_disk_that_is_full_is_told_and_the_next_run_goes_on(
+    handed_in: Course, undisturbed: Course, room: int, tmp_path: Path
+) -> None:
+    """Whatever was being written: nothing is half there, one sentence says so, and with room all is as it would be."""
+    told = tmp_path / "told.txt"
+    grade = f"{sys.executable} -m autograder grade mlp --workers 2 > /dev/null"
+    script = f"""
+set -e
+mount -t tmpfs -o size=48m none {tmp_path}/disk
+cp -r {handed_in.root} {tmp_path}/disk/course
+free() {{ df --output=avail -k {tmp_path}/disk | tail -1; }}
+head -c $((($(free) - {room}) * 1024)) /dev/zero > {tmp_path}/disk/filler
+cd {tmp_path}/disk/course
+{grade} 2> {told} && echo 0 > {tmp_path}/code || echo $? > {tmp_path}/code
+rm {tmp_path}/disk/filler
+{grade} 2>> {told}
+cp -r {tmp_path}/disk/course {tmp_path}/after
+"""
+    (tmp_path / "disk").mkdir()
+    run = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", script], capture_output=True, text=True, timeout=600, check=False
+    )
+
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / "code").read_text().strip() == "1"
+    said = told.read_text("utf-8")
+    assert "fault of the kit" not in said
+    assert "Traceback" not in said
+    assert "Make room on" in said
+    assert kept(Course(tmp_path / "after")) == kept(undisturbed)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +257,7 @@ def test_a_run_that_is_stopped_says_so_and_leaves_nothing_running(course: Course
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_submission_that_misuses_its_worker_costs_nobody_else_anything(
-    handed_in: Course, undisturbed: dict[str, float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, way: str
+    handed_in: Course, best: dict[str, float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, way: str
 ) -> None:
     """It is tried again, then waiting for a person; those that were on the way beside it are graded."""
     course = misused(copied(handed_in, tmp_path / "course"), "student-007", way)

@@ -32,6 +32,10 @@ _CHANGE_IDS = (
 _UID = 65533  # nobody's, and not `nobody`, which other services share
 
 
+class _Ended(JailUnavailable):
+    """A process of the jail was ended while it started."""
+
+
 class Jail:
     """One zygote and its forks. Not for several threads at once."""
 
@@ -54,7 +58,7 @@ class Jail:
         for level in levels:
             self.level = level
             try:
-                self._start()
+                self._tried()
             except JailUnavailable as error:
                 refused = str(error)
                 self.close()
@@ -140,6 +144,14 @@ class Jail:
             raise OSError(told["error"])
         return told, handed
 
+    def _tried(self) -> None:
+        """Start, a second time where a process was ended meanwhile: that says nothing of what holds here."""
+        try:
+            self._start()
+        except _Ended:
+            self.close()
+            self._start()
+
     def _start(self) -> None:
         """Start a zygote, and let code in a fork of it try to get out.
 
@@ -162,7 +174,9 @@ class Jail:
                 shutil.rmtree(home, ignore_errors=True)
         try:
             open_ways = probe.open_ways(self._fork)
-        except (EOFError, OSError, Killed, TimedOut, Raised, WireError) as error:
+        except (EOFError, Killed) as error:
+            raise _Ended(f"A process in the jail ended while it was tried: {error}") from error
+        except (OSError, TimedOut, Raised, WireError) as error:
             raise JailUnavailable(f"A process in the jail could not be tried: {error}") from error
         if open_ways:
             raise JailUnavailable(f"Code in the jail can {' and '.join(open_ways)}.")
@@ -175,7 +189,8 @@ class Jail:
         except (EOFError, OSError) as error:
             complaints.seek(0)
             last = complaints.read()[-500:].decode(errors="replace")
-            raise JailUnavailable(f"The jail's process did not start: {error} {last}".strip()) from error
+            kind = _Ended if isinstance(error, EOFError) else JailUnavailable
+            raise kind(f"The jail's process did not start: {error} {last}".strip()) from error
         if "error" in told:
             raise JailUnavailable(told["error"])
         off: dict[str, str] = told["ready"]

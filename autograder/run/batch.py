@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from pydantic_core import from_json
 
-from autograder import __version__
+from autograder import __version__, private
 from autograder.course import Course
 from autograder.judge import Grader, digest, draws
 from autograder.notebook import LARGEST, Folder, UnreadableNotebook, contents
@@ -176,6 +176,7 @@ class Batch:
     def __iter__(self) -> Iterator[Graded]:
         with Book(self._course, self._assignment) as book:
             book.agrees()
+            self._swept()
             self._started.learn(book.master)
             ready: list[_Done] = []
             since = time.monotonic()
@@ -190,6 +191,14 @@ class Batch:
             yield from self._written(book, ready)
             if self._preview:
                 self.rehearsed = book.rehearsed(self._seen, self._submissions)
+
+    def _swept(self) -> None:
+        """Take away what a run that was killed had begun to write."""
+        if not self._preview:
+            root, name = self._course.root, self._job.name
+            private.sweep(root / ".autograder" / "records" / name)
+            for who in self._submissions:
+                private.sweep(root.joinpath("autograded", who, name))
 
     def _looked_at(self, book: Book) -> Iterator[str | Graded]:
         """Everybody, one after the other: whoever is to be graded, or what the last run found."""
