@@ -443,13 +443,12 @@ def export(
     written = exporting.export(found, to, into, column)
     notes = [*written.notes, *(exporting.pages(here, found, to, into, feedback) if feedback is not None else ())]
     if out is not None:
-        try:
-            private.write(out, written.text)
-        except OSError as error:
-            raise CannotGrade(f"{out} can't be written: {error.strerror or error}.") from None
+        private.write(out, written.text)
         print(out)
+    elif hasattr(sys.stdout, "buffer"):
+        sys.stdout.buffer.write(written.text.encode())  # a table's own ends of lines
     else:
-        sys.stdout.buffer.write(written.text.encode()) if hasattr(sys.stdout, "buffer") else print(written.text, end="")
+        print(written.text, end="")
     if feedback is not None:
         say(f"feedback pages: {feedback}")
     for sentence in notes:
@@ -520,8 +519,6 @@ def _graded(batch: Batch) -> Iterator[Graded]:
 
 def _named(here: Course, names: list[str] | None) -> tuple[str, ...]:
     """The assignments that a command is about: those named, or all of the course."""
-    from autograder.errors import UsageError
-
     for name in names or ():
         here.assignment(name)
     if not names and not here.assignments:

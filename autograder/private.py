@@ -43,8 +43,20 @@ def sweep(folder: Path) -> None:
     with contextlib.suppress(OSError):
         for draft in folder.glob(".*.draft"):
             number = draft.name.split(".")[1]
-            if number.isdigit() and not Path("/proc", number).exists():
+            if number.isdigit() and not _lives(int(number)):
                 draft.unlink(missing_ok=True)
+
+
+def _lives(number: int) -> bool:
+    if os.name != "posix":  # elsewhere the same call ends it
+        return True
+    try:
+        os.kill(number, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # it is somebody else's
+        return True
+    return True
 
 
 def make(folder: Path) -> None:

@@ -35,6 +35,7 @@ BROADCAST = 16
 
 _TORCH_S_MEMORY = "DefaultCPUAllocator"
 """What takes memory for torch, and says so in a RuntimeError where there is none."""
+
 NAMES = 8
 """Names of wrong values that are kept."""
 

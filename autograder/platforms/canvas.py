@@ -72,9 +72,8 @@ def filled(table: Table, grades: Sequence[Grade], name: str, column: str = "") -
     if "read only" in most:
         raise UsageError(f"Canvas calculates the column {table.headings[place]} itself; it can't be filled in.")
     noted.maximum(most, grades, LMS)
-    rows = {id(row): found for row in table.rows if (found := _person(table, row))}
-    for grade, found in noted.paired(grades, [*rows.values()], LMS):
-        row = next(row for row in table.rows if rows.get(id(row)) is found)
+    rows = [(found, row) for row in table.rows if (found := _person(table, row))]
+    for grade, row in noted.paired(grades, rows, LMS):
         held = row[place].strip()
         if held.upper() in {"EX", "N/A"}:
             noted.left(grade, "excused in Canvas" if held.upper() == "EX" else "not given this assignment in Canvas")

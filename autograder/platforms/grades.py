@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -168,12 +168,15 @@ class Noted:
                 f"were filled in as they are; set {lms}'s to {number(most)}."
             )
 
-    def paired(self, grades: Sequence[Grade], rows: Sequence[Person], lms: str) -> Iterator[tuple[Grade, Person]]:
+    def paired(
+        self, grades: Sequence[Grade], rows: Sequence[tuple[Person, list[str]]], lms: str
+    ) -> Iterator[tuple[Grade, list[str]]]:
         """Each student with their row; who has none is noted, and so is who waits."""
         self.waiting(grades)
-        for grade, row, why in paired(grades, rows, lms):
-            if row is not None:
-                yield grade, row
+        row_of = {id(person): row for person, row in rows}
+        for grade, person, why in paired(grades, [person for person, _ in rows], lms):
+            if person is not None:
+                yield grade, row_of[id(person)]
             elif grade.total is not None:
                 self.left(grade, why)
 
@@ -196,11 +199,21 @@ class Noted:
 
 def paired(grades: Sequence[Grade], rows: Sequence[Person], lms: str) -> list[tuple[Grade, Person | None, str]]:
     """Each student with the one row of an LMS's table that can be meant; else None, and why."""
+    by_id, by_name = defaultdict[str, list[Person]](list), defaultdict[str, list[Person]](list)
+    by_number = defaultdict[str, list[Person]](list)
+    for row in rows:
+        by_number[row.number(lms)].append(row)
+        for id_ in row.ids:
+            by_id[id_].append(row)
+        for name in row.names:
+            by_name[name].append(row)
     found: list[tuple[Grade, list[Person]]] = []
     for grade, me in zip(grades, Roster(grade.known for grade in grades).people, strict=True):
         numbers = {me.number(lms), me.student} - {""}
-        mine = [row for row in rows if row.ids & me.ids or row.number(lms) in numbers]
-        found.append((grade, mine or [row for row in rows if row.names & me.names]))
+        known = [*(by_id.get(id_, ()) for id_ in me.ids), *(by_number.get(one, ()) for one in numbers)]
+        named = [by_name.get(name, ()) for name in me.names]
+        either = {id(row): row for some in known for row in some} or {id(row): row for some in named for row in some}
+        found.append((grade, [*either.values()]))
     claimed = Counter(id(row) for _, mine in found for row in mine)
     told: list[tuple[Grade, Person | None, str]] = []
     for grade, mine in found:

@@ -89,11 +89,10 @@ def filled(table: Table, grades: Sequence[Grade], name: str, column: str = "") -
         )
     most, changeable = table.column(*_MOST), table.column(*_CHANGEABLE)
     noted = Noted()
-    rows = {id(row): found for row in table.rows if (found := _person(table, row))}
+    rows = [(found, row) for row in table.rows if (found := _person(table, row))]
     if most is not None and table.rows:
         noted.maximum(table.rows[0][most], grades, LMS)
-    for grade, found in noted.paired(grades, [*rows.values()], LMS):
-        row = next(row for row in table.rows if rows.get(id(row)) is found)
+    for grade, row in noted.paired(grades, rows, LMS):
         if grade.points is None:
             continue
         if changeable is not None and row[changeable].strip().casefold() == "no":

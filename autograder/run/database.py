@@ -121,15 +121,14 @@ def _many_at_once(book: Any) -> None:
         book.engine.dialect.executemany_mode = EXECUTEMANY_VALUES_PLUS_BATCH
 
 
-def create(course: Course) -> None:
-    """Make the gradebook of a course, if there is none."""
-    with opened(course):
-        pass
+def looked_up(course: Course, look: Callable[[Any], T]) -> T:
+    """Look something up in the gradebook, again while another program keeps it locked.
 
-
-def locked(error: SQLAlchemyError) -> bool:
-    """Whether another program stands in the way, and may be gone in a moment."""
-    return any(word in str(error) for word in _LOCKED)
+    Raises:
+        CannotGrade: as :func:`opened`.
+    """
+    with opened(course) as book:
+        return patiently(lambda: look(book), book.db)
 
 
 def _server(url: URL) -> bool:
@@ -148,7 +147,7 @@ def unusable(error: SQLAlchemyError, url: URL) -> CannotGrade:
     """Say what is wrong with a database, and what to do: never its address, which may hold a password."""
     where = _named(url)
     said = str(error.orig if isinstance(error, DBAPIError) else error).strip().partition("\n")[0].removesuffix(".")
-    if locked(error):
+    if any(word in str(error) for word in _LOCKED):
         told = (
             f"has been locked by another program for {LOCKED_S:.0f} s. Close what has it open (formgrader, another "
             "run, a viewer of databases), then run the command again."

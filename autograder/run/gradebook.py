@@ -20,7 +20,7 @@ from autograder import private
 from autograder.course import CONFIG, Assignment, Course
 from autograder.errors import CannotGrade
 from autograder.run.autograded import MasterCell, Page
-from autograder.run.database import opened, patiently
+from autograder.run.database import looked_up, opened, patiently
 from autograder.run.timestamp import timestamp
 from autograder.total import Mark, Marks
 
@@ -396,7 +396,7 @@ def due(course: Course, name: str) -> datetime | None:
     """
     from nbgrader.api import MissingEntry
 
-    with opened(course) as book:
+    def look(book: Any) -> datetime | None:
         try:
             assignment = book.find_assignment(name)
         except MissingEntry:
@@ -404,6 +404,8 @@ def due(course: Course, name: str) -> datetime | None:
         last: datetime | None = assignment.duedate
         extensions = (one.extension or timedelta() for one in assignment.submissions)
         return None if last is None else last + max(extensions, default=timedelta())
+
+    return looked_up(course, look)
 
 
 def _points(given: Mapping[str, float], name: str) -> str:

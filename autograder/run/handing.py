@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 
 from autograder.course import Course
 from autograder.errors import KitError
 from autograder.report import About
-from autograder.run.database import opened
+from autograder.run.database import looked_up
 from autograder.run.gradebook import lateness
 from autograder.run.records import Stored
 
@@ -21,15 +22,21 @@ def about(course: Course, name: str, kept: Sequence[Stored]) -> About:
     from nbgrader import api
 
     student, submission = api.Student.__table__, api.SubmittedAssignment.__table__
-    with opened(course) as book:
+
+    def look(book: Any) -> tuple[set[str], Sequence[Any], datetime | None] | None:
         everybody = set(book.db.execute(select(student.c.id)).scalars())
         try:
             assignment = book.find_assignment(name)
         except api.MissingEntry:
-            return About()
+            return None
         columns = submission.c.student_id, submission.c.timestamp, submission.c.extension
         rows = book.db.execute(select(*columns).where(submission.c.assignment_id == assignment.id)).all()
-        due: datetime | None = assignment.duedate
+        return everybody, rows, assignment.duedate
+
+    found = looked_up(course, look)
+    if found is None:
+        return About()
+    everybody, rows, due = found
     late = {who: over for who, at, extension in rows if (over := lateness(at, due, extension)) > 0}
     handed = {who: at for who, at, _ in rows if at}
     graded = {one.result.submission for one in kept}

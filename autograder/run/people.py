@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from autograder.course import Course
-from autograder.run.database import opened
+from autograder.run.database import looked_up
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,7 @@ def people(course: Course) -> list[Known]:
 
     table = api.Student.__table__
     columns = table.c.id, table.c.first_name, table.c.last_name, table.c.email, table.c.lms_user_id
-    with opened(course) as book:
-        rows = book.db.execute(select(*columns).order_by(table.c.id)).all()
+    rows = looked_up(course, lambda book: book.db.execute(select(*columns).order_by(table.c.id)).all())
     return [Known(*(value or "" for value in row)) for row in rows]
 
 
@@ -44,5 +43,4 @@ def moments(course: Course, name: str) -> dict[str, datetime | None]:
         .join(assignment, submission.c.assignment_id == assignment.c.id)
         .where(assignment.c.name == name)
     )
-    with opened(course) as book:
-        return dict(book.db.execute(query).tuples().all())
+    return looked_up(course, lambda book: dict(book.db.execute(query).tuples().all()))
