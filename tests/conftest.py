@@ -32,6 +32,9 @@ from autograder.result import Result
 
 REPO = Path(__file__).parents[1]
 
+STARTING = frozenset({"browser", "released_course"})
+"""Fixtures that start other processes: a test that asks for one is slow, whether or not it says so."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--everything`, and `--day`, whose sample is taken without it."""
@@ -51,6 +54,9 @@ def pytest_report_header(config: pytest.Config) -> str:
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the long tests and what is not of the samples; let the longest begin, each group in one process."""
+    for item in items:
+        if STARTING.intersection(getattr(item, "fixturenames", ())) and not item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.slow)
     if not config.getoption("everything"):
         everything, items[:] = items[:], taken(config, items)
         kept = set(items)
