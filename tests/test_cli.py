@@ -85,6 +85,7 @@ def given(tmp_path_factory: pytest.TempPathFactory, notebook: Path) -> dict[str,
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", BAD_USAGE)
 def test_bad_input_gets_one_sentence_and_its_exit_code(case: str, course: Course, given: dict[str, Path]) -> None:
     """Never a traceback; 2 for bad usage, 1 for what could not be graded."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from autograder.report import About
 from autograder.run import about
 from autograder.run.database import opened
@@ -18,6 +20,7 @@ def kept(student: str, graded: datetime | None) -> Stored:
     return Stored(submission_sha256="", kit="0.3.0", graded=graded, result=result(student))
 
 
+@pytest.mark.slow
 def test_who_is_missing_late_and_not_graded_yet_is_told(tmp_path: Path) -> None:
     """An extension is the student's own time; whoever has a folder has handed in."""
     course = copied_course(tmp_path)

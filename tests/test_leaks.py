@@ -206,6 +206,7 @@ def test_what_a_release_shows_earns_no_more_than_what_is_listed(name: str) -> No
     assert sum(most.values()) < assignment.max_score / 2
 
 
+@pytest.mark.slow
 def test_the_way_back_of_batch_in_the_open_earns_eight_of_eleven_points() -> None:
     """The check of the check: pasted from one cell, the gradients of Lin, Relu and Mse have their full points."""
     assignment, listed = Course(REPO).assignment("layers"), leaks.given("layers")
@@ -217,6 +218,7 @@ def test_the_way_back_of_batch_in_the_open_earns_eight_of_eleven_points() -> Non
     assert all(most[question] < got[question] for question in ("Relu", "Lin", "Mse"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "planted", "question"),
     [
