@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -71,6 +72,21 @@ def _loaded(text: str) -> dict[str, object]:
     exec(text, {"get_config": lambda: config, "__file__": "elsewhere/nbgrader_config.py"})  # as traitlets does it
     found: dict[str, object] = json.loads(json.dumps(config))
     return found
+
+
+@pytest.mark.parametrize("more", ["", f"sys.path[:] = [place for place in sys.path if place != {str(REPO)!r}]\n"])
+def test_a_courses_settings_take_its_folder_off_the_places_of_modules_and_never_the_kit(
+    more: str, mine: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that grades is started with this one's places, once a course's settings were read."""
+    monkeypatch.chdir(REPO)
+    (mine.root / CONFIG).write_text((mine.root / CONFIG).read_text("utf-8") + more, "utf-8")
+    others = [place for place in sys.path if place not in {"", str(REPO)}]
+    monkeypatch.setattr(sys, "path", [str(mine.root), *others, str(REPO)])
+
+    assert Course(mine.root).config
+
+    assert sys.path == [*others, str(REPO)]
 
 
 def test_what_must_not_be_published_is_kept_out_of_git(mine: Course) -> None:

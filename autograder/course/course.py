@@ -20,6 +20,7 @@ from autograder.course.hidden_tests import hidden_tests
 from autograder.course.secret import make_secret, read_secret
 from autograder.course.settings import BackpropKit
 from autograder.errors import CannotGrade, UsageError, nearest
+from autograder.importing import kit_stays
 
 CONFIG = "nbgrader_config.py"
 """The file that makes a folder a course."""
@@ -53,6 +54,8 @@ class Course:
             raise UsageError(f"There is no {CONFIG} in {self.root}. Name the course's folder with --course.") from None
         except Exception as error:
             raise UsageError(f"{self.root / CONFIG} can't be run: {type(error).__name__}: {error}.") from None
+        finally:
+            kit_stays()
 
     @cached_property
     def settings(self) -> BackpropKit:
