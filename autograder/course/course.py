@@ -101,22 +101,36 @@ class Course:
     def submissions(self, assignment: str, student: str | None = None) -> dict[str, Path]:
         """Find the submitted notebooks: student id to path, sorted by student.
 
+        Raises:
+            UsageError: if nobody, or not this student, has handed anything in.
+        """
+        return {name: self.submission(assignment, name) for name in self.students(assignment, student)}
+
+    def submission(self, assignment: str, student: str) -> Path:
+        """The notebook that a student has handed in.
+
         A file of another name, or in a folder of another, stands in for `<assignment>/<assignment>.ipynb` where it is
         the only one that can be meant; where none can, the path is that of the notebook that should be there.
+        """
+        folder = self.root / "submitted" / student
+        return meant(_own_folder(folder, assignment) or folder / assignment, assignment)
+
+    def students(self, assignment: str, student: str | None = None) -> list[str]:
+        """Who has handed in, sorted; or one of them alone.
 
         Raises:
             UsageError: if nobody, or not this student, has handed anything in.
         """
         folder = self.root / "submitted"
-        found = {path.parent.name: path for path in self._handed_in(assignment)}
+        found = self._handed_in(assignment)
         if student is not None:
             if student not in found:
-                there = f" There {'is' if len(found) == 1 else 'are'} {', '.join([*found][:NAMED])}" if found else ""
+                there = f" There {'is' if len(found) == 1 else 'are'} {', '.join(found[:NAMED])}" if found else ""
                 there += f" and {len(found) - NAMED} more." if len(found) > NAMED else "." if found else ""
                 told = (there or " Check the student's id.") + nearest(student, found)
                 raise UsageError(f"There is no folder {folder / student / assignment}.{told}")
-            found = {student: found[student]}
-        named = {name: path for name, path in found.items() if not _misnamed(name)}
+            found = [student]
+        named = [name for name in found if not _misnamed(name)]
         if found and not named:
             raise CannotGrade(" ".join(map(_misnamed, found)))
         if not found:
@@ -124,17 +138,20 @@ class Course:
                 f"No submissions in {folder}/*/{assignment}. Put each student's notebook "
                 f"at {folder.name}/<student>/{assignment}/{assignment}.ipynb."
             )
-        return {name: meant(path, assignment) for name, path in named.items()}
+        return named
 
     def misnamed(self, assignment: str) -> tuple[str, ...]:
         """Say which students' folders nobody can grade under their name, a sentence each, and why."""
-        return tuple(filter(None, (_misnamed(path.parent.name) for path in self._handed_in(assignment))))
+        return tuple(filter(None, map(_misnamed, self._handed_in(assignment))))
 
     def doubled(self, assignment: str) -> dict[str, str]:
         """Students whose names look the same, and differ in how their letters are spelled: student to a sentence."""
+        names = self._handed_in(assignment)
+        spelled = {unicodedata.normalize("NFC", name) for name in names if not name.isascii()}
         alike: dict[str, list[str]] = {}
-        for path in self._handed_in(assignment):
-            alike.setdefault(unicodedata.normalize("NFC", path.parent.name), []).append(path.parent.name)
+        for name in names:
+            if (normal := unicodedata.normalize("NFC", name)) in spelled:
+                alike.setdefault(normal, []).append(name)
         return {name: _doubled(names) for names in alike.values() if len(names) > 1 for name in names}
 
     def expected(self, assignment: str, student: str) -> Path:
@@ -146,11 +163,11 @@ class Course:
         student, *parts = path.relative_to(self.root / "submitted").parts
         return self.root.joinpath("submitted", student, *parts[: min(1, len(parts) - 1)])
 
-    def _handed_in(self, assignment: str) -> list[Path]:
-        """Whatever stands where a student's folder of an assignment belongs, sorted."""
+    def _handed_in(self, assignment: str) -> list[str]:
+        """Those in whose folder something stands where an assignment belongs, sorted."""
         folder = self.root / "submitted"
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            return sorted(own for path in folder.iterdir() if (own := _own_folder(path, assignment)))
+            return sorted(path.name for path in folder.iterdir() if _own_folder(path, assignment))
         return []
 
     def seed(self, assignment: str) -> str:

@@ -83,7 +83,7 @@ class Folder:
     def everything(self) -> dict[str, str]:
         """All texts that a notebook in this folder could import, by their paths."""
         found: dict[str, str] = {}
-        for name in sorted(self._names()):
+        for name in sorted(self._names):
             inside = (
                 [f"{name}/{each}" for each in sorted(_entries(self.path / name))] if name.isidentifier() else [name]
             )
@@ -100,7 +100,7 @@ class Folder:
         found: dict[str, str] = {}
         folders, size = [""], 0
         for folder in folders:
-            for name in sorted(self._names() if not folder else _entries(self.path / folder)):
+            for name in sorted(self._names if not folder else _entries(self.path / folder)):
                 path = f"{folder}/{name}" if folder else name
                 if name.endswith(".py"):
                     text = self._read(path)
@@ -112,14 +112,14 @@ class Folder:
                     folders.append(path)
         return found
 
-    @functools.cache  # noqa: B019 - it lives as long as one notebook is read
+    @functools.cached_property
     def _names(self) -> frozenset[str]:
         return _entries(self.path)
 
     def _read(self, path: str) -> str | None:
         """A plain file's text, no link on the way to it; None if it is anything else, or too large."""
         *folders, name = path.split("/")
-        if self._left <= 0 or (folders or [name])[0] not in self._names():
+        if self._left <= 0 or (folders or [name])[0] not in self._names:
             return None
         try:
             at = os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -153,7 +153,8 @@ class Carried(Folder):
         super().__init__(Path())
         self._texts = texts
 
-    def _names(self) -> frozenset[str]:  # type: ignore[override]  # there it is kept, here it costs nothing
+    @functools.cached_property
+    def _names(self) -> frozenset[str]:
         return frozenset(path.partition("/")[0] for path in self._texts)
 
     def _read(self, path: str) -> str | None:

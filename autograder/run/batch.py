@@ -44,7 +44,7 @@ MOST_TRIES = 3
 MOST_BYTES = 256 << 20
 """Bytes of submissions that are on their way at once: most have a few hundred thousand."""
 
-TOGETHER_S, MOST_TOGETHER = 0.5, 200
+TOGETHER_S, MOST_TOGETHER = 0.5, 100
 """Seconds of work, and submissions, that are written to the gradebook in one transaction."""
 
 _LOOKED_AT = 500
@@ -107,7 +107,7 @@ class Batch:
         """
         self._course, self._force, self._workers, self._preview = course, force, workers, preview
         self._assignment = course.assignment(name)
-        self._submissions = course.submissions(name, student)
+        self._students = course.students(name, student)
         self._secret = digest(course.seed(name))
         self.misnamed = () if student else course.misnamed(name)
         """Sentences about folders that can't be graded under their names."""
@@ -133,7 +133,7 @@ class Batch:
         """What whoever starts this run should know before anything is graded anew."""
         kits: Counter[str] = Counter()
         changed = others = 0
-        for last in filter(None, (judged_by(self._course, self._job.name, who) for who in self._submissions)):
+        for last in filter(None, (judged_by(self._course, self._job.name, who) for who in self._students)):
             kits[last.kit] += last.kit != __version__
             changed += last.kit == __version__ and last.rules != self._rules
             others += last.secret not in {"", self._secret}
@@ -161,7 +161,7 @@ class Batch:
         )
 
     def __len__(self) -> int:
-        return len(self._submissions)
+        return len(self._students)
 
     def __enter__(self) -> Batch:
         """Start the engine: before anything else in this process starts a thread, because a pool is made of forks."""
@@ -190,24 +190,24 @@ class Batch:
                     ready, since = [], time.monotonic()
             yield from self._written(book, ready)
             if self._preview:
-                self.rehearsed = book.rehearsed(self._seen, self._submissions)
+                self.rehearsed = book.rehearsed(self._seen, {who: self._path(who) for who in self._students})
 
     def _swept(self) -> None:
         """Take away what a run that was killed had begun to write."""
         if not self._preview:
             root, name = self._course.root, self._job.name
             private.sweep(root / ".autograder" / "records" / name)
-            for who in self._submissions:
+            for who in self._students:
                 private.sweep(root.joinpath("autograded", who, name))
 
     def _looked_at(self, book: Book) -> Iterator[str | Graded]:
         """Everybody, one after the other: whoever is to be graded, or what the last run found."""
-        everybody = iter(self._submissions)
+        everybody = iter(self._students)
         while some := list(itertools.islice(everybody, _LOOKED_AT)):
             there = set() if self._force else book.known(some)
             still = {who: last for who in some if who in there and (last := self._unchanged(who))}
             if not self._preview:
-                book.date({who: self._submissions[who] for who in still})
+                book.date({who: self._path(who) for who in still})
             for who in some:
                 if last := still.get(who):
                     yield Graded(who, last.result, again=False, before=last.result, notes=last.notes)
@@ -219,7 +219,7 @@ class Batch:
         last = stored(self._course, self._job.name, who)
         if last is None or (last.kit, last.rules, last.result.seed) != (__version__, self._rules, self._seed):
             return None
-        made_from = _sha256(self._course.root, self._submissions[who])
+        made_from = _sha256(self._course.root, self._path(who))
         return last if (last.submission_sha256, last.notes) == (made_from, self._notes(who)) else None
 
     def _done(self, everybody: Iterator[str | Graded], master: Mapping[str, MasterCell]) -> Iterator[_Done | Graded]:
@@ -254,7 +254,7 @@ class Batch:
                         yield _Done(sent, noted(self._given_up(sent.who, _ENDED, master), sent.notes))
 
     def _order(self, who: str, tries: int) -> tuple[bytes, _Sent]:
-        path = self._submissions[who]
+        path = self._path(who)
         made_from, notes = _sha256(self._course.root, path), self._notes(who)
         order = hand(self._course, self._job.name, who, path).packed()
         return order, _Sent(who, made_from, notes, len(order), tries)
@@ -295,7 +295,7 @@ class Batch:
         if self._preview:
             self._seen |= {done.sent.who: done.page.model_copy(update={"content": ""}) for done in ready}
         else:
-            book.write({done.sent.who: (done.page, self._submissions[done.sent.who]) for done in ready})
+            book.write({done.sent.who: (done.page, self._path(done.sent.who)) for done in ready})
         for sent, made in ready:
             last = stored(self._course, self._job.name, sent.who)
             if not self._preview:
@@ -312,8 +312,11 @@ class Batch:
             before = last.result if last else None
             yield Graded(sent.who, made.result.shared(), again=True, before=before, notes=sent.notes)
 
+    def _path(self, who: str) -> Path:
+        return self._course.submission(self._job.name, who)
+
     def _notes(self, who: str) -> tuple[str, ...]:
-        return _noted(self._course, self._submissions[who], self._doubled.get(who, ""))
+        return _noted(self._course, self._path(who), self._doubled.get(who, ""))
 
     @property
     def _started(self) -> Engine:

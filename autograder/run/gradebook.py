@@ -257,8 +257,9 @@ class Book:
         )
         notebooks = dict(self._db.execute(query).tuples().all())
         graded, said = dict[str, list[Any]](), dict[str, list[Any]]()
-        for table, rows in ((grade, graded), (comment, said)):
-            for row in self._db.execute(select(table).where(table.c.notebook_id.in_(list(notebooks.values())))):
+        for table, cells, rows in ((grade, self._graded, graded), (comment, self._answered, said)):
+            mine = table.c.cell_id.in_(list(cells)), table.c.notebook_id.in_(list(notebooks.values()))  # as indexed
+            for row in self._db.execute(select(table).where(*mine)):
                 rows.setdefault(row.notebook_id, []).append(row)
         scores, comments = [], []
         for student, made in pages.items():
@@ -268,8 +269,8 @@ class Book:
                 if (row.auto_score, row.needs_manual_grade) != (score, person):
                     scores.append({"row": row.id, "score": score, "person": person})
             for row in said.get(of, ()):
-                text = UNANSWERED if self._answered.get(row.cell_id) in made.untouched else None
-                if row.cell_id in self._answered and row.auto_comment != text:
+                text = UNANSWERED if self._answered[row.cell_id] in made.untouched else None
+                if row.auto_comment != text:
                     comments.append({"row": row.id, "text": text})
         changes = (
             (grade, {"auto_score": "score", "needs_manual_grade": "person"}, scores),

@@ -42,7 +42,7 @@ def about(course: Course, name: str, kept: Sequence[Stored]) -> About:
     graded = {one.result.submission for one in kept}
     there: set[str] = set()
     with contextlib.suppress(KitError):  # nobody has handed anything in
-        there = {*course.submissions(name)}
+        there = {*course.students(name)}
     moments = [one.graded for one in kept if one.graded]
     return About(
         due=due,
