@@ -12,9 +12,8 @@ import sys
 from pathlib import Path
 
 from autograder.course import find
-from autograder.judge import Grader, draws
+from autograder.judge import Grader, draws, held
 from autograder.result import Result
-from autograder.run import held
 
 
 def line(result: Result) -> str:

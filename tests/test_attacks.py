@@ -26,9 +26,9 @@ from autograder.assignments.mlp.cases import CLASS, DISTINCT, PAIRS, SLIM, SQUAR
 from autograder.authoring import release
 from autograder.course.course import Course
 from autograder.jail.host import Jail, Level
+from autograder.judge import custody
 from autograder.judge.inputs import draw, seeded
 from autograder.judge.reference import source_of
-from autograder.run import custody
 from autograder.run.autograded import MasterCell, Page
 from autograder.run.batch import Batch
 from autograder.run.handed import hand

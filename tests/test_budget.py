@@ -17,10 +17,10 @@ from autograder.course.assignment import Assignment
 from autograder.course.course import Course
 from autograder.course.settings import BackpropKit
 from autograder.jail.student import Opener, trusting
+from autograder.judge.custody import held
 from autograder.judge.grader import Grader
 from autograder.notebook.notebook import Notebook
 from autograder.result import Result
-from autograder.run.custody import held
 from tests.conftest import answering
 
 ENDLESS = """\

@@ -17,10 +17,10 @@ from autograder.course.settings import BackpropKit
 from autograder.jail.host import Jail, Limits
 from autograder.jail.jailed import Jailer
 from autograder.jail.student import Opener
+from autograder.judge.custody import held
 from autograder.judge.grader import Grader, Grading
 from autograder.notebook.notebook import Notebook
 from autograder.run.autograded import page
-from autograder.run.custody import held
 from tests.conftest import answering, notebook_of
 
 pytestmark = pytest.mark.slow
@@ -138,7 +138,7 @@ def test_without_a_jail_nothing_is_graded_unless_students_are_trusted(
     """A machine that can't hold code says so, and names the way on; trusting is a choice, and the record shows it."""
     from autograder.errors import CannotGrade
     from autograder.jail.host import JailUnavailable
-    from autograder.run import custody
+    from autograder.judge import custody
 
     def refused(**_: object) -> Jail:
         raise JailUnavailable("This machine can't hold untrusted code.")

@@ -15,9 +15,9 @@ import pytest
 from autograder.course.course import Course
 from autograder.jail.student import Opener
 from autograder.judge import draws
+from autograder.judge.custody import held
 from autograder.judge.grader import Grader
 from autograder.result import Result
-from autograder.run.custody import held
 from tests.test_unseen import Answer, graded, read
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("test_unseen")]  # draws are chosen once for both files

@@ -15,11 +15,11 @@ import pytest
 from autograder.course.course import Course, find
 from autograder.jail.student import Opener
 from autograder.judge import draws
+from autograder.judge.custody import held
 from autograder.judge.grader import Grader
 from autograder.judge.reference import source_of
 from autograder.notebook.notebook import Notebook
 from autograder.result import Result
-from autograder.run.custody import held
 from tests.conftest import REPO, notebook_of
 
 pytestmark = pytest.mark.slow

@@ -7,16 +7,15 @@ import json
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
-from autograder.jail import libraries, namespaces, probe, start
+from autograder.jail import libraries, namespaces, probe
 from autograder.jail.inmate import READY_S, Inmate, JailUnavailable, Killed, Limits, TimedOut
+from autograder.jail.loader import Zygote, anew, loading
 from autograder.jail.session import Raised
 from autograder.jail.wire import ENDED, ORDER, WireError, exit_code
 
@@ -47,7 +46,7 @@ class Jail:
         """Layers that are off, and why."""
         self.inmates: set[Inmate] = set()
         """The forks that live."""
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Zygote | None = None
         """The zygote, or the process that waits for it outside its namespaces."""
         self._control: socket.socket | None = None
         self._learned: set[str] = set()
@@ -103,10 +102,10 @@ class Jail:
             self._control.close()
             self._control = None
         if self.process is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(2)
-            self.process.kill()
+            if not self.process.wait(2):
+                self.process.kill()
             self.process.wait()
+            self.process.close()
             self.process = None
 
     def __enter__(self) -> Jail:
@@ -164,11 +163,9 @@ class Jail:
         # Where there are namespaces, its home is a folder of its own file system; else one for the start alone.
         home = tempfile.mkdtemp(prefix="jail-") if self.level == "portable" else namespaces.HOME
         try:
-            with theirs, tempfile.TemporaryFile() as complaints:
+            with theirs:
                 self._control = ours
-                self.process = _zygote(theirs, home, complaints)
-                theirs.close()
-                self.off = self._agreed(complaints)
+                self.off = self._agreed(self._order(home), theirs)
         finally:
             if self.level == "portable":
                 shutil.rmtree(home, ignore_errors=True)
@@ -181,22 +178,29 @@ class Jail:
         if open_ways:
             raise JailUnavailable(f"Code in the jail can {' and '.join(open_ways)}.")
 
-    def _agreed(self, complaints: IO[bytes]) -> dict[str, str]:
-        """Tell the zygote what is wanted, and hear which layers are off."""
+    def _agreed(self, order: Mapping[str, Any], theirs: socket.socket) -> dict[str, str]:
+        """Have a zygote made as it is wanted, and hear which layers are off."""
+        loader = loading()
         try:
-            self._tell(self._order())
-            told, _ = self._hear(_START_S)
+            try:
+                loader.zygote(order, theirs)
+            except OSError:  # it was ended
+                loader = anew()
+                loader.zygote(order, theirs)
+            theirs.close()
+            told, handed = self._hear(_START_S)
+            if handed:
+                self.process = Zygote(told["pid"], handed[0])
+                told, _ = self._hear(_START_S)
         except (EOFError, OSError) as error:
-            complaints.seek(0)
-            last = complaints.read()[-500:].decode(errors="replace")
             kind = _Ended if isinstance(error, EOFError) else JailUnavailable
-            raise kind(f"The jail's process did not start: {error} {last}".strip()) from error
+            raise kind(f"The jail's process did not start: {error} {loader.last_words()}".strip()) from error
         if "error" in told:
             raise JailUnavailable(told["error"])
         off: dict[str, str] = told["ready"]
         return off
 
-    def _order(self) -> dict[str, Any]:
+    def _order(self, home: str) -> dict[str, Any]:
         needed = libraries.find()
         plan = {
             "full": self.level == "full",
@@ -207,12 +211,7 @@ class Jail:
             "cpu_s": self.limits.cpu_s,
             "file": self.limits.file_mib << 20,
         }
-        return {
-            "plan": plan,
-            "path": needed.path,
-            "data": needed.data,
-            "frame_limit": self.limits.frame_mib << 20,
-        }
+        return {"plan": plan, "home": home, "frame_limit": self.limits.frame_mib << 20}
 
     def _tell(self, order: Mapping[str, Any]) -> None:
         if self._control is None:
@@ -242,35 +241,6 @@ class Jail:
         name, siginfo = ENDED.unpack(text)
         self._ended[name] = exit_code(siginfo)
         return b"", []
-
-
-def _zygote(control: socket.socket, home: str, complaints: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start a zygote that knows nothing of this process but its end of a socket pair."""
-    environment = {
-        "HOME": home,
-        "TMPDIR": home,
-        "USER": "student",
-        "PATH": "",
-        "LANG": "C.UTF-8",
-        "MPLBACKEND": "agg",
-        "TORCHINDUCTOR_CACHE_DIR": "/",  # torch makes no optimiser without one; nothing is kept there
-        "MALLOC_ARENA_MAX": "1",  # threads take their memory where all is taken: a place of its own each has no room
-        "PYTHONHASHSEED": "0",  # so that sets come in the same order whenever a submission is graded
-        **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
-    }
-    if loader := os.environ.get("LD_LIBRARY_PATH"):
-        environment["LD_LIBRARY_PATH"] = loader
-    script = str(Path(start.__file__).resolve())
-    return subprocess.Popen(
-        [sys.executable, "-s", "-S", "-P", "-B", script, str(control.fileno())],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=complaints,
-        pass_fds=[control.fileno()],
-        env=environment,
-        cwd="/",
-        start_new_session=True,
-    )
 
 
 def takes_other_user() -> bool:

@@ -33,7 +33,7 @@ class Libraries:
 
 @functools.cache
 def find() -> Libraries:
-    """Find what the running interpreter consists of."""
+    """Find what the running interpreter consists of; nothing is imported for that."""
     kit = Path(__file__).resolve().parents[1]
     origins = [origin for package in NEEDED if (origin := _origin(package))]
     sites = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
@@ -43,7 +43,7 @@ def find() -> Libraries:
     prefixes = sorted({sys.base_prefix, sys.base_exec_prefix, sys.prefix})
     folders = [f"{prefix}/{lib}" for prefix in prefixes for lib in ("lib", "lib64")]
     data = _origin("data_utils")
-    readable = [*folders, *installed, *linked, *standard, *_SYSTEM, *_loaded(), *([str(data.parent)] if data else [])]
+    readable = [*folders, *installed, *linked, *standard, *_SYSTEM, *([str(data.parent)] if data else [])]
     hidden = {kit, *(copy for folder in {*readable} for copy in _copies(Path(folder), kit.name))}
     return Libraries(
         readable=tuple(sorted({each for each in readable if Path(each).exists()})),
@@ -69,9 +69,3 @@ def _standard() -> list[str]:
     library = sysconfig.get_path("stdlib")
     compiled = sysconfig.get_path("platstdlib", vars={"platbase": sys.base_exec_prefix})
     return [*dict.fromkeys([library, compiled, f"{library}/lib-dynload"])]
-
-
-def _loaded() -> list[str]:
-    """List the shared libraries that this process has loaded, wherever they are."""
-    lines = Path("/proc/self/maps").read_text().splitlines()
-    return sorted({line.split(maxsplit=5)[5] for line in lines if "/" in line and ".so" in line})

@@ -67,7 +67,7 @@ class Lock:
         self._about = -1
 
     def enter(self) -> None:
-        """Shut the zygote in, before it loads its libraries.
+        """Shut the zygote in.
 
         Raises:
             OSError: where the machine refuses; this process must end then.
@@ -91,7 +91,7 @@ class Lock:
             return file.read()
 
     def settle(self) -> None:
-        """Prepare what every fork will be locked with, once the zygote has loaded its libraries."""
+        """Prepare what every fork will be locked with, once the zygote is warm."""
         size = int(self.about("statm").split()[0]) * resource.getpagesize()
         self._memory = size + self.plan.memory
         if self.plan.full:

@@ -1,8 +1,8 @@
-"""What a zygote process is started with: a script that imports the student's side of the kit, and lets nobody else.
+"""What zygotes come from: a script that loads all they need, the student's side of the kit with it, and then forks.
 
 ``python -s -S -P start.py DESCRIPTOR``, with the host's end of a socket pair behind the descriptor.
-The few modules that it needs are read into memory before the file system goes, and are forgotten again afterwards:
-student code can't import anything of the kit.
+The kit's modules are read into memory, and no module of that name is left where imports look: student code can't import
+anything of the kit.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import importlib.abc
 import importlib.machinery
 import json
 import os
+import shutil
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -28,6 +30,9 @@ MODULES = (
 
 DATA = "data_utils"
 """The package that notebooks import."""
+
+_KEPT: list[ModuleType] = []
+"""The kit's modules, until a zygote has what it needs of them."""
 
 
 class _Kit(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
@@ -54,36 +59,84 @@ class _Kit(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
 
 
 def main() -> None:
-    """Be a zygote."""
+    """Load what zygotes need, once, and be each zygote in a fork that is asked for.
+
+    Nothing of a course is known here, and no student's code runs here: what is loaded is the interpreter's own.
+    """
     gc.disable()
-    control = socket.socket(fileno=int(sys.argv[1]))
-    control.set_inheritable(False)
-    asked = json.loads(control.recv(1 << 20))
+    orders = socket.socket(fileno=int(sys.argv[1]))
+    orders.set_inheritable(False)
+    asked = json.loads(orders.recv(1 << 20))
+    sys.path[:] = asked["path"]
+    failed = _loaded(asked["path"], asked["data"])
+    shutil.rmtree(os.environ["HOME"], ignore_errors=True)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody here waits for a zygote
+    gc.collect()
+    gc.freeze()
+    while True:
+        text, handed, _, _ = socket.recv_fds(orders, 1 << 20, 1)
+        if not text:
+            return
+        control = socket.socket(fileno=handed[0])
+        if failed:
+            control.send(json.dumps({"error": failed}).encode())
+        elif os.fork() == 0:
+            orders.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            try:
+                _be_a_zygote(control, json.loads(text))
+            finally:  # nothing of a zygote may go on as a second one of these
+                os._exit(70)
+        control.close()
+
+
+def _loaded(path: list[str], data: str | None) -> str:
+    """Load the libraries and the student's side of the kit, and say what kept it from that, if anything did."""
     kit = _Kit()
     sys.meta_path.insert(0, kit)
     try:
-        from autograder.jail.lockdown import Lock, Plan, nowhere  # only findable now
+        _know_the_processor(path)
+        for name in MODULES:
+            _KEPT.append(__import__(f"autograder.jail.{name}", fromlist=[name]))
+        _import_data(data)
+    except Exception as error:  # the host says what it means
+        return f"{type(error).__name__}: {error}"
+    finally:
+        sys.meta_path.remove(kit)
+        for name in kit.sources:
+            sys.modules.pop(name, None)
+        kit.sources.clear()
+    sys.argv = [""]
+    return ""
 
-        _know_the_processor(asked["path"])
-        lock = Lock(Plan(**asked["plan"]))
+
+def _be_a_zygote(control: socket.socket, asked: dict[str, Any]) -> None:
+    """Shut this process in, and serve the host until it is gone."""
+    modules = {module.__name__: module for module in _KEPT}
+    lockdown, zygote = modules["autograder.jail.lockdown"], modules["autograder.jail.zygote"]
+    os.setsid()
+    socket.send_fds(control, [json.dumps({"pid": os.getpid()}).encode()], [os.pidfd_open(os.getpid())])
+    try:
+        os.environ.update(dict.fromkeys(("HOME", "TMPDIR"), asked["home"]))
+        readable = [*asked["plan"].pop("readable"), *_libraries()]
+        lock = lockdown.Lock(lockdown.Plan(readable=readable, **asked["plan"]))
         lock.enter()
-        sys.path[:] = asked["path"]
-        from autograder.jail.zygote import Zygote  # torch is loaded inside the jail
-
-        _import_data(asked["data"])
-        zygote = Zygote(control, lock, asked["frame_limit"])
+        serving = zygote.Zygote(control, lock, asked["frame_limit"])
     except Exception as error:  # the host says what it means
         control.send(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
         raise
-    sys.meta_path.remove(kit)
-    for name in kit.sources:
-        del sys.modules[name]
-    kit.sources.clear()
-    nowhere()
-    sys.argv = [""]
+    _KEPT.clear()
+    lockdown.nowhere()
     control.send(json.dumps({"ready": lock.off}).encode())
-    zygote.serve()
+    serving.serve()
     os._exit(0)
+
+
+def _libraries() -> list[str]:
+    """List the shared libraries that are loaded, wherever they are."""
+    lines = Path("/proc/self/maps").read_text().splitlines()
+    mapped = {line.split(maxsplit=5)[5] for line in lines if "/" in line and ".so" in line}
+    return sorted(path for path in mapped if Path(path).exists())
 
 
 def _know_the_processor(path: list[str]) -> None:

@@ -16,6 +16,7 @@ from autograder.judge.answers import (
 from autograder.judge.bank import Bank, Harmless, Impostor, Misconception, Variant, bank
 from autograder.judge.check import Check, Claim, beside, checks, weight
 from autograder.judge.comparison import Mismatch, a_tensor, compare, counted, measured, unchanged
+from autograder.judge.custody import Unheld, held, holds
 from autograder.judge.diagnosis import diagnose
 from autograder.judge.grader import Grader, Grading
 from autograder.judge.inputs import Normal, Spec, Tensors, digest, draw, once, seeded
@@ -43,6 +44,7 @@ __all__ = [
     "Submission",
     "Tensors",
     "Trial",
+    "Unheld",
     "Variant",
     "a_tensor",
     "answers",
@@ -56,6 +58,8 @@ __all__ = [
     "draw",
     "edited",
     "explain",
+    "held",
+    "holds",
     "judge",
     "judge_all",
     "measured",

@@ -19,11 +19,10 @@ from typing import Any
 from autograder import __version__, private
 from autograder.course import Course, Question
 from autograder.errors import KitError
-from autograder.judge import draws
+from autograder.judge import Unheld, draws, held
 from autograder.platforms.unpacked import Judged, judged, name_of, opened
 from autograder.result import Question as Verdict
 from autograder.result import Result, number, points
-from autograder.run import Unheld, held
 from autograder.visible import visible
 
 WAITS = "waits for a person"

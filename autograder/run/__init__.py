@@ -6,7 +6,6 @@ It judges nothing itself and draws no page.
 from autograder.run.autograded import Page, noted, page
 from autograder.run.batch import Batch, Graded, notes, remember
 from autograder.run.beside import barred
-from autograder.run.custody import Unheld, held, holds
 from autograder.run.database import tools_on_path
 from autograder.run.engine import Engine, Lost
 from autograder.run.gradebook import Book, due
@@ -28,7 +27,6 @@ __all__ = [
     "Known",
     "Lost",
     "Page",
-    "Unheld",
     "Worker",
     "about",
     "added",
@@ -36,8 +34,6 @@ __all__ = [
     "due",
     "graded",
     "hand",
-    "held",
-    "holds",
     "moments",
     "noted",
     "notes",

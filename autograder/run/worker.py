@@ -12,10 +12,9 @@ import torch
 from autograder.budget import Budget, Spent, reading
 from autograder.course import Course
 from autograder.errors import KitError
-from autograder.judge import Grader, Grading
+from autograder.judge import Grader, Grading, held
 from autograder.result import Result
 from autograder.run.autograded import MasterCell, Page, page
-from autograder.run.custody import held
 from autograder.run.handed import Handed
 
 log = logging.getLogger(__name__)
