@@ -26,7 +26,7 @@ from torch import Tensor
 
 from autograder.authoring import release
 from autograder.authoring.demo import filled
-from autograder.course import CONFIG, Assignment, Course
+from autograder.course import CONFIG, HOME, Assignment, Course
 from autograder.jail import Flow, LocalStudent
 from autograder.judge import bank, checks, draws, edited, reference, seeded, source_of
 
@@ -183,7 +183,9 @@ def prepare(course: Course, root: Path, mistaken: int, otter: str = "") -> Class
 
     kit = six(assignment)
     write(root / "kit" / "source" / NAME / f"{NAME}.ipynb", kit)
-    shutil.copy(course.root / CONFIG, root / "kit")
+    shutil.copytree(HOME / NAME, root / "kit" / "hidden_tests" / NAME, ignore=shutil.ignore_patterns("test_train.py"))
+    settings = (course.root / CONFIG).read_text("utf-8") + '\nc.BackpropKit.hidden_tests = "hidden_tests"\n'
+    (root / "kit" / CONFIG).write_text(settings, "utf-8")
     release.generate(Course(root / "kit"), NAME)
     draws.seed(Course(root / "kit"), NAME)  # a release is vetted, and that chooses the hidden inputs
 

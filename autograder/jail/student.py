@@ -177,7 +177,7 @@ trusting = Trusting()
 
 def flows_source(flow: Flow) -> str:
     """Read the source text of the module that a flow stands in: this is what travels to a jail."""
-    return _source(inspect.getsourcefile(flow) or "")
+    return _source(inspect.unwrap(flow).__code__.co_filename)
 
 
 def as_output(text: str) -> Output:

@@ -40,7 +40,7 @@ FEW = 24
 MOST = 1 << 16
 """Numbers of a value that is looked at: nothing is computed with an answer of any size."""
 
-APART = (Step(-1, 1, "# on inputs that anybody may see"),)
+APART = (Step(0, 1, "# on inputs that anybody may see"),)
 """Read into a fork that is asked nothing else: no other one has this line."""
 
 
