@@ -25,7 +25,7 @@ from autograder.watch import Watch, unwatched
 MARK = ".made-by-autograder-demo"
 """Lies in a demo's folder: only such a folder is ever replaced."""
 
-CALL_S = 4
+CALL_S = 2
 """Seconds that a call may take in a demo: one of its students never comes back."""
 
 NAMES = (

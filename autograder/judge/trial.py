@@ -265,9 +265,13 @@ class Trial:
         return outline(found) != outline(wanted) and size(found) <= BROADCAST * size(wanted)
 
     def _odd(self, student: Student) -> Iterator[tuple[str, str]]:
-        """Functions before this one that kept their points, and give another dtype or shape than others build on."""
+        """Functions before this one that kept their points, and give another dtype or shape than others build on.
+
+        One that is right only beside a replaced function has nothing of its own to show, and may take its full time.
+        """
         for verdict in self.before:
-            if verdict.points != verdict.max_points or not any(map(self._uses, self._names(verdict))):
+            kept = verdict.points == verdict.max_points and not verdict.follow_through
+            if not kept or not any(map(self._uses, self._names(verdict))):
                 continue
             question = next(question for question in self.assignment.questions if question.id == verdict.id)
             _, found = tried(self.assignment, question, student, self.definitions, None)
