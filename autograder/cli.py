@@ -92,22 +92,21 @@ def demo(
         from autograder.run import Batch, about, records, totals
 
     here = find(course) if course or near() else None
-    scratch = made_up.scratch(here, into, watched)
+    scratch = made_up.scratch(here, into)
     jailed = holds()
     if not jailed:
         say(
             "This machine can't isolate student code in a jail, so this class has no hostile students. "
             "`autograder doctor` says why."
         )
-    for name in scratch.assignments:
-        students = made_up.hand_in(scratch, name, hostile=jailed)
-        say(f"{name}: {len(students)} made-up students handed in")
+    for name, many in made_up.handed_in(scratch, hostile=jailed):
+        say(f"{name}: {many} made-up students handed in")
         graded = [one.result for one in _graded(Batch(scratch, name, workers=_cores(), trust=True))]
         made_up.mark(scratch, name)
         results = totals(scratch, name, graded)
         told = about(scratch, name, records(scratch, name))
         page = report.write(results, scratch.root / "report" / name, watch=watched, about=told)
-        print(f"{name}, handed in by {len(students)} made-up students\n")
+        print(f"{name}, handed in by {many} made-up students\n")
         show(report.class_table(results))
         print(f"\nThe class report, to open in a browser: {_near(page)}\n")
 

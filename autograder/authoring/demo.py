@@ -6,11 +6,14 @@ Their answers are made from the released notebook and the assignment's bank, so 
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import math
+import multiprocessing
+import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +21,8 @@ from typing import Any
 from autograder.authoring import founding, release, start
 from autograder.course import CONFIG, SOURCES, Assignment, Course, lessons
 from autograder.errors import UsageError
-from autograder.judge import Misconception, bank, edited, source_of
+from autograder.judge import Misconception, bank, draws, edited, source_of
 from autograder.run import Book
-from autograder.watch import Watch, unwatched
 
 MARK = ".made-by-autograder-demo"
 """Lies in a demo's folder: only such a folder is ever replaced."""
@@ -61,8 +63,8 @@ class MadeUp:
     """A notebook's content, or the text of a file that is none."""
 
 
-def scratch(course: Course | None, folder: Path, watch: Watch = unwatched) -> Course:
-    """Make a fresh course folder with all of a course's assignments, released; without a course, with the kit's.
+def scratch(course: Course | None, folder: Path) -> Course:
+    """Make a fresh course folder with all of a course's assignments; without a course, with the kit's.
 
     Raises:
         UsageError: if the folder holds something that no demo made.
@@ -89,22 +91,44 @@ def scratch(course: Course | None, folder: Path, watch: Watch = unwatched) -> Co
                 shutil.copytree(assignment.tests.folder, tests, ignore=shutil.ignore_patterns("__pycache__"))
     if course is not None:
         start.carry(course, made)
-    for name in watch(made.assignments, "releasing"):
-        release.generate(made, name)
     return made
 
 
-def hand_in(course: Course, name: str, hostile: bool = False) -> list[MadeUp]:
-    """Let a class hand in an assignment of a scratch course; returns who handed in what."""
+def handed_in(course: Course, hostile: bool = False) -> Iterator[tuple[str, int]]:
+    """Release one assignment after another, and let a class hand it in; gives its name, and how many handed it in.
+
+    While the caller is at one of them, a process beside this one gets the next one ready.
+    """
+    beside: multiprocessing.process.BaseProcess | None = None
+    for name, after in itertools.zip_longest(course.assignments, course.assignments[1:]):
+        if beside is not None:
+            beside.join()
+        if beside is None or beside.exitcode:  # it tells nobody what went wrong there
+            _ready(course, name, hostile)
+        if after is not None:
+            told = (course, after, hostile)
+            beside = multiprocessing.get_context("fork").Process(target=_quietly, args=told, daemon=True)
+            beside.start()
+        yield name, len(list(course.root.glob(f"submitted/*/{name}")))
+
+
+def _quietly(course: Course, name: str, hostile: bool) -> None:
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        _ready(course, name, hostile)
+
+
+def _ready(course: Course, name: str, hostile: bool) -> None:
+    """Release an assignment of a scratch course, let a class hand it in, and have its hidden inputs chosen."""
+    release.generate(course, name)
     assignment = course.assignment(name)
     released = json.loads((course.root / "release" / name / f"{name}.ipynb").read_text(encoding="utf-8"))
-    students = made_up(assignment, released, hostile)
-    for student in students:
+    for student in made_up(assignment, released, hostile):
         path = course.root / "submitted" / student.name / name / f"{name}.ipynb"
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         content = student.notebook
         path.write_text(content if isinstance(content, str) else json.dumps(content, indent=1), encoding="utf-8")
-    return students
+    draws.seed(course, name)
 
 
 def mark(course: Course, name: str) -> None:
