@@ -113,7 +113,7 @@ def handed_in(course: Course, hostile: bool = False) -> Iterator[tuple[str, int]
 
 
 def _quietly(course: Course, name: str, hostile: bool) -> None:
-    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         os.dup2(nowhere.fileno(), 2)
         _ready(course, name, hostile)
 
