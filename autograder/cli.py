@@ -62,7 +62,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the record as JS
 @contextlib.contextmanager
 def _loading() -> Iterator[None]:
     """Load libraries, while a process of its own loads what jails need."""
-    from autograder.jail.loader import loading
+    from autograder.jail import loading
 
     loading()
     gc.disable()  # nothing of what is loaded goes: looking for it takes a quarter of the time

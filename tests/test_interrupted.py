@@ -126,21 +126,35 @@ def alive(process: psutil.Process) -> bool:
 
 
 def zygotes(grader: psutil.Process) -> list[psutil.Process]:
-    """The processes that a run's forks come from."""
-    found = []
-    for process in (below for worker in grader.children() for below in worker.children(recursive=True)):
-        with suppress(psutil.NoSuchProcess):  # a fork that has ended meanwhile
-            found += [process] if "start.py" in " ".join(process.cmdline()) else []
-    return found
+    """The processes that a run's forks come from, and those forks."""
+    return [below for child in grader.children() if loads(child) for below in child.children(recursive=True)]
 
 
-@pytest.mark.parametrize("victims", ["a worker", "the zygotes", "both workers"])
+def workers(grader: psutil.Process) -> list[psutil.Process]:
+    """The processes of a run that grade."""
+    return [child for child in grader.children() if not loads(child)]
+
+
+def loads(process: psutil.Process) -> bool:
+    """Whether a process is the one that loads libraries, or a fork of it."""
+    with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+        return "start.py" in " ".join(process.cmdline())
+    return True
+
+
+@pytest.mark.parametrize("victims", ["a worker", "the zygotes", "the loader and all", "both workers"])
 def test_a_run_survives_the_death_of_a_part(course: Course, best: dict[str, float], victims: str) -> None:
     """A worker or a zygote that is killed is replaced; every submission is graded as if nothing had happened."""
     with running(course) as grader:
-        workers = grader.children()
-        for process in {"a worker": workers[:1], "both workers": workers, "the zygotes": zygotes(grader)}[victims]:
-            process.kill()
+        chosen = {
+            "a worker": workers(grader)[:1],
+            "both workers": workers(grader),
+            "the zygotes": zygotes(grader),
+            "the loader and all": [*filter(loads, grader.children()), *zygotes(grader)],
+        }
+        for process in chosen[victims]:
+            with suppress(psutil.NoSuchProcess):  # the fork of one that has just been killed
+                process.kill()
 
     assert scores(course) == best
 
@@ -276,7 +290,7 @@ def test_as_many_workers_as_cores_keep_one_each(course: Course) -> None:
     os.sched_setaffinity(0, cores[:2])
     try:
         with running(course) as grader:
-            places = [worker.cpu_affinity() for worker in grader.children()]
+            places = [worker.cpu_affinity() for worker in workers(grader)]
             jails = set()
             for process in zygotes(grader):
                 with suppress(psutil.NoSuchProcess):  # a fork that has ended meanwhile

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from autograder.jail.host import Jail, JailUnavailable, Limits
     from autograder.jail.jailed import JailedStudent, Jailer
+    from autograder.jail.loader import loading
     from autograder.jail.machine import STANDS_IN_FOR
     from autograder.jail.session import CellFault, Fault, Session, Step
     from autograder.jail.student import (
@@ -48,10 +49,11 @@ __all__ = [
     "StudentStopped",
     "Value",
     "control",
+    "loading",
     "trusting",
 ]
 
-_PLACES = ("host", "jailed", "machine", "session", "student", "syscalls", "wire")
+_PLACES = ("loader", "host", "jailed", "machine", "session", "student", "syscalls", "wire")
 
 
 def __getattr__(name: str) -> Any:

@@ -211,7 +211,8 @@ class Jail:
             "cpu_s": self.limits.cpu_s,
             "file": self.limits.file_mib << 20,
         }
-        return {"plan": plan, "home": home, "frame_limit": self.limits.frame_mib << 20}
+        cores = sorted(os.sched_getaffinity(0))  # a zygote and who asks it take turns on the same ones
+        return {"plan": plan, "home": home, "cores": cores, "frame_limit": self.limits.frame_mib << 20}
 
     def _tell(self, order: Mapping[str, Any]) -> None:
         if self._control is None:

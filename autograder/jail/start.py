@@ -124,6 +124,8 @@ def _be_a_zygote(control: socket.socket, asked: dict[str, Any]) -> None:
     os.setsid()
     socket.send_fds(control, [json.dumps({"pid": os.getpid()}).encode()], [os.pidfd_open(os.getpid())])
     try:
+        with contextlib.suppress(OSError):  # where that may not be chosen
+            os.sched_setaffinity(0, asked["cores"])
         os.environ.update(dict.fromkeys(("HOME", "TMPDIR"), asked["home"]))
         readable = [*asked["plan"].pop("readable"), *_libraries()]
         lock = lockdown.Lock(lockdown.Plan(readable=readable, **asked["plan"]))
