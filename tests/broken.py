@@ -32,6 +32,8 @@ class Broken:
     """Questions whose answers are no longer there, or no longer right."""
     unread: bool = False
     """Whether nothing of it can be read: then no score is right, and a person has to look."""
+    refused: bool = False
+    """Whether the kit leaves it to a person, though its answers are there."""
     too_much: bool = False
     """Whether it would harm a machine on which nothing holds it."""
 
@@ -116,7 +118,7 @@ _file("renamed: My homework (1).ipynb", lambda text: text, called="My homework (
 _file(
     "a file of 100 MB, after its outputs",
     lambda text: text[:-1] + ', "more": "' + "x" * (100 << 20) + '"}',
-    unread=True,
+    refused=True,
 )
 
 
@@ -216,7 +218,7 @@ def _out_of_order(content: Content) -> None:
 
 def _ids(content: Content) -> None:
     for cell in content["cells"]:
-        cell["id"] = "the same"
+        cell["id"] = "same"
 
 
 _content("all metadata stripped", _strip)

@@ -41,8 +41,8 @@ def test_what_is_still_there_keeps_its_points(
     done = command("grade", "mlp", "--json", "--course", course.root)
     results = {result["submission"]: result for result in json.loads(done.stdout)}
     for student, broken in {**students, "honest": None}.items():
-        lost = broken.lost if broken else ()
+        lost, closed = (broken.lost, broken.unread or broken.refused) if broken else ((), False)
         graded = [one for one in results[student]["questions"] if one["id"] != "derivation"]
         points = {one["id"]: one["points"] for one in graded}
-        assert results[student]["status"] == ("unreadable" if broken and broken.unread else "graded"), student
+        assert results[student]["status"] == ("unreadable" if closed else "graded"), student
         assert points == {one["id"]: 0 if one["id"] in lost else one["max_points"] for one in graded}, student
