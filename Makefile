@@ -8,6 +8,8 @@ READY := .venv/.ready
 BROWSER := .venv/.browser
 POSTGRES := .venv/.postgres
 
+unexport PYTHONDONTWRITEBYTECODE  # hundreds of modules in dozens of processes: compiled once
+
 .PHONY: demo test everything pythons quick lint training throughput clean
 
 demo: $(READY)  ## release, submit, grade and report a class of made-up students
