@@ -2,12 +2,15 @@
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PYTHONS ?= python3.11 python3.12 python3.13 python3.14
 BIN := .venv/bin
 READY := .venv/.ready
 BROWSER := .venv/.browser
 POSTGRES := .venv/.postgres
 
-.PHONY: demo test everything quick lint training throughput clean
+unexport PYTHONDONTWRITEBYTECODE  # hundreds of modules in dozens of processes: compiled once
+
+.PHONY: demo test everything pythons quick lint training throughput clean
 
 demo: $(READY)  ## release, submit, grade and report a class of made-up students
 	@$(BIN)/autograder demo
@@ -15,8 +18,12 @@ demo: $(READY)  ## release, submit, grade and report a class of made-up students
 test: lint $(BROWSER) $(POSTGRES)  ## everything that CI runs: lint, types, imports, then all tests, of wide ranges the day's samples
 	@$(BIN)/python -m pytest --numprocesses 2
 
-everything: lint $(BROWSER) $(POSTGRES)  ## before a release: whole ranges in place of samples, and the long tests; an hour or more
+everything: lint $(BROWSER) $(POSTGRES)  ## before a release: whole ranges in place of samples, the long tests, and other Pythons; an hour or more
 	@$(BIN)/python -m pytest --numprocesses 2 --everything
+	@.ci/pythons $(PYTHONS)
+
+pythons:  ## the quick tests on each of PYTHONS that is here, with a line on each; downloads torch for it, maybe GB
+	@.ci/pythons $(PYTHONS)
 
 quick: $(READY)  ## the tests that start no kernel, jail or other process: under a minute
 	@$(BIN)/python -m pytest --numprocesses 2 -m "not slow" -q
@@ -58,4 +65,4 @@ $(POSTGRES): $(READY)  # a server for the tests of a gradebook on one; without r
 	@touch $(POSTGRES)
 
 clean:  ## remove what these commands made
-	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-* demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

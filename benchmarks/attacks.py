@@ -14,8 +14,6 @@ machine or remove what is installed are left out there, and stand in the table a
 from __future__ import annotations
 
 import argparse
-import copy
-import inspect
 import json
 import os
 import re
@@ -28,11 +26,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from baselines import CELL_TEST, NAME, PARTS, SIX, count_calls, six, write
+from baselines import NAME, SIX, kit_course, stock_course, write
 
-from autograder.authoring import release
 from autograder.authoring.demo import filled
-from autograder.course import CONFIG, Course, find
+from autograder.course import find
 from autograder.judge import source_of
 from tests import attacks
 
@@ -53,30 +50,6 @@ TOO_MUCH = {
 LONGEST_S = 120
 QUICK = "\nc.Execute.timeout = 5\nc.Execute.interrupt_on_timeout = False\n"
 TIGHT = "\nc.BackpropKit.call_s = 1.0\nc.BackpropKit.cell_s = 1.0\nc.BackpropKit.run_all = True\n"
-
-
-def prepare(course: Course, root: Path) -> None:
-    """Write the course for both graders, released."""
-    assignment = course.assignment(NAME)
-    kit = six(assignment)
-    write(root / "kit" / "source" / NAME / f"{NAME}.ipynb", kit)
-    settings = (course.root / CONFIG).read_text(encoding="utf-8")
-    (root / "kit" / CONFIG).write_text(settings + TIGHT, encoding="utf-8")
-    release.generate(Course(root / "kit"), NAME)
-
-    calls = count_calls(assignment)
-    stock = copy.deepcopy(kit)
-    imports = "import torch\nfrom collections.abc import Callable\nfrom typing import Any\nfrom torch import Tensor\n\n"
-    for cell in stock["cells"]:
-        if (name := cell["metadata"]["nbgrader"]["grade_id"]) in SIX:
-            checks = imports + "\n\n".join(inspect.getsource(part) for part in PARTS[name])
-            cell["source"] = CELL_TEST.format(checks=checks, calls=calls[name], name=name)
-    write(root / "nbgrader" / "source" / NAME / f"{NAME}.ipynb", stock)
-    plain = 'c = get_config()\nc.CourseDirectory.course_id = "six"\n' + QUICK
-    (root / "nbgrader" / CONFIG).write_text(plain, encoding="utf-8")
-    with release.tools_on_path():
-        command = [sys.executable, "-m", "nbgrader", "generate_assignment", NAME]
-        subprocess.run(command, cwd=root / "nbgrader", check=True, capture_output=True)
 
 
 def tried(root: Path, tool: str, name: str, right: dict[str, str]) -> str:
@@ -151,7 +124,8 @@ def main() -> None:
     counted = {tool: {"tried": 0, "gains": 0, "does harm": 0} for tool in ("nbgrader", "kit")}
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch).resolve()
-        prepare(course, root)
+        kit_course(course, root / "kit", TIGHT)
+        stock_course(course, root / "nbgrader", QUICK)
         print(f"{'attack':44}{'nbgrader':24}kit")
         try:
             for name in names:

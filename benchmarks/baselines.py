@@ -26,7 +26,7 @@ from torch import Tensor
 
 from autograder.authoring import release
 from autograder.authoring.demo import filled
-from autograder.course import CONFIG, HOME, Assignment, Course
+from autograder.course import CONFIG, Assignment, Course
 from autograder.jail import Flow, LocalStudent
 from autograder.judge import bank, checks, draws, edited, reference, seeded, source_of
 
@@ -173,52 +173,70 @@ def prepare(course: Course, root: Path, mistaken: int, otter: str = "") -> Class
     `otter` is the Python that has Otter; without one, the class is written for the kit alone.
     """
     assignment = course.assignment(NAME)
-    calls = count_calls(assignment)
-    plain = {
-        name: "import torch\nfrom collections.abc import Callable\nfrom typing import Any\nfrom torch import Tensor\n\n"
-        + "\n\n".join(inspect.getsource(part) for part in PARTS[name])
-        for name in SIX
-    }
     students = [answers(assignment, number, number >= 10 - mistaken) for number in range(10)]
-
-    kit = six(assignment)
-    write(root / "kit" / "source" / NAME / f"{NAME}.ipynb", kit)
-    shutil.copytree(HOME / NAME, root / "kit" / "hidden_tests" / NAME, ignore=shutil.ignore_patterns("test_train.py"))
-    settings = (course.root / CONFIG).read_text("utf-8") + '\nc.BackpropKit.hidden_tests = "hidden_tests"\n'
-    (root / "kit" / CONFIG).write_text(settings, "utf-8")
-    release.generate(Course(root / "kit"), NAME)
-    draws.seed(Course(root / "kit"), NAME)  # a release is vetted, and that chooses the hidden inputs
 
     def hand_in(tool: str) -> None:
         released = json.loads((root / tool / "release" / NAME / f"{NAME}.ipynb").read_text(encoding="utf-8"))
         for number, student in enumerate(students):
             write(root / f"{tool}-class" / f"{number}.ipynb", filled(released, student))
 
+    kit = kit_course(course, root / "kit")
     hand_in("kit")
+    calls = count_calls(assignment)
     classes = Classes(root, calls, tuple(number < 10 - mistaken for number in range(10)))
     if not otter:
         return classes
 
-    stock = six(assignment)
-    for cell in stock["cells"]:
-        if (name := cell["metadata"]["nbgrader"]["grade_id"]) in SIX:
-            cell["source"] = CELL_TEST.format(checks=plain[name], calls=calls[name], name=name)
-    write(root / "nbgrader" / "source" / NAME / f"{NAME}.ipynb", stock)
-    (root / "nbgrader" / CONFIG).write_text('get_config().CourseDirectory.course_id = "six"\n', encoding="utf-8")
-    with release.tools_on_path():
-        command = [sys.executable, "-m", "nbgrader", "generate_assignment", NAME]
-        subprocess.run(command, cwd=root / "nbgrader", check=True, capture_output=True)
+    stock_course(course, root / "nbgrader")
     hand_in("nbgrader")
 
     for name in SIX:
         path = root / "otter" / "tests" / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(OTTER_TEST.format(checks=plain[name], calls=calls[name], name=name), encoding="utf-8")
+        path.write_text(OTTER_TEST.format(checks=plain(name), calls=calls[name], name=name), encoding="utf-8")
     command = [otter, "-m", "otter", "generate", "--tests-dir", "tests", "--output-path", "autograder.zip"]
     subprocess.run(command, cwd=root / "otter", check=True, capture_output=True)
     for number, student in enumerate(students):
         write(root / "otter-class" / f"{number}.ipynb", for_otter(filled(kit, student)))
     return classes
+
+
+def kit_course(course: Course, root: Path, settings: str = "") -> dict[str, Any]:
+    """Write the six questions as a course of the kit's, with settings of its own, and release them.
+
+    Returns the source notebook.
+    """
+    assignment = course.assignment(NAME)
+    source = six(assignment)
+    write(root / "source" / NAME / f"{NAME}.ipynb", source)
+    left_out = [f"test_{question}.py" for question in {*assignment.tests.questions} - {*SIX}]
+    tests = root / assignment.tests.folder.relative_to(course.root)  # where the settings say that they lie
+    shutil.copytree(assignment.tests.folder, tests, ignore=shutil.ignore_patterns(*left_out, "__pycache__"))
+    (root / CONFIG).write_text((course.root / CONFIG).read_text(encoding="utf-8") + settings, encoding="utf-8")
+    release.generate(Course(root), NAME)
+    draws.seed(Course(root), NAME)  # a release is vetted, and that chooses the hidden inputs
+    return source
+
+
+def stock_course(course: Course, root: Path, settings: str = "") -> None:
+    """Write the six questions as a course of nbgrader's alone, with plain hidden tests, and release them."""
+    assignment = course.assignment(NAME)
+    source, calls = six(assignment), count_calls(assignment)
+    for cell in source["cells"]:
+        if (name := cell["metadata"]["nbgrader"]["grade_id"]) in SIX:
+            cell["source"] = CELL_TEST.format(checks=plain(name), calls=calls[name], name=name)
+    write(root / "source" / NAME / f"{NAME}.ipynb", source)
+    plainest = f'c = get_config()\nc.CourseDirectory.course_id = "six"\n{settings}'
+    (root / CONFIG).write_text(plainest, encoding="utf-8")
+    with release.tools_on_path():
+        command = [sys.executable, "-m", "nbgrader", "generate_assignment", NAME]
+        subprocess.run(command, cwd=root, check=True, capture_output=True)
+
+
+def plain(name: str) -> str:
+    """The text of a question's plain checks."""
+    imports = "import torch\nfrom collections.abc import Callable\nfrom typing import Any\nfrom torch import Tensor\n\n"
+    return imports + "\n\n".join(inspect.getsource(part) for part in PARTS[name])
 
 
 def six(assignment: Assignment) -> dict[str, Any]:
