@@ -11,7 +11,7 @@ from autograder.run.database import tools_on_path
 from autograder.run.engine import Engine, Lost
 from autograder.run.gradebook import Book, due
 from autograder.run.handed import Handed, hand
-from autograder.run.handing import about
+from autograder.run.handing import about, left_out, withdrawn
 from autograder.run.people import Known, moments, people
 from autograder.run.records import graded, records, results, stored
 from autograder.run.released import added
@@ -38,6 +38,7 @@ __all__ = [
     "hand",
     "held",
     "holds",
+    "left_out",
     "moments",
     "noted",
     "notes",
@@ -50,4 +51,5 @@ __all__ = [
     "stored",
     "tools_on_path",
     "totals",
+    "withdrawn",
 ]
