@@ -183,7 +183,7 @@ def grade(
         from autograder import report
         from autograder.course import find
         from autograder.report import called
-        from autograder.run import Batch, previewed, totals
+        from autograder.run import Batch, left_out, previewed, totals
 
     here = find(course)
     if cluster and workers:
@@ -210,6 +210,8 @@ def grade(
             print(f"{unchanged} of {len(graded)} had not changed since they were graded; --force grades them again.")
     for sentence in dict.fromkeys((*(note for one in graded for note in one.notes), *batch.misnamed, *batch.told)):
         say(sentence)
+    if gone := left_out(batch.withdrawn, name):
+        say(gone)
     stuck = [called(result.submission) for result in results if result.status != "graded"]
     if stuck:
         say(
@@ -393,7 +395,7 @@ def report(
     """
     from autograder import report as reporting
     from autograder.course import find
-    from autograder.run import about, graded, records, totals
+    from autograder.run import about, graded, left_out, records, totals
 
     here = find(course)
     if name is None:
@@ -415,6 +417,8 @@ def report(
             show(reporting.verdict(results[0]))
             return
         told = about(here, each, kept)
+        if gone := left_out(told.withdrawn, each):
+            say(gone)
         found[each] = results, told
         lessons.append(reporting.lesson(each, results, told))
     lessons.sort(key=lambda one: one.order)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from autograder.course.course import Course
 from autograder.platforms import table
 from autograder.platforms.grades import grades
 from autograder.result import Diagnosis, Question, Result
-from autograder.run import Book, Page, remember
+from autograder.run import Book, Page, hand, remember
 from autograder.run.database import opened
 from tests.conftest import command, copied
 
@@ -74,7 +76,7 @@ def course(released_course: Course, tmp_path_factory: pytest.TempPathFactory) ->
             questions=questions if read else (),
         )
         kept[student] = (Page(result=result, content="{}", untouched=frozenset()), path)
-        remember(made, "mlp", student, path, result)
+        remember(made, "mlp", hand(made, "mlp", student, path), result)
     with Book(made, assignment) as book:
         book.save(kept)
         for student in everybody:
@@ -168,6 +170,20 @@ def test_what_is_not_graded_is_empty_and_what_is_nothing_is_zero(course: Course)
     assert (found["zero"]["score"], found["zero"]["sigma"]) == ("0", "0")
     assert "2 waiting for a person, so the total is empty: unread (unreadable), waits (derivation)." in said
     assert "1 without anything graded, so the total is empty: absent." in said
+
+
+def test_who_no_longer_hands_in_keeps_their_points_and_is_named(course: Course, tmp_path: Path) -> None:
+    """The gradebook still has them: they go out, and the table and a sentence say so."""
+    own = copied(course, tmp_path / "course")
+    shutil.rmtree(own.root / "submitted" / "bonus")
+    run = command("export", "mlp", "--to", "csv", "--course", own.root)
+    rows = {row["student_id"]: row for row in csv.DictReader(io.StringIO(run.stdout))}
+    before = {one.known.student: one.points for one in grades(course, "mlp")}
+
+    assert float(rows["bonus"]["score"]) == before["bonus"]
+    assert "no longer handed in" in rows["bonus"]["status"]
+    assert "no longer handed in" not in rows["late"]["status"]
+    assert re.search(r"no longer handed in, with the points that the gradebook still has: .*bonus\.", run.stderr)
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["by login", "by name"])

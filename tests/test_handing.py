@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import datetime
 from pathlib import Path
 
@@ -35,7 +36,8 @@ def test_who_is_missing_late_and_not_graded_yet_is_told(tmp_path: Path) -> None:
                 book.add_submission("mlp", student, timestamp=at)
             if extension:
                 book.grant_extension("mlp", student, hours=extension)
-    (course.root / "submitted" / "yusuf" / "mlp").mkdir(parents=True)
+    for student in ("ada", "bela", "chen", "yusuf"):
+        (course.root / "submitted" / student / "mlp").mkdir(parents=True)
     early, later = datetime(2026, 10, 2, 8), datetime(2026, 10, 3, 8)
     told = about(course, "mlp", [kept("ada", later), kept("bela", early), kept("chen", None)])
 
@@ -43,3 +45,12 @@ def test_who_is_missing_late_and_not_graded_yet_is_told(tmp_path: Path) -> None:
     assert told.late == {"bela": 7200.0}
     assert (told.graded, told.versions) == ((early, later), ("0.3.0",))
     assert told.settings["by_hand"] == "flag"
+    assert told.withdrawn == ()
+
+    (course.root / "submitted" / "bela" / "mlp").rmdir()
+    told = about(course, "mlp", [kept("ada", later), kept("bela", early), kept("chen", None)])
+    assert (told.withdrawn, told.missing, told.late) == (("bela",), ("zora",), {})
+    assert told.graded == (later, later), "how the class was graded is said of the class"
+
+    shutil.rmtree(course.root / "submitted")
+    assert about(course, "mlp", [kept("ada", later)]).withdrawn == (), "submitted/ was put away, and no student"

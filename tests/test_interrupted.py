@@ -188,19 +188,20 @@ def test_nothing_is_lost_by_a_kill_at_any_moment(
     assert left(course) == left(undisturbed)
 
 
-def kept(course: Course) -> tuple[object, ...]:
+def kept(course: Course, name: str = "mlp") -> tuple[object, ...]:
     """What a course holds of a class: rows of the gradebook, records without their times, autograded notebooks."""
     found = []
     with closing(sqlite3.connect(course.root / "gradebook.db")) as book:
         query = (
             "SELECT s.student_id, c.name, g.auto_score, g.manual_score, g.needs_manual_grade FROM grade g "
             "JOIN submitted_notebook n ON g.notebook_id = n.id JOIN submitted_assignment s ON n.assignment_id = s.id "
-            "JOIN base_cell c ON g.cell_id = c.id ORDER BY 1, 2"
+            "JOIN assignment a ON s.assignment_id = a.id JOIN base_cell c ON g.cell_id = c.id "
+            "WHERE a.name = ? ORDER BY 1, 2"
         )
-        found.append(book.execute(query).fetchall())
-    records = sorted((course.root / ".autograder" / "records" / "mlp").glob("*.json"))
+        found.append(book.execute(query, [name]).fetchall())
+    records = sorted((course.root / ".autograder" / "records" / name).glob("*.json"))
     found.append({path.name: re.sub(r'"(seconds|graded)": [^,\n]*', "", path.read_text("utf-8")) for path in records})
-    pages = sorted((course.root / "autograded").glob("*/mlp/mlp.ipynb"))
+    pages = sorted((course.root / "autograded").glob(f"*/{name}/{name}.ipynb"))
     found.append({str(path.relative_to(course.root)): path.read_text("utf-8") for path in pages})
     return tuple(found)
 

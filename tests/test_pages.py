@@ -47,6 +47,29 @@ def test_the_class_page_answers_in_the_order_in_which_it_is_asked() -> None:
     assert Page(page).links[: len(ids)] == [f"#{name}" for name in ids]
 
 
+def test_who_no_longer_hands_in_is_named_and_counted_nowhere(tmp_path: Path) -> None:
+    """The class without them has the same figures; they have a name, a page, and a place in the course."""
+    gone, *others = example_class()
+    about = dataclasses.replace(ABOUT, withdrawn=(gone.submission,))
+    page, without = class_page([gone, *others], "mlp", about), class_page(others, "mlp", ABOUT)
+
+    handed = page[page.index('id="handed"') : page.index('id="students"')]
+    assert "No longer handed in" in handed
+    assert f">{gone.submission}<" in handed
+    assert page[page.index('id="students"') :] == without[without.index('id="students"') :]
+    assert (
+        page[page.index('id="needs"') : page.index('id="handed"')]
+        == (without[without.index('id="needs"') : without.index('id="handed"')])
+    )
+    write([gone, *others], tmp_path, about=about)
+    assert {path.stem for path in (tmp_path / "students").iterdir()} == {one.submission for one in [gone, *others]}
+    one = lesson("mlp", [gone, *others], about)
+    assert one.says.startswith(f"{len(others)} submissions")
+    assert one.says.endswith("1 not handed in, 1 no longer handed in")
+    assert [way.results for way in ways([one]) if way.student == gone.submission] == [(None,)]
+    assert gone.submission in class_page([gone], "mlp", about), "though nobody else is left"
+
+
 def test_a_class_is_sorted_by_need() -> None:
     """Who waits is not called stuck, who is stuck not behind; a mistake that is named is no reason to be stuck."""
     found = named(example_class())

@@ -80,18 +80,6 @@ class Folder:
         wanted = [*inits, *(["/".join([root, *rest]) + ".py"] if rest else [])]
         return {path: text for path in wanted if (text := self._read(path)) is not None}
 
-    def everything(self) -> dict[str, str]:
-        """All texts that a notebook in this folder could import, by their paths."""
-        found: dict[str, str] = {}
-        for name in sorted(self._names):
-            inside = (
-                [f"{name}/{each}" for each in sorted(_entries(self.path / name))] if name.isidentifier() else [name]
-            )
-            if inside == [name] or not here(name):
-                texts = ((path, self._read(path)) for path in inside if path.endswith(".py"))
-                found |= {path: text for path, text in texts if text is not None}
-        return found
-
     def carried(self) -> dict[str, str]:
         """All Python texts in this folder and those below it, as far as there are not too many, by their paths.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from autograder.course import Course
@@ -14,7 +14,7 @@ from autograder.platforms.roster import Person, Roster
 from autograder.platforms.table import made, tame
 from autograder.report import called
 from autograder.result import Result, number
-from autograder.run import Book, Known, moments, people, records
+from autograder.run import Book, Known, moments, people, records, withdrawn
 from autograder.total import Marks, Total, total
 
 FEW = 20
@@ -34,6 +34,8 @@ class Grade:
     handed_in: datetime | None = None
     extra: float = 0.0
     """Extra credit, which is in the points."""
+    withdrawn: bool = False
+    """Whether they were graded, and their folder has been taken away since."""
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -84,10 +86,12 @@ def grades(course: Course, name: str) -> list[Grade]:
         raise CannotGrade(f"No submission of {name} has been graded yet. Grade it first: autograder grade {name}")
     known = {one.student: one for one in people(course)}
     at = moments(course, name)
-    everybody = sorted({*known, *marks, *results})
-    return [
-        _grade(name, known.get(who, Known(who)), marks.get(who), results.get(who), at.get(who)) for who in everybody
-    ]
+    gone = withdrawn(course, name, {*marks, *results})
+    made = (
+        _grade(name, known.get(who, Known(who)), marks.get(who), results.get(who), at.get(who))
+        for who in sorted({*known, *marks, *results})
+    )
+    return [replace(one, withdrawn=one.known.student in gone) for one in made]
 
 
 def _grade(name: str, known: Known, marks: Marks | None, result: Result | None, at: datetime | None) -> Grade:
@@ -117,7 +121,7 @@ def as_csv(grades: Sequence[Grade]) -> Written:
             [
                 *map(tame, (grade.assignment, known.student, known.last, known.first, known.email)),
                 f"{grade.handed_in:%Y-%m-%d %H:%M:%S} UTC" if grade.handed_in else "",
-                grade.status,
+                f"{grade.status}, no longer handed in" if grade.withdrawn else grade.status,
                 _exact(grade.points),
                 _exact(found.max_score if found else None),
                 _exact(found.penalty if found else None),
@@ -148,11 +152,13 @@ class Noted:
     _left: dict[str, list[str]] = field(default_factory=dict)
 
     def waiting(self, grades: Iterable[Grade]) -> None:
-        """Note whose total is left empty because a person is asked."""
+        """Note whose total is left empty because a person is asked, and whose folder is no longer there."""
         grades = [*grades]
         waiting = [f"{called(one.known.student)} ({_why(one)})" for one in grades if one.total and one.points is None]
         missing = [called(one.known.student) for one in grades if one.total is None]
         self._tell(waiting, "waiting for a person, so the total is empty")
+        gone = [called(one.known.student) for one in grades if one.withdrawn]
+        self._tell(gone, "no longer handed in, with the points that the gradebook still has")
         self._tell(missing, "without anything graded, so the total is empty")
 
     def maximum(self, theirs: str, grades: Sequence[Grade], lms: str) -> None:

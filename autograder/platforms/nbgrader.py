@@ -23,7 +23,7 @@ from autograder import course
 from autograder.authoring import release, start
 from autograder.errors import KitError
 from autograder.judge import draws
-from autograder.run import Book, Job, Page, Worker, barred, hand, noted, notes, remember
+from autograder.run import Book, Handed, Job, Page, Worker, barred, hand, noted, notes, remember
 from autograder.visible import VisibleLog
 
 _VISIBLE = VisibleLog()
@@ -104,9 +104,10 @@ class JailedExporter(NotebookExporter):  # type: ignore[misc]  # nbconvert has n
             book.date({who: path for who, path in submissions.items() if who not in strange})
             for number, (who, path) in enumerate(strange.items(), 1):
                 self.log.info("Grading %s (%d of %d that nbgrader can't take in)", who, number, len(strange))
-                made = noted(_graded(here, name, who, path, book.master), told[who])
+                handed, found = _graded(here, name, who, path, book.master)
+                made = noted(found, told[who])
                 book.write({who: (made, path)})
-                remember(here, name, who, path, made.result)
+                remember(here, name, handed, made.result)
                 for sentence in filter(None, dict.fromkeys((made.result.message, *told[who]))):
                     self.log.warning("%s: %s", who, sentence)
 
@@ -128,10 +129,10 @@ class JailedExecute(NbGraderPreprocessor):  # type: ignore[misc]  # nbgrader has
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         """Put the autograded notebook in the place of the submitted one."""
         name, student = resources["nbgrader"]["assignment"], resources["nbgrader"]["student"]
-        made = _page(name, student)
+        handed, made = _page(name, student)
         if made.result.message:
             self.log.warning("%s: %s", student, made.result.message)
-        resources["nbgrader"]["page"] = made
+        resources["nbgrader"]["page"] = handed, made
         return nbformat.from_dict(json.loads(made.content)), resources
 
 
@@ -204,16 +205,15 @@ def _version(path: Path) -> int:
         return 0
 
 
-def _save(assignment: str, pages: dict[str, Page]) -> None:
+def _save(assignment: str, pages: Mapping[str, tuple[Handed, Page]]) -> None:
     here = course.find()
-    submissions = here.submissions(assignment)
     with Book(here, here.assignment(assignment)) as book:
-        book.save({who: (made, submissions[who]) for who, made in pages.items()})
-    for who, made in pages.items():
-        remember(here, assignment, who, submissions[who], made.result)
+        book.save({who: (made, here.root / handed.path) for who, (handed, made) in pages.items()})
+    for handed, made in pages.values():
+        remember(here, assignment, handed, made.result)
 
 
-def _page(assignment: str, student: str) -> Page:
+def _page(assignment: str, student: str) -> tuple[Handed, Page]:
     here = course.find()
     found = here.assignment(assignment)
     path = here.submissions(assignment, student)[student]
@@ -222,9 +222,11 @@ def _page(assignment: str, student: str) -> Page:
     return _graded(here, assignment, student, path, master)
 
 
-def _graded(here: course.Course, name: str, student: str, path: Path, master: Mapping[str, Any]) -> Page:
+def _graded(here: course.Course, name: str, student: str, path: Path, master: Mapping[str, Any]) -> tuple[Handed, Page]:
+    """What was judged, read once, and what came of it."""
     worker = _worker(name, str(here.root), here.assignment(name).digest)
-    return worker.work(hand(here, name, student, path), master)
+    handed = hand(here, name, student, path)
+    return handed, worker.work(handed, master)
 
 
 @functools.lru_cache(maxsize=1)

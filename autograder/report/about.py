@@ -17,6 +17,8 @@ class About:
     """Whom the gradebook knows, and who has not handed in."""
     ungraded: tuple[str, ...] = ()
     """Who has handed in, and has not been graded yet."""
+    withdrawn: tuple[str, ...] = ()
+    """Who was graded, and whose folder has been taken away since: in no figure of the class."""
     late: Mapping[str, float] = field(default_factory=dict)
     """Student -> seconds after the student's own time was over."""
     handed: Mapping[str, datetime] = field(default_factory=dict)

@@ -43,6 +43,8 @@ class Lesson:
             told.append(f"{len(self.found.waiting)} waiting for you")
         if self.about.missing:
             told.append(f"{len(self.about.missing)} not handed in")
+        if self.about.withdrawn:
+            told.append(f"{len(self.about.withdrawn)} no longer handed in")
         return ", ".join(told)
 
 
@@ -88,18 +90,20 @@ class Returning:
 
 
 def lesson(name: str, results: Sequence[Result], about: About | None = None) -> Lesson:
-    """Put together what is known of an assignment.
+    """Put together what is known of an assignment; who no longer hands it in is in none of its figures.
 
     Raises:
         ValueError: if the results are of several assignments, or two of them of one student.
     """
-    return Lesson(name, tally(results), about or About())
+    told = about or About()
+    return Lesson(name, tally([result for result in results if result.submission not in told.withdrawn]), told)
 
 
 def ways(lessons: Sequence[Lesson]) -> tuple[Way, ...]:
     """Everybody's way, sorted by student: those too whom gradebooks know, and who have never handed in."""
     held = [{result.submission: result for result in one.found.results} for one in lessons]
-    names = {name for results in held for name in results} | {name for one in lessons for name in one.about.missing}
+    names = {name for results in held for name in results}
+    names |= {name for one in lessons for name in (*one.about.missing, *one.about.withdrawn)}
     ordered = sorted(names, key=lambda name: (name.casefold(), name))
     return tuple(Way(name, tuple(results.get(name) for results in held)) for name in ordered)
 
@@ -133,7 +137,7 @@ def own_ways(lessons: Sequence[Lesson]) -> dict[str, tuple[list[tuple[str, str]]
     return {
         way.student: (
             [
-                (one.name, headline(result) if result else "nothing was handed in")
+                (one.name, headline(result) if result else _nothing(one, way.student))
                 for one, result in zip(lessons, way.results, strict=True)
             ],
             [
@@ -144,6 +148,10 @@ def own_ways(lessons: Sequence[Lesson]) -> dict[str, tuple[list[tuple[str, str]]
         )
         for way in ways(lessons)
     }
+
+
+def _nothing(lesson: Lesson, student: str) -> str:
+    return "no longer handed in" if student in lesson.about.withdrawn else "nothing was handed in"
 
 
 def course_page(title: str, lessons: Sequence[Lesson]) -> str:

@@ -26,10 +26,14 @@ BESIDE = 24
 def class_page(results: Sequence[Result], assignment_title: str, about: About | None = None) -> str:
     """Make the page of a class; it links to the students' pages in `students/`.
 
+    Who no longer hands in is named, and counted nowhere.
+
     Raises:
         ValueError: if the results are of several assignments, or two of them of one student.
     """
-    found, told = tally([_without_code(result) if result.seen else result for result in results]), about or About()
+    told = about or About()
+    there = [result for result in results if result.submission not in told.withdrawn]
+    found = tally([_without_code(result) if result.seen else result for result in there])
     drawn = ((plots.scores(found), "Scores"), (plots.questions(found), "Questions"))
     used = {kind(question) for result in found.results for question in result.questions}
     needed = needs(found)
@@ -40,7 +44,7 @@ def class_page(results: Sequence[Result], assignment_title: str, about: About | 
         title=assignment_title,
         found=found,
         about=told,
-        links={result.submission: f"students/{page_name(result.submission)}" for result in found.results},
+        links={result.submission: f"students/{page_name(result.submission)}" for result in results},
         lead=_lead(found),
         summary=_summary(found),
         needs=needed,

@@ -10,7 +10,7 @@ from autograder.run.database import tools_on_path
 from autograder.run.engine import Engine, Lost
 from autograder.run.gradebook import Book, due
 from autograder.run.handed import Handed, hand
-from autograder.run.handing import about
+from autograder.run.handing import about, left_out, withdrawn
 from autograder.run.people import Known, moments, people
 from autograder.run.records import graded, records, results, stored
 from autograder.run.released import added
@@ -34,6 +34,7 @@ __all__ = [
     "due",
     "graded",
     "hand",
+    "left_out",
     "moments",
     "noted",
     "notes",
@@ -46,4 +47,5 @@ __all__ = [
     "stored",
     "tools_on_path",
     "totals",
+    "withdrawn",
 ]

@@ -22,15 +22,15 @@ from pydantic_core import from_json
 from autograder import __version__, private
 from autograder.course import Course
 from autograder.judge import Grader, digest, draws
-from autograder.notebook import LARGEST, Folder, UnreadableNotebook, contents
 from autograder.result import Result
 from autograder.run import beside
 from autograder.run.autograded import MasterCell, Page, noted, page
 from autograder.run.engine import Alone, Engine, Lost
 from autograder.run.gradebook import Book
-from autograder.run.handed import hand
+from autograder.run.handed import Handed, hand
+from autograder.run.handing import withdrawn
 from autograder.run.pool import Pool
-from autograder.run.records import Stored, judged_by, store, stored
+from autograder.run.records import Stored, judged_by, recorded, store, stored
 from autograder.run.timestamp import timestamp
 from autograder.run.worker import PAGE_S, Job
 from autograder.total import Marks
@@ -106,11 +106,14 @@ class Batch:
             engine: another engine than these.
         """
         self._course, self._force, self._workers, self._preview = course, force, workers, preview
+        self._one = student is not None
         self._assignment = course.assignment(name)
         self._students = course.students(name, student)
         self._secret = digest(course.seed(name))
         self.misnamed = () if student else course.misnamed(name)
         """Sentences about folders that can't be graded under their names."""
+        self.withdrawn: tuple[str, ...] = ()
+        """Who was graded once and no longer hands in, once the run has been gone through; of a whole class alone."""
         self.rehearsed: dict[str, Marks] = {}
         """What the gradebook would hold, by student, once a preview has been gone through."""
         self._seen: dict[str, Page] = {}
@@ -189,6 +192,9 @@ class Batch:
                     yield from self._written(book, ready)
                     ready, since = [], time.monotonic()
             yield from self._written(book, ready)
+            if not self._one:
+                known = {*book.students(), *recorded(self._course, self._job.name)}
+                self.withdrawn = withdrawn(self._course, self._job.name, known)
             if self._preview:
                 self.rehearsed = book.rehearsed(self._seen, {who: self._path(who) for who in self._students})
 
@@ -219,8 +225,9 @@ class Batch:
         last = stored(self._course, self._job.name, who)
         if last is None or (last.kit, last.rules, last.result.seed) != (__version__, self._rules, self._seed):
             return None
-        made_from = _sha256(self._course.root, self._path(who))
-        return last if (last.submission_sha256, last.notes) == (made_from, self._notes(who)) else None
+        path = self._path(who)
+        made_from = hand(self._course, self._job.name, who, path).digest
+        return last if (last.submission_sha256, last.notes) == (made_from, self._notes(who, path)) else None
 
     def _done(self, everybody: Iterator[str | Graded], master: Mapping[str, MasterCell]) -> Iterator[_Done | Graded]:
         """Have the engine grade; whoever is lost with a part of it is tried again alone, and given up in the end.
@@ -254,10 +261,11 @@ class Batch:
                         yield _Done(sent, noted(self._given_up(sent.who, _ENDED, master), sent.notes))
 
     def _order(self, who: str, tries: int) -> tuple[bytes, _Sent]:
+        """Read a submission, once: what is graded are the bytes that the record is about, whoever changes them now."""
         path = self._path(who)
-        made_from, notes = _sha256(self._course.root, path), self._notes(who)
-        order = hand(self._course, self._job.name, who, path).packed()
-        return order, _Sent(who, made_from, notes, len(order), tries)
+        handed, notes = hand(self._course, self._job.name, who, path), self._notes(who, path)
+        order = handed.packed()
+        return order, _Sent(who, handed.digest, notes, len(order), tries)
 
     def _checked(self, who: str, answer: bytes, master: Mapping[str, MasterCell]) -> Page:
         """The answer, if it is one to what was asked; else what is written where there is none."""
@@ -315,8 +323,8 @@ class Batch:
     def _path(self, who: str) -> Path:
         return self._course.submission(self._job.name, who)
 
-    def _notes(self, who: str) -> tuple[str, ...]:
-        return _noted(self._course, self._path(who), self._doubled.get(who, ""))
+    def _notes(self, who: str, path: Path) -> tuple[str, ...]:
+        return _noted(self._course, path, self._doubled.get(who, ""))
 
     @property
     def _started(self) -> Engine:
@@ -367,14 +375,15 @@ def _noted(course: Course, path: Path, doubled: str) -> tuple[str, ...]:
     return tuple(visible(note) for note in told if note)
 
 
-def remember(course: Course, name: str, who: str, path: Path, result: Result) -> None:
+def remember(course: Course, name: str, handed: Handed, result: Result) -> None:
     """Keep the record of a submission that another program's run has graded, as this kit's own runs keep it."""
+    who = handed.student
     kept = Stored(
-        submission_sha256=_sha256(course.root, path),
+        submission_sha256=handed.digest,
         kit=__version__,
         rules=_rules(course, name),
         secret=digest(course.seed(name)),
-        notes=notes(course, name, {who: path})[who],
+        notes=notes(course, name, {who: course.root / handed.path})[who],
         graded=_now(),
         result=result,
     )
@@ -383,18 +392,6 @@ def remember(course: Course, name: str, who: str, path: Path, result: Result) ->
 
 def _now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-
-
-def _sha256(root: Path, path: Path) -> str:
-    try:
-        if barred := beside.barred(root, path):
-            return barred
-        found = hashlib.sha256(contents(path, LARGEST))
-        for each in Folder(path.parent).everything().items():  # what the notebook may import is a part of it
-            found.update("\0".join(each).encode(errors="replace"))
-        return found.hexdigest()
-    except (OSError, UnreadableNotebook):
-        return "unreadable"
 
 
 def _rules(course: Course, name: str) -> str:

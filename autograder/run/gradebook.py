@@ -245,6 +245,12 @@ class Book:
         """Those of some students of whom the gradebook holds a submission."""
         return self._patiently(lambda: set(self._submissions(students)))
 
+    def students(self) -> list[str]:
+        """Everybody of whom the gradebook holds a submission."""
+        table = self._api.SubmittedAssignment.__table__
+        query = select(table.c.student_id).where(table.c.assignment_id == self._notebook.assignment_id)
+        return self._patiently(lambda: [*self._db.execute(query).scalars()])
+
     def _rows(self, pages: Mapping[str, Page]) -> None:
         """Write rows by the table, not by the object: a class is a few statements, not thousands."""
         known = self._submissions(list(pages))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pickle
 from collections.abc import Iterator, Mapping
@@ -51,6 +52,24 @@ class Handed:
     """What was handed in, a line a file."""
     instead: str = ""
     """Which file was read in place of the one that should be there."""
+
+    @property
+    def digest(self) -> str:
+        """The notebook's SHA-256; after a blank that of all else that can change a verdict, if there is any."""
+        own = hashlib.sha256(self.data).hexdigest()
+        more = [(name, text.encode(errors="replace")) for name, text in self.texts.items()]
+        more += [*self.others.items()]
+        if self.barred:  # then there is no notebook, and what was handed in is listed in its place
+            more += [(self.barred, "\n".join(self.listing).encode(errors="replace"))]
+        if self.instead:
+            more += [(self.instead, b"")]
+        if not more:
+            return own
+        beside = hashlib.sha256()
+        for name, data in more:
+            beside.update(f"{name!r} {len(data)} ".encode())
+            beside.update(data)
+        return f"{own} {beside.hexdigest()}"
 
     def read(self) -> Notebook:
         """Parse the notebook, with what it imports of its folder.

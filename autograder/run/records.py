@@ -73,8 +73,7 @@ def records(course: Course, name: str, student: str | None = None) -> list[Store
         CannotGrade: if there are none yet.
         UsageError: if nothing of this student has been graded.
     """
-    folder = _record(course, name, "x").parent
-    students = sorted(path.stem for path in folder.glob("*.json"))
+    students = recorded(course, name)
     if student is not None and students:
         if student not in students:
             more = f" and {len(students) - NAMED} more" if len(students) > NAMED else ""
@@ -85,6 +84,11 @@ def records(course: Course, name: str, student: str | None = None) -> list[Store
     if not found:
         raise CannotGrade(f"No submission of {name} has been graded yet. Grade it first: autograder grade {name}")
     return found
+
+
+def recorded(course: Course, name: str) -> list[str]:
+    """Those of whose submissions there is a record, sorted."""
+    return sorted(path.stem for path in _record(course, name, "x").parent.glob("*.json"))
 
 
 def graded(course: Course) -> tuple[str, ...]:
