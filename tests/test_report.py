@@ -7,10 +7,9 @@ import hashlib
 import html.parser
 import io
 import re
-from collections.abc import Callable
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 from xml.etree import ElementTree
