@@ -9,30 +9,34 @@ from pathlib import Path
 
 import pytest
 
-from autograder.authoring.demo import made_up
+from autograder.authoring.demo import MARK, made_up
 from autograder.course.course import Course
-from tests.conftest import REPO, autograder, command, copied_course, released
+from tests.conftest import REPO, autograder, command, copied_course, released, sample
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(60)
 
 
 @dataclass
 class Shown:
-    """What a demo of `mlp` alone prints, of which course, and where it made its own."""
+    """What a demo of `mlp` and another lesson prints, which two these are, and where it made its own course."""
 
-    course: Course
+    lessons: list[str]
     folder: Path
     printed: str
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
-    """A demo of one lesson, which shows it as well as six."""
+def shown(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Shown:
+    """A demo of two lessons, one of them another each day, in place of an older one: they show it as well as six."""
     course = copied_course(tmp_path_factory.mktemp("course"))
-    for name in set(course.assignments) - {"mlp"}:
+    kept = {"mlp"} | sample(f"{request.config.getoption('day')} demo", {*course.assignments} - {"mlp"}, 1)
+    for name in {*course.assignments} - kept:
         shutil.rmtree(course.root / "source" / name)
     folder = tmp_path_factory.mktemp("demo") / "demo"
-    return Shown(course, folder, demo(course, folder))
+    folder.mkdir()
+    for older in (MARK, "older.txt"):
+        (folder / older).touch()
+    return Shown(sorted(kept), folder, demo(Course(course.root), folder))
 
 
 def demo(course: Course, folder: Path) -> str:
@@ -79,18 +83,10 @@ def test_a_class_is_right_wrong_unfinished_and_broken(course: Course) -> None:
         assert word in stories
 
 
-@pytest.mark.sample(1, "lesson")
-@pytest.mark.parametrize("lesson", sorted(set(Course(REPO).assignments) - {"mlp"}))
-def test_a_second_demo_takes_the_first_ones_place(shown: Shown, lesson: str) -> None:
-    """It shows all lessons of the course in their order; the class of one that was shown before is the same."""
-    added = shown.course.root / "source" / lesson
-    shutil.copytree(REPO / "source" / lesson, added)
-    again = demo(Course(shown.course.root), shown.folder)
-    shutil.rmtree(added)
-
-    assert lessons(shown.printed) == ["mlp"]
-    assert lessons(again) == sorted(["mlp", lesson])
-    assert shown.printed in again
+def test_a_demo_takes_an_older_ones_place(shown: Shown) -> None:
+    """It shows all lessons of the course in their order, and nothing of an older demo is left."""
+    assert lessons(shown.printed) == shown.lessons
+    assert not (shown.folder / "older.txt").exists()
 
 
 def test_a_folder_with_other_files_is_left_alone(course: Course, tmp_path: Path) -> None:

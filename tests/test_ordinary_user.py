@@ -27,6 +27,7 @@ PART = "6"
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="these tests run as an ordinary user already")
 @pytest.mark.slow(600)
+@pytest.mark.sample(1, "level")
 @pytest.mark.parametrize(
     "level",
     [pytest.param(level, marks=pytest.mark.xdist_group(f"ordinary user {level}")) for level in ("full", "not full")],
