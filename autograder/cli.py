@@ -14,7 +14,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -480,7 +480,8 @@ def main() -> None:
     """Be the `autograder` command: run it in a process of its own."""
     gc.set_threshold(_BEFORE_COLLECTING)
     for each in _ASKING:
-        signal.signal(each, _stop)
+        if each == signal.SIGINT or signal.getsignal(each) != signal.SIG_IGN:  # nohup lets a terminal be closed
+            signal.signal(each, _stop)
     try:
         run()
     finally:
@@ -497,6 +498,8 @@ def run() -> None:
         say(f"autograder: {error}")
         sys.exit(error.exit_code)
     except Exception as error:
+        if stopped := _stopped(error):
+            _end(stopped)
         if os.environ.get("AUTOGRADER_TRACEBACK"):
             raise
         from autograder.judge import own_fault
@@ -511,8 +514,19 @@ def run() -> None:
         )
         sys.exit(1)
     except Stopped as stopped:
-        say("autograder: stopped; what was graded so far is kept.")
-        sys.exit(128 + stopped.signal)
+        _end(stopped)
+
+
+def _stopped(error: BaseException | None) -> Stopped | None:
+    """The signal that an exception came after, if there is one: a bar can't be drawn on a terminal that was closed."""
+    while error is not None and not isinstance(error, Stopped):
+        error = error.__context__
+    return error
+
+
+def _end(stopped: Stopped) -> NoReturn:
+    say("autograder: stopped; what was graded so far is kept.")
+    sys.exit(128 + stopped.signal)
 
 
 class Stopped(BaseException):  # click has a word of its own for KeyboardInterrupt
@@ -535,7 +549,7 @@ def _graded(batch: Batch) -> Iterator[Graded]:
     for warning in batch.warnings():
         say(f"autograder: {warning}")
     with batch:
-        yield from counted(batch, len(batch), "grading")
+        yield from counted(batch, len(batch), "grading", batch.awaited, lambda one: one.again)
 
 
 def _named(here: Course, names: list[str] | None) -> tuple[str, ...]:

@@ -9,9 +9,11 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from autograder.visible import visible
+from autograder.watch import Pace
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,16 +43,39 @@ def watched(items: Sequence[Item], what: str) -> Iterator[Item]:
     return counted(items, len(items), what)
 
 
-def counted(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-    """Go through so many of them with a bar and the time left on stderr."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+def counted(
+    items: Iterable[Item],
+    total: int,
+    what: str,
+    awaited: int | None = None,
+    worked: Callable[[Item], bool] = lambda item: True,
+) -> Iterator[Item]:
+    """Go through so many of them with a bar and the time left on stderr.
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    Args:
+        items: what there is.
+        total: how many.
+        what: a word for what is done.
+        awaited: how many are known to be work; None for all.
+        worked: whether one of them was.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+    from rich.text import Text
+
+    pace = Pace(total, total if awaited is None else awaited)
+
+    class Left(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            left = pace.left
+            return Text("-:--:--" if left is None else str(timedelta(seconds=round(left))), "progress.remaining")
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Left())
     quiet = not sys.stderr.isatty()
     with Progress(*columns, console=_console(stderr=True), disable=quiet, transient=True) as bar:
         task = bar.add_task(what, total=total)
         for item in items:
             yield item
+            pace.done(worked(item))
             bar.advance(task)
 
 

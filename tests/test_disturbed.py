@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import itertools
 import json
+import os
+import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from autograder.authoring import release
 from autograder.course.course import Course
-from autograder.run import Batch, Graded
+from autograder.run import Batch, Graded, about, batch
 from autograder.run.records import records
-from tests.conftest import answering, command, copied, released
+from tests.conftest import REPO, answering, command, copied, released
 from tests.recorded import Warm
-from tests.test_interrupted import kept
+from tests.test_interrupted import kept, scores
 
 pytestmark = pytest.mark.slow
 
@@ -177,3 +182,86 @@ def test_two_runs_at_once_leave_what_one_after_the_other_does(
     for name in dict.fromkeys(names):
         assert kept(course, name) == kept(alone, name)
     assert [path.name for path in course.root.rglob(".*.draft")] == []
+
+
+PLAIN = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+"""Before a command: it is held by permissions, as an ordinary user's is."""
+
+SHUT = {
+    "the gradebook": ("gradebook.db", 0o400, "Make it and its folder writable for you"),
+    "the gradebook, unreadable": ("gradebook.db", 0o000, "a file that you may read and write"),
+    "what is autograded": ("autograded", 0o500, "Let yourself read and write there"),
+    "one student's autograded notebook": ("autograded/bela/mlp", 0o500, "Let yourself read and write there"),
+    "the records": (".autograder/records/mlp", 0o500, "Let yourself read and write there"),
+    "the records, unreadable": (".autograder/records/mlp", 0o000, "Let yourself read and write there"),
+    "what was handed in": ("submitted", 0o000, "Let yourself read and write there"),
+    "a student's folder": ("submitted/bela", 0o000, "submitted/bela was not graded"),
+    "a student's folder for the lesson": ("submitted/bela/mlp", 0o000, "submitted/bela/mlp"),
+    "a student's notebook": ("submitted/bela/mlp/mlp.ipynb", 0o000, "submitted/bela/mlp/mlp.ipynb"),
+}
+
+
+@pytest.mark.sample(2, "what")
+@pytest.mark.parametrize("what", SHUT)
+def test_what_may_not_be_read_or_written_is_named_and_nothing_is_lost(
+    released_course: Course, warm: Warm, versions: tuple[str, str], tmp_path: Path, what: str
+) -> None:
+    """One sentence with the way on, nothing half done, nobody's zero; once it is open again all is as it would be."""
+    course = copied(released_course, tmp_path / "course")
+    for place in (".autograder/records/mlp", "autograded/bela/mlp"):
+        (course.root / place).mkdir(parents=True)
+    hand_in(course, "mlp", {"ada": versions[0], "bela": versions[1]})
+    alone = copied(course, tmp_path / "alone")
+    grade(alone, warm)
+    place, mode, way = SHUT[what]
+    before = (course.root / place).stat().st_mode
+    (course.root / place).chmod(mode)
+    run = subprocess.run(
+        [*PLAIN, sys.executable, "-m", "autograder", "grade", "mlp", "--course", str(course.root), "--workers", "1"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (course.root / place).chmod(before)
+
+    assert run.returncode == 1
+    said = " ".join((run.stdout + run.stderr).split())
+    assert way in said
+    assert "fault of the kit" not in said
+    assert 0 not in scores(course).values()
+    grade(course, warm)
+    levels = [re.sub(r'"jail": "[a-z]+"', "", repr(kept(each))) for each in (course, alone)]  # an ordinary user's own
+    assert levels[0] == levels[1]
+
+
+def test_a_clock_that_jumps_changes_no_score_and_has_nothing_graded_again(
+    released_course: Course, warm: Warm, versions: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A year on, then two back, at every look, in a run and between two: only the times that are written down jump."""
+    course = hand_in(copied(released_course, tmp_path / "course"), "mlp", dict(zip(CLASS, versions * 3, strict=True)))
+    alone = copied(course, tmp_path / "alone")
+    grade(alone, warm)
+    years = itertools.cycle((1, -2, 30, -20))
+    clock, now = time.time, batch._now
+
+    monkeypatch.setattr(time, "time", lambda: clock() + next(years) * 3e7)
+    monkeypatch.setattr(batch, "_now", lambda: now() + timedelta(days=365 * next(years)))
+    assert {one.again for one in grade(course, warm)} == {True}
+    assert {one.again for one in grade(course, warm)} == {False}
+    first, last = about(course, "mlp", records(course, "mlp")).graded or (datetime.max, datetime.min)
+
+    assert kept(course) == kept(alone)
+    assert first < last
+
+
+def test_nothing_that_waits_or_resumes_looks_at_the_clock_on_the_wall() -> None:
+    """It is asked for the times that people read, and nowhere else: what is measured is measured by a steady one."""
+    asked = set()
+    for path in (REPO / "autograder").rglob("*.py"):
+        for found in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(found, ast.Attribute) and (
+                ast.unparse(found) in {"time.time", "time.time_ns"} or found.attr in {"now", "utcnow", "today"}
+            ):
+                asked.add(path.relative_to(REPO / "autograder").as_posix())
+
+    assert asked == {"run/batch.py", "authoring/solved.py"}

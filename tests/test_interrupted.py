@@ -29,6 +29,9 @@ pytestmark = pytest.mark.slow
 
 STUDENTS = 40
 
+DEFAULT = ["env", "--default-signal=INT,HUP,TERM"]
+"""Before a command: whoever runs these tests may have had some signals ignored."""
+
 
 @pytest.fixture(scope="module")
 def handed_in(released_course: Course, tmp_path_factory: pytest.TempPathFactory) -> Course:
@@ -161,6 +164,23 @@ def test_a_run_survives_the_death_of_a_part(course: Course, best: dict[str, floa
 
 KILLS = 100
 
+SEED = os.environ.get("KILLS_SEED", "")
+"""Others of these kills than the usual; a test's own number says the rest, so that it can be run again alone."""
+
+PARTS = ("coordinator", "worker", "zygote", "fork")
+
+
+def parts_of(pid: int) -> dict[str, list[psutil.Process]]:
+    """The processes of a run, by what they are, as far as they have been started."""
+    with suppress(psutil.NoSuchProcess):
+        coordinator = psutil.Process(pid)
+        workers, below = coordinator.children(), zygotes(coordinator)
+        pids = {process.pid for process in below}
+        warm = [process for process in below if process.ppid() not in pids]
+        forks = [process for process in below if process not in warm]
+        return {"coordinator": [coordinator], "worker": workers, "zygote": warm, "fork": forks}
+    return {}
+
 
 @pytest.mark.everything
 @pytest.mark.parametrize("kill", range(KILLS))
@@ -169,22 +189,31 @@ def test_nothing_is_lost_by_a_kill_at_any_moment(
 ) -> None:
     """Whatever is killed, and whenever: a run that finishes leaves what an undisturbed one does, and nothing else."""
     course = copied(handed_in, tmp_path / "course")
-    chance = random.Random(kill)
+    chance = random.Random(f"{kill} {SEED}".strip())
+    share, whom, all_of_it = chance.uniform(0.0, 0.9), chance.choice(PARTS), chance.random() < 0.5
     command = [sys.executable, "-m", "autograder", "grade", "mlp", "--course", str(course.root), "--workers", "2"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as started:
-        grader = psutil.Process(started.pid)
-        time.sleep(chance.uniform(0.2, 8.0))
-        with suppress(psutil.NoSuchProcess):
-            family = [grader, *grader.children(recursive=True)]
-            chance.choice(family).kill()
-        if chance.random() < 0.5:
+        if share < 0.1:
+            time.sleep(chance.uniform(0.0, 4.0))  # while it starts
+        else:
+            wait_until(lambda: records(course) >= share * STUDENTS or started.poll() is not None)
+            time.sleep(chance.uniform(0.0, 0.1))
+        members = parts_of(started.pid)
+        family = [part for parts in members.values() for part in parts]
+        for victim in members.get(whom, [])[:1] or members.get("coordinator", []):
+            with suppress(psutil.NoSuchProcess):
+                victim.kill()
+        if all_of_it:
             started.kill()
         started.wait(300)
+    done = records(course)
     wait_until(lambda: not any(alive(process) for process in family))
     again = autograder("grade", "mlp", "--course", course.root, "--workers", "2")
+    print(f"kill {kill} of {KILLS}: {whom} at {share:.0%}{', then all of it' * all_of_it}; {done} were kept")
 
-    assert again.returncode == 0
-    assert kept(course) == kept(undisturbed)
+    assert again.returncode == 0, again.stderr
+    for ours, theirs in zip(kept(course), kept(undisturbed), strict=True):
+        assert ours == theirs
     assert left(course) == left(undisturbed)
 
 
@@ -255,7 +284,7 @@ cp -r {tmp_path}/disk/course {tmp_path}/after
 def test_a_run_that_is_stopped_says_so_and_leaves_nothing_running(course: Course, signals: tuple[int, ...]) -> None:
     """Ctrl-C reaches the whole group, as from a terminal; a second one needn't wait for the word."""
     command = [sys.executable, "-m", "autograder", "grade", "mlp", "--course", str(course.root), "--workers", "2"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as started:
+    with subprocess.Popen([*DEFAULT, *command], stderr=subprocess.PIPE, start_new_session=True) as started:
         wait_until(lambda: records(course) > 0)
         family = psutil.Process(started.pid).children(recursive=True)
         for number in signals:
@@ -268,6 +297,45 @@ def test_a_run_that_is_stopped_says_so_and_leaves_nothing_running(course: Course
     if len(signals) == 1:
         assert "stopped; what was graded so far is kept." in told
     assert 0 < len(scores(course)) < STUDENTS
+
+
+@pytest.mark.sample(1, "how")
+@pytest.mark.parametrize("how", ["closed", "Ctrl-C"])
+def test_a_run_in_a_terminal_ends_with_it(course: Course, how: str) -> None:
+    """A terminal that is closed has nowhere to print to; one in which Ctrl-C is pressed has."""
+    command = [sys.executable, "-m", "autograder", "grade", "mlp", "--course", str(course.root), "--workers", "2"]
+    ours, theirs = os.openpty()
+    with subprocess.Popen(["setsid", "--ctty", *DEFAULT, *command], stdin=theirs, stdout=theirs, stderr=theirs) as run:
+        os.close(theirs)
+        told = b""
+        while not records(course):
+            told += os.read(ours, 1 << 16)
+        family = psutil.Process(run.pid).children(recursive=True)
+        if how == "closed":
+            os.close(ours)
+        else:
+            os.write(ours, b"\x03")
+            with suppress(OSError):  # the other end is gone
+                while read := os.read(ours, 1 << 16):
+                    told += read
+        assert run.wait(60) == 128 + {"closed": signal.SIGHUP, "Ctrl-C": signal.SIGINT}[how]
+    wait_until(lambda: not any(alive(process) for process in family))
+
+    assert b"Traceback" not in told
+    assert (b"stopped; what was graded so far is kept." in told) == (how == "Ctrl-C")
+    assert 0 < len(scores(course)) < STUDENTS
+
+
+@pytest.mark.everything
+def test_a_run_that_was_told_to_outlive_its_terminal_does(course: Course, best: dict[str, float]) -> None:
+    """`nohup` has the signal of a closed terminal ignored, and so it stays."""
+    command = ["nohup", sys.executable, "-m", "autograder", "grade", "mlp", "--course", str(course.root)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as started:
+        wait_until(lambda: records(course) > 0 or started.poll() is not None)
+        started.send_signal(signal.SIGHUP)
+
+    assert started.returncode == 0
+    assert scores(course) == best
 
 
 @pytest.mark.parametrize("way", WAYS)

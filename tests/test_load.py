@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
+import select
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -68,7 +71,7 @@ def _written(content: Mapping[str, object] | bytes) -> Put:
     return lambda folder, _: write(folder, content if isinstance(content, bytes) else json.dumps(content))
 
 
-def hand_in_all(course: Course, many: int, right: Mapping[str, str], first: int) -> dict[str, str]:
+def hand_in_all(course: Course, many: int, right: Mapping[str, str], first: int, each: int = 5) -> dict[str, str]:
     """Let a class hand in, every fifth an attack, the others another right variant each; give the attackers' kinds."""
     variants = itertools.cycle(bank("mlp").variant)
     hostile = itertools.islice(attacks(right), first, None)
@@ -79,7 +82,7 @@ def hand_in_all(course: Course, many: int, right: Mapping[str, str], first: int)
         for number in range(many):
             who = f"student-{number:03}"
             folder = course.root / "submitted" / who / "mlp"
-            if number % 5 == 4:
+            if number % each == each - 1:
                 attackers[who], put = next(hostile)
                 folder.parent.mkdir(parents=True)
                 put(folder, facts)
@@ -146,6 +149,94 @@ def left(course: Course, folder: Path) -> dict[str, object]:
         "mounts": [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(folder) in line],
         "temporary files": [path.name for path in folder.iterdir()],
     }
+
+
+WHOLE = int(os.environ.get("WHOLE_CLASS", "2000"))
+"""Submissions of the largest class."""
+
+_SHOWN = re.compile(r"(\d+)/\d+ (\d+):(\d\d):(\d\d)")
+_STYLE = re.compile(r"\x1b\[[\d;?]*[a-zA-Z]")
+
+
+@dataclass
+class Shown:
+    """A run in a terminal, as it was seen from there."""
+
+    returncode: int
+    seconds: float
+    left: list[tuple[float, int, float]] = field(default_factory=list)
+    """(seconds since the start, submissions done, seconds left), each time that it was drawn."""
+    memory: list[tuple[int, float]] = field(default_factory=list)
+    """(submissions done, MiB of the run and of all below it, jails included), twice a second."""
+
+
+def in_a_terminal(course: Course, temporary: Path) -> Shown:
+    """Grade a class with two workers, and keep what the terminal shows."""
+    command = [sys.executable, "-m", "autograder", "grade", "mlp", "--course", str(course.root), "--workers", "2"]
+    ours, theirs = os.openpty()
+    started, seen = time.monotonic(), Shown(-1, 0.0)
+    environment = os.environ | {"TMPDIR": str(temporary), "TERM": "xterm"}
+    with subprocess.Popen(command, stdin=theirs, stdout=subprocess.DEVNULL, stderr=theirs, env=environment) as run:
+        os.close(theirs)
+        looked = done = 0.0
+        while select.select([ours], [], [], 0.5)[0] or run.poll() is None:
+            with suppress(OSError):  # the other end is gone
+                text = _STYLE.sub("", os.read(ours, 1 << 16).decode(errors="replace"))
+                now = time.monotonic() - started
+                for number, hours, minutes, seconds in _SHOWN.findall(text):
+                    done = int(number)
+                    seen.left.append((now, done, 3600 * int(hours) + 60 * int(minutes) + int(seconds)))
+            if run.poll() is not None:
+                break
+            if time.monotonic() - looked > 0.5:
+                looked = time.monotonic()
+                seen.memory.append((int(done), _together(run.pid)))
+        seen.returncode = run.wait()
+    seen.seconds = time.monotonic() - started
+    os.close(ours)
+    return seen
+
+
+def _together(pid: int) -> float:
+    """MiB of a process and all below it; what they share is counted once."""
+    found = 0.0
+    with suppress(psutil.NoSuchProcess):
+        for process in (parent := psutil.Process(pid), *parent.children(recursive=True)):
+            with suppress(psutil.Error):
+                found += float(process.memory_full_info().pss) / 2**20
+    return found
+
+
+@pytest.mark.everything
+def test_a_large_class_takes_the_memory_of_a_small_one_and_says_how_long_it_takes(
+    released_course: Course, right: dict[str, str], tmp_path: Path
+) -> None:
+    """A tenth attacks: from a quarter of the class to all of it memory stays, and half way the time left is told."""
+    course = copied(released_course, tmp_path / "course")
+    with (course.root / "nbgrader_config.py").open("a", encoding="utf-8") as config:
+        config.write(f"\nc.BackpropKit.submission_s = {SUBMISSION_S}\nc.BackpropKit.call_s = 2.0\n")
+    attackers = hand_in_all(course, WHOLE, right, first=0, each=10)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    before = left(course, temporary)
+    run = in_a_terminal(course, temporary)
+    found = {result.submission: result for result in results(course, "mlp")}
+    early, late = (
+        median(mib for done, mib in run.memory if start * WHOLE <= done <= end * WHOLE)
+        for start, end in ((0.15, 0.35), (0.8, 1.0))
+    )
+    at, done, told = min(run.left, key=lambda each: abs(each[0] - run.seconds / 2))
+    print(
+        f"{WHOLE} submissions in {run.seconds:.0f} s; {early:.0f} MiB after a quarter, {late:.0f} at the end; "
+        f"at {at:.0f} s, {done} done, {told:.0f} s were left by the terminal"
+    )
+
+    assert run.returncode in {0, 1}
+    assert len(found) == WHOLE
+    assert {who for who, one in found.items() if who not in attackers and one.score != 12.0} == set()
+    assert left(course, temporary) == before
+    assert late <= 1.15 * early
+    assert told == pytest.approx(run.seconds - at, rel=1 / 3)
 
 
 @pytest.mark.parametrize("many", [FEW, pytest.param(MANY, marks=pytest.mark.everything)])

@@ -122,7 +122,7 @@ class Course:
             UsageError: if nobody, or not this student, has handed anything in.
         """
         folder = self.root / "submitted"
-        found = self._handed_in(assignment)
+        found = self.folders(assignment)
         if student is not None:
             if student not in found:
                 there = f" There {'is' if len(found) == 1 else 'are'} {', '.join(found[:NAMED])}" if found else ""
@@ -130,9 +130,9 @@ class Course:
                 told = (there or " Check the student's id.") + nearest(student, found)
                 raise UsageError(f"There is no folder {folder / student / assignment}.{told}")
             found = [student]
-        named = [name for name in found if not _misnamed(name)]
+        named = [name for name in found if not self._barred(name, assignment)]
         if found and not named:
-            raise CannotGrade(" ".join(map(_misnamed, found)))
+            raise CannotGrade(" ".join(self._barred(name, assignment) for name in found))
         if not found:
             raise UsageError(
                 f"No submissions in {folder}/*/{assignment}. Put each student's notebook "
@@ -141,12 +141,12 @@ class Course:
         return named
 
     def misnamed(self, assignment: str) -> tuple[str, ...]:
-        """Say which students' folders nobody can grade under their name, a sentence each, and why."""
-        return tuple(filter(None, map(_misnamed, self._handed_in(assignment))))
+        """Say which students' folders can't be graded, for their name or because they are closed: a sentence each."""
+        return tuple(filter(None, (self._barred(name, assignment) for name in self.folders(assignment))))
 
     def doubled(self, assignment: str) -> dict[str, str]:
         """Students whose names look the same, and differ in how their letters are spelled: student to a sentence."""
-        names = self._handed_in(assignment)
+        names = self.folders(assignment)
         spelled = {unicodedata.normalize("NFC", name) for name in names if not name.isascii()}
         alike: dict[str, list[str]] = {}
         for name in names:
@@ -163,12 +163,19 @@ class Course:
         student, *parts = path.relative_to(self.root / "submitted").parts
         return self.root.joinpath("submitted", student, *parts[: min(1, len(parts) - 1)])
 
-    def _handed_in(self, assignment: str) -> list[str]:
-        """Those in whose folder something stands where an assignment belongs, sorted."""
+    def folders(self, assignment: str) -> list[str]:
+        """Those in whose folder something stands where an assignment belongs, or who can tell, sorted.
+
+        Not each of them can be graded: see :meth:`misnamed`.
+        """
         folder = self.root / "submitted"
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             return sorted(path.name for path in folder.iterdir() if _own_folder(path, assignment))
         return []
+
+    def _barred(self, student: str, assignment: str) -> str:
+        """Say why nothing in a student's folder can be graded; nothing if it can."""
+        return _misnamed(student) or _closed(self.root / "submitted" / student, assignment)
 
     def seed(self, assignment: str) -> str:
         """The first seed of an assignment's hidden inputs: made from the course's secret, which is made on first use.
@@ -229,6 +236,17 @@ def _misnamed(student: str) -> str:
     return ""
 
 
+def _closed(student: Path, assignment: str) -> str:
+    """Say that a student's folder can't be looked into, if it can't: to find a folder by its name needs less."""
+    wanted = os.X_OK if os.path.lexists(student / assignment) else os.R_OK | os.X_OK
+    if os.access(student, wanted) or student.is_symlink() or not student.is_dir():
+        return ""
+    return (
+        f"submitted/{student.name} was not graded: its permissions don't let you look into it. "
+        "Let yourself read it, then grade again."
+    )
+
+
 def _doubled(students: Sequence[str]) -> str:
     names = " and ".join(f"submitted/{student} (written {student!a})" for student in students)
     return (
@@ -244,5 +262,7 @@ def _own_folder(student: Path, assignment: str) -> Path | None:
         return own
     if student.is_symlink() or not student.is_dir():
         return None
+    if _closed(student, assignment):
+        return own  # nobody can tell what is in it
     near = [path for path in sorted(student.iterdir()) if same_name(path.name, assignment) and path.is_dir()]
     return near[0] if len(near) == 1 else None

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,7 +31,7 @@ from autograder.run.gradebook import Book
 from autograder.run.handed import Handed, hand
 from autograder.run.handing import withdrawn
 from autograder.run.pool import Pool
-from autograder.run.records import Stored, judged_by, recorded, store, stored
+from autograder.run.records import JudgedBy, Stored, judged_by, recorded, store, stored
 from autograder.run.timestamp import timestamp
 from autograder.run.worker import PAGE_S, Job
 from autograder.total import Marks
@@ -136,10 +137,12 @@ class Batch:
         """What whoever starts this run should know before anything is graded anew."""
         kits: Counter[str] = Counter()
         changed = others = 0
-        for last in filter(None, (judged_by(self._course, self._job.name, who) for who in self._students)):
-            kits[last.kit] += last.kit != __version__
-            changed += last.kit == __version__ and last.rules != self._rules
-            others += last.secret not in {"", self._secret}
+        for last, so_many in self._last.items():
+            if last is None:
+                continue
+            kits[last.kit] += so_many * (last.kit != __version__)
+            changed += so_many * (last.kit == __version__ and last.rules != self._rules)
+            others += so_many * (last.secret not in {"", self._secret})
         told = []
         if older := sum(kits.values()):
             told.append(
@@ -154,6 +157,19 @@ class Batch:
         if others:
             told.append(self._other_secret(others))
         return told
+
+    @property
+    def awaited(self) -> int:
+        """How many are known to be graded anew; others turn out to be when they are looked at."""
+        if self._force:
+            return len(self)
+        ours = JudgedBy(__version__, self._rules, self._secret)
+        return sum(so_many for last, so_many in self._last.items() if last is None or last != ours)
+
+    @cached_property
+    def _last(self) -> Counter[JudgedBy | None]:
+        """What the last records were made with, and how many of each; None for whoever has none."""
+        return Counter(judged_by(self._course, self._job.name, who) for who in self._students)
 
     def _other_secret(self, others: int) -> str:
         return (

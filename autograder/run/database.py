@@ -169,7 +169,10 @@ def unusable(error: SQLAlchemyError, url: URL) -> CannotGrade:
             "c.CourseDirectory.db_url names; then run the command again."
         )
     else:
-        told = f"can't be used: {said}. Look at c.CourseDirectory.db_url, and at what it names."
+        told = (
+            f"can't be used: {said}. Look at c.CourseDirectory.db_url, and at what it names: a file that you may read "
+            "and write, in a folder where you may write."
+        )
     return CannotGrade(f"{where} {told} What was already written is kept.")
 
 

@@ -66,8 +66,8 @@ def withdrawn(course: Course, name: str, known: Collection[str]) -> tuple[str, .
 
     Nobody is, where all are gone: then `submitted/` has been put away, and not a student.
     """
-    there = _there(course, name)
-    return tuple(sorted({*known} - there)) if there else ()
+    there = course.folders(name)
+    return tuple(sorted({*known}.difference(there))) if there else ()
 
 
 def left_out(gone: Sequence[str], name: str) -> str:
