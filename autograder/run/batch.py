@@ -209,8 +209,10 @@ class Batch:
                     ready, since = [], time.monotonic()
             yield from self._written(book, ready)
             if not self._one:
-                known = {*book.students(), *recorded(self._course, self._job.name)}
-                self.withdrawn = withdrawn(self._course, self._job.name, known)
+                name = self._job.name
+                others = {*recorded(self._course, name)}.difference(self._students)
+                known = {*book.students(), *(who for who in others if judged_by(self._course, name, who))}
+                self.withdrawn = withdrawn(self._course, name, known)
             if self._preview:
                 self.rehearsed = book.rehearsed(self._seen, {who: self._path(who) for who in self._students})
 
