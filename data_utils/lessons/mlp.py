@@ -260,7 +260,7 @@ class Log:
     """An after_step that remembers what it is told, tests the network every 10 steps and prints a line every 20."""
 
     def __init__(self, lesson: Mlp, steps: int) -> None:
-        self.yours, self.steps, self.begun = lesson.yours, steps, time.time()
+        self.yours, self.steps, self.begun = lesson.yours, steps, time.monotonic()
         self.weights: list[Tensor] | None = None
         self.sizes: list[list[float]] = []
         self.history: dict[str, list[Any]] = {"loss": [], "train_error": [], "test_error": []}
@@ -275,7 +275,7 @@ class Log:
             self.history["test_error"].append((k + 1, 100 * len(self.mistakes()) / len(self.yours.test_input)))
         if k % 20 == 19 or k == 0:
             loss, train, (_, test) = (self.history[name][-1] for name in self.history)
-            left = (time.time() - self.begun) / (k + 1) * (self.steps - k - 1)
+            left = (time.monotonic() - self.begun) / (k + 1) * (self.steps - k - 1)
             line = (
                 f"step {k + 1:4} of {self.steps}   loss {loss:6.1f}   wrong: train {train:4.1f} %, test {test:4.1f} %"
             )
