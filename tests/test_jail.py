@@ -449,6 +449,13 @@ def test_flows_are_compiled_where_all_forks_find_them(jail: Jail) -> None:
     assert times[0] == times[1]
 
 
+def test_a_jail_holds_for_those_whose_files_are_closed_to_others() -> None:
+    """With a umask of 077 a folder is closed to the jail's own user, who has to go through it."""
+    script = "from autograder.jail import layers; print(layers.report().level)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, umask=0o077, check=False)
+    assert done.stdout.strip() == layers.report().level, done.stderr
+
+
 def test_two_jails_side_by_side(jail: Jail) -> None:
     """Ending one leaves the other."""
     with jail.fork() as inmate:

@@ -28,7 +28,7 @@ from autograder.notebook import modules
 from autograder.notebook.file import read
 from autograder.notebook.notebook import Notebook
 from autograder.result import Result
-from autograder.run import batch
+from autograder.run import hand
 from tests.conftest import notebook_of, released
 
 pytestmark = pytest.mark.slow
@@ -427,14 +427,20 @@ def test_nothing_but_small_plain_files_is_read_beside_a_notebook(tmp_path: Path)
 
 def test_a_file_beside_a_notebook_is_a_part_of_it(tmp_path: Path) -> None:
     """Where one changes, what was handed in has changed; the lesson's own data and links are no part of it."""
-    (tmp_path / "mlp.ipynb").write_text("{}")
-    for folder in ("parts", "data_utils"):
-        (tmp_path / folder).mkdir()
-        (tmp_path / folder / "own.py").write_text("x = 1")
-    seen = [batch._sha256(tmp_path, tmp_path / "mlp.ipynb")]
+    folder = tmp_path / "submitted/ada/mlp"
+    folder.mkdir(parents=True)
+    (folder / "mlp.ipynb").write_text(json.dumps(notebook_of("import curves, data_utils.own\nfrom parts import own")))
+    for part in ("parts", "data_utils"):
+        (folder / part).mkdir()
+        (folder / part / "own.py").write_text("x = 1")
+
+    def digest() -> str:
+        return hand(Course(tmp_path), "mlp", "ada", folder / "mlp.ipynb").digest
+
+    seen = [digest()]
     for path, text in (("parts/own.py", "x = 2"), ("curves.py", "x = 3"), ("data_utils/own.py", "x = 2")):
-        (tmp_path / path).write_text(text)
-        seen.append(batch._sha256(tmp_path, tmp_path / "mlp.ipynb"))
+        (folder / path).write_text(text)
+        seen.append(digest())
 
     assert len(set(seen)) == 3
     assert seen[-1] == seen[-2]

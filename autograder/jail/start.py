@@ -64,6 +64,7 @@ def main() -> None:
     Nothing of a course is known here, and no student's code runs here: what is loaded is the interpreter's own.
     """
     gc.disable()
+    os.umask(0o022)  # the jail's folders are for another user than who makes them
     orders = socket.socket(fileno=int(sys.argv[1]))
     orders.set_inheritable(False)
     asked = json.loads(orders.recv(1 << 20))
