@@ -9,7 +9,7 @@ __version__ = "0.4.0"
 
 _MOVED: dict[str, str] = {
     **dict.fromkeys(("check", "compare", "inputs", "oracle", "diagnose", "grade", "reference"), "judge"),
-    **dict.fromkeys(("by_hand", "draws", "retrial", "submission"), "judge"),
+    **dict.fromkeys(("by_hand", "custody", "draws", "retrial", "submission"), "judge"),
     **dict.fromkeys(("batch", "gradebook"), "run"),
     **dict.fromkeys(("demo", "mutate", "new", "release", "vet"), "authoring"),
     "student": "jail",

@@ -6,7 +6,6 @@ failed; 2 bad usage.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import json
 import os
@@ -59,18 +58,11 @@ TrustOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the record as JSON, and nothing else.")]
 
 
-@contextlib.contextmanager
-def _loading() -> Iterator[None]:
-    """Load libraries, while a process of its own loads what jails need."""
+def _loading() -> None:
+    """Have what jails need loaded by a process beside this one, while this one loads what it needs itself."""
     from autograder.jail import loading
 
     loading()
-    gc.disable()  # nothing of what is loaded goes: looking for it takes a quarter of the time
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 @app.command()
@@ -84,12 +76,12 @@ def demo(
 
     It has this course's assignments; where there is no course, the kit's.
     """
-    with _loading():
-        from autograder import report
-        from autograder.authoring import demo as made_up
-        from autograder.course import find, near
-        from autograder.judge import holds
-        from autograder.run import Batch, about, records, totals
+    _loading()
+    from autograder import report
+    from autograder.authoring import demo as made_up
+    from autograder.course import find, near
+    from autograder.judge import holds
+    from autograder.run import Batch, about, records, totals
 
     here = find(course) if course or near() else None
     scratch = made_up.scratch(here, into)
@@ -179,11 +171,12 @@ def grade(
     course: CourseOption = None,
 ) -> None:
     """Grade submitted/*/NAME/ into nbgrader's gradebook."""
-    with _loading():
-        from autograder import report
-        from autograder.course import find
-        from autograder.report import called
-        from autograder.run import Batch, left_out, previewed, totals
+    if not cluster:
+        _loading()
+    from autograder import report
+    from autograder.course import find
+    from autograder.report import called
+    from autograder.run import Batch, left_out, previewed, totals
 
     here = find(course)
     if cluster and workers:
@@ -230,10 +223,10 @@ def check(
     course: CourseOption = None,
 ) -> None:
     """Judge one notebook, wherever it came from. Writes nothing to the gradebook."""
-    with _loading():
-        from autograder.course import find
-        from autograder.judge import Grader, draws, held
-        from autograder.notebook import readable
+    _loading()
+    from autograder.course import find
+    from autograder.judge import Grader, draws, held
+    from autograder.notebook import readable
 
     here = find(course)
     asked = here.assignment(assignment)

@@ -53,6 +53,7 @@ __all__ = [
     "trusting",
 ]
 
+# The loader stands first: it is the one of them that needs no torch.
 _PLACES = ("loader", "host", "jailed", "machine", "session", "student", "syscalls", "wire")
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Mapping
@@ -15,7 +17,7 @@ from typing import Any, Literal
 
 from autograder.jail import libraries, namespaces, probe
 from autograder.jail.inmate import READY_S, Inmate, JailUnavailable, Killed, Limits, TimedOut
-from autograder.jail.loader import Zygote, anew, loading
+from autograder.jail.loader import anew, loading
 from autograder.jail.session import Raised
 from autograder.jail.wire import ENDED, ORDER, WireError, exit_code
 
@@ -35,6 +37,29 @@ class _Ended(JailUnavailable):
     """A process of the jail was ended while it started."""
 
 
+class ZygoteProcess:
+    """A zygote, or who waits for it outside its namespaces: no child of this process, so held by a descriptor."""
+
+    def __init__(self, pid: int, descriptor: int) -> None:
+        self.pid = pid
+        self._descriptor = descriptor
+
+    def kill(self) -> None:
+        """End it."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until it has ended; says whether it has."""
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLIN)
+        return bool(poll.poll(None if seconds is None else seconds * 1000))
+
+    def close(self) -> None:
+        """Let go of it."""
+        os.close(self._descriptor)
+
+
 class Jail:
     """One zygote and its forks. Not for several threads at once."""
 
@@ -46,7 +71,7 @@ class Jail:
         """Layers that are off, and why."""
         self.inmates: set[Inmate] = set()
         """The forks that live."""
-        self.process: Zygote | None = None
+        self.process: ZygoteProcess | None = None
         """The zygote, or the process that waits for it outside its namespaces."""
         self._control: socket.socket | None = None
         self._learned: set[str] = set()
@@ -190,7 +215,7 @@ class Jail:
             theirs.close()
             told, handed = self._hear(_START_S)
             if handed:
-                self.process = Zygote(told["pid"], handed[0])
+                self.process = ZygoteProcess(told["pid"], handed[0])
                 told, _ = self._hear(_START_S)
         except (EOFError, OSError) as error:
             kind = _Ended if isinstance(error, EOFError) else JailUnavailable

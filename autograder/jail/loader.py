@@ -7,12 +7,9 @@ meanwhile.
 from __future__ import annotations
 
 import atexit
-import contextlib
 import json
 import os
-import select
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -22,9 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from autograder.jail import libraries, start
-
-_END_S = 5.0
-"""Seconds that the process has to see that nobody asks any more."""
 
 
 class Loader:
@@ -61,34 +55,9 @@ class Loader:
         self._complaints.close()
         if os.getpid() == self._owner:
             atexit.unregister(self.close)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_END_S if self._process.poll() is None else 0)
-            self._process.kill()
+            self._process.kill()  # it may still be loading
             self._process.wait()
             shutil.rmtree(self._home, ignore_errors=True)  # where it ended before it did so itself
-
-
-class Zygote:
-    """A zygote, or the process that waits for it outside its namespaces, as the host holds it."""
-
-    def __init__(self, pid: int, descriptor: int) -> None:
-        self.pid = pid
-        self._descriptor = descriptor
-
-    def kill(self) -> None:
-        """End it."""
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
-
-    def wait(self, seconds: float | None = None) -> bool:
-        """Wait until it has ended; says whether it has."""
-        poll = select.poll()
-        poll.register(self._descriptor, select.POLLIN)
-        return bool(poll.poll(None if seconds is None else seconds * 1000))
-
-    def close(self) -> None:
-        """Let go of it."""
-        os.close(self._descriptor)
 
 
 _current: list[Loader] = []
