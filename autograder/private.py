@@ -25,17 +25,27 @@ def write(path: Path, text: str | bytes) -> None:
     make(path.parent)
     draft = path.with_name(f".{os.getpid()}.draft")
     try:
-        draft.unlink(missing_ok=True)
         mode = 0o660 if _shared(path.parent) else 0o600
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        with os.fdopen(_fresh(draft, mode), "wb") as file:
             os.fchmod(file.fileno(), mode)
             file.write(text.encode("utf-8", "replace") if isinstance(text, str) else text)
         draft.replace(path)
-    except OSError as error:  # a full disk names no file
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
+        if isinstance(error, OSError):  # a full disk names no file
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+
+
+def _fresh(draft: Path, mode: int) -> int:
+    """Open a draft that nobody else has open: one of that name was left by a process that was killed."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        return os.open(draft, flags, mode)
+    except FileExistsError:
+        draft.unlink()
+        return os.open(draft, flags, mode)
 
 
 def sweep(folder: Path) -> None:

@@ -160,7 +160,7 @@ class Course:
 
     def handed_in(self, path: Path) -> Path:
         """The folder that a submitted file was handed in with: the one that holds its time stamp."""
-        student, *parts = path.relative_to(self.root / "submitted").parts
+        student, *parts = path.parts[len(self.root.parts) + 1 :]
         return self.root.joinpath("submitted", student, *parts[: min(1, len(parts) - 1)])
 
     def folders(self, assignment: str) -> list[str]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from pydantic import BaseModel, ValidationError
+
 from autograder.course import Assignment
 from autograder.judge import Grading
 from autograder.notebook import Notebook
@@ -56,6 +58,25 @@ class Page(Record):
     untouched: frozenset[str]
     person: bool = False
     """Whether a person is asked to look at every question, whatever its points."""
+
+    @property
+    def is_notebook(self) -> bool:
+        """Whether its content is a notebook, as far as that can be seen without making one of it."""
+        try:
+            _Skeleton.model_validate_json(self.content)
+        except ValidationError:
+            return False
+        return True
+
+
+class _Cell(BaseModel):
+    """A cell of a notebook, of which nothing is looked at: it takes a fifth of the time of reading it."""
+
+
+class _Skeleton(BaseModel):
+    """A notebook, of which nothing but its cells is looked at."""
+
+    cells: list[_Cell]
 
 
 def page(

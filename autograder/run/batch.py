@@ -18,8 +18,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic_core import from_json
-
 from autograder import __version__, private
 from autograder.course import Course
 from autograder.judge import Grader, digest, draws
@@ -283,7 +281,7 @@ class Batch:
         path = self._path(who)
         handed, notes = hand(self._course, self._job.name, who, path), self._notes(who, path)
         order = handed.packed()
-        return order, _Sent(who, handed.digest, notes, len(order), tries)
+        return order, _Sent(who, path, handed.digest, notes, len(order), tries)
 
     def _checked(self, who: str, answer: bytes, master: Mapping[str, MasterCell]) -> Page:
         """The answer, if it is one to what was asked; else what is written where there is none."""
@@ -308,7 +306,7 @@ class Batch:
             "it has other points": result.max_score == assignment.max_score,
             "it has other questions": given == self._asked or (not given and result.status != "graded"),
             "it knows other cells": made.untouched <= master.keys(),
-            "it has no notebook": isinstance(from_json(made.content).get("cells"), list),
+            "it has no notebook": made.is_notebook,
         }
         return next((fault for fault, holds in told.items() if not holds), "")
 
@@ -319,9 +317,9 @@ class Batch:
     def _written(self, book: Book, ready: Sequence[_Done]) -> Iterator[Graded]:
         """Write some students' pages and rows, then their records."""
         if self._preview:
-            self._seen |= {done.sent.who: done.page.model_copy(update={"content": ""}) for done in ready}
+            self._seen |= {sent.who: made.model_copy(update={"content": ""}) for sent, made in ready}
         else:
-            book.write({done.sent.who: (done.page, self._path(done.sent.who)) for done in ready})
+            book.write({sent.who: (made, sent.path) for sent, made in ready})
         for sent, made in ready:
             last = stored(self._course, self._job.name, sent.who)
             if not self._preview:
@@ -369,6 +367,7 @@ class _Sent(NamedTuple):
     """A submission that is on its way."""
 
     who: str
+    path: Path
     made_from: str
     notes: tuple[str, ...]
     size: int

@@ -105,12 +105,13 @@ def inventory(root: Path, path: Path) -> list[str]:
 def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     """What lies in a folder and those below it, as far as it can be looked at."""
     for place, folders, names in os.walk(folder):
-        depth = len(Path(place).relative_to(folder).parts)
-        links = [name for name in folders if (Path(place) / name).is_symlink()]
+        depth = place.count(os.sep) - str(folder).count(os.sep)
+        links = [name for name in folders if os.path.islink(f"{place}{os.sep}{name}")]
         folders[:] = sorted(set(folders) - {*links}) if depth < DEEPEST_BESIDE else []
         for name in sorted([*names, *links]):
             with contextlib.suppress(OSError):
-                yield Path(place) / name, (Path(place) / name).lstat()
+                path = Path(place, name)
+                yield path, path.lstat()
 
 
 def _size(about: os.stat_result) -> str:

@@ -335,11 +335,15 @@ class Book:
         people = api.Student.__table__
         here = set(self._db.execute(select(people.c.id).where(people.c.id.in_(students))).scalars())
         submissions = {student: new() for student in students}
-        notebooks = [
-            (new(), submission, master)
-            for submission in submissions.values()
+        masters = [
+            (
+                master.id,
+                [cell.id for cell in (*master.grade_cells, *master.task_cells)],
+                [cell.id for cell in (*master.solution_cells, *master.task_cells)],
+            )
             for master in self._notebook.assignment.notebooks
         ]
+        notebooks = [(new(), submission, *master) for submission in submissions.values() for master in masters]
         tables: list[tuple[Any, list[dict[str, Any]]]] = [
             (api.Student, [{"id": student} for student in students if student not in here]),
             (
@@ -351,23 +355,15 @@ class Book:
             ),
             (
                 api.SubmittedNotebook,
-                [{"id": own, "assignment_id": of, "notebook_id": master.id} for own, of, master in notebooks],
+                [{"id": own, "assignment_id": of, "notebook_id": master} for own, of, master, _, _ in notebooks],
             ),
             (
                 api.Grade,
-                [
-                    {"cell_id": cell.id, "notebook_id": own}
-                    for own, _, master in notebooks
-                    for cell in (*master.grade_cells, *master.task_cells)
-                ],
+                [{"cell_id": cell, "notebook_id": own} for own, _, _, graded, _ in notebooks for cell in graded],
             ),
             (
                 api.Comment,
-                [
-                    {"cell_id": cell.id, "notebook_id": own}
-                    for own, _, master in notebooks
-                    for cell in (*master.solution_cells, *master.task_cells)
-                ],
+                [{"cell_id": cell, "notebook_id": own} for own, _, _, _, answered in notebooks for cell in answered],
             ),
         ]
         for table, rows in tables:
