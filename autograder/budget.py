@@ -30,6 +30,11 @@ class Spent(BaseException):
     """
 
 
+def told(seconds: float) -> str:
+    """A time, as a sentence says it."""
+    return f"{seconds:g} second{'' if seconds == 1 else 's'}"
+
+
 class Budget:
     """The seconds that one submission may take, from now on."""
 
@@ -49,7 +54,7 @@ class Budget:
             Spent: if there is none.
         """
         if not self.left():
-            raise Spent(f"Grading this submission took longer than {self._seconds:g} seconds and was stopped.")
+            raise Spent(f"Grading this submission took longer than {told(self._seconds)} and was stopped.")
 
     @contextmanager
     def striking(self) -> Iterator[None]:

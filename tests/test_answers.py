@@ -197,3 +197,16 @@ def test_answers_are_laid_out_by_kind_shape_and_number() -> None:
     assert numbers(one).tolist() == [1, 1, 5, 1, 1]
     assert numbers(other).tolist() == [2, 2, 6, 1, 1]
     assert len({outline(told(value)) for value in (None, 1.0, (), (1.0,), shared, torch.ones(3))}) == 6
+
+
+def test_a_known_mistake_is_passed_over_only_where_its_answers_differ(mlp: Assignment) -> None:
+    """Answers begin like a mistake's up to the first wrong one, for all whose answers are the same throughout."""
+    cards = [card for card in bank("mlp").misconception if card.function == "backward_pass"]
+    claims = checks("mlp", "backward_pass")
+    with seeded("public"):
+        known = {card.id: mistaken_answers(mlp, card, claims) for card in cards}
+        same = {(a, b) for a in known for b in known if same_answers(known[a], known[b])}
+        begun = {(one.id, other) for one in cards for other in known if begins_alike(known[other], mlp, one, claims)}
+
+    assert same <= begun
+    assert len(begun) < len(cards) ** 2 / 4

@@ -370,7 +370,7 @@ def test_a_slow_answer_is_told_how_long_a_call_may_take(grade: Grade, jail: Jail
         jail.limits = patient
 
     assert question.status == "timeout"
-    assert question.message.startswith("loss took longer than 1 seconds and was stopped")
+    assert question.message.startswith("loss took longer than 1 second and was stopped")
 
 
 def test_files_beside_a_notebook_are_read_where_they_were_handed_in(

@@ -15,6 +15,7 @@ from autograder.course.assignment import Assignment
 from autograder.course.course import Course
 from autograder.course.settings import BackpropKit
 from autograder.jail.host import Jail, Limits
+from autograder.jail.inmate import Inmate, TimedOut
 from autograder.jail.jailed import Jailer
 from autograder.jail.session import Session, Step
 from autograder.jail.student import LocalStudent, Opener, trusting
@@ -92,6 +93,42 @@ def test_it_can_be_turned_off(grade: Grade) -> None:
 
     assert points(result).keys() > {"sigma", "forward_pass"}
     assert not any(question.follow_through for question in result.questions)
+
+
+def test_what_never_comes_back_is_waited_for_once(
+    course: Course, mlp: Assignment, right: Mapping[str, str], jailer: Jailer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What builds on it is judged beside a right one at once: nobody waits for it again."""
+    ended = []
+    call = Inmate.call
+
+    def timed(*given: Any) -> Any:
+        try:
+            return call(*given)
+        except TimedOut as waited:
+            ended.append(waited.seconds)
+            raise
+
+    monkeypatch.setattr(Inmate, "call", timed)
+    monkeypatch.setattr(jailer._jail, "limits", replace(jailer._jail.limits, call_s=1.0))
+    result = grading(course, mlp, right, jailer)(sigma="def sigma(x):\n    while True: pass")
+
+    assert ended == [1.0]
+    assert points(result) == {"sigma": 1}
+    assert result.question("sigma").status == "timeout"
+    assert {q.id for q in result.questions if q.follow_through} >= {"forward_pass", "backward_pass", "train"}
+
+
+def test_what_fails_beside_a_right_one_too_is_tried_by_itself(
+    course: Course, mlp: Assignment, right: Mapping[str, str], jailer: Jailer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistake of its own costs its own points, and is named, though what it builds on never comes back."""
+    monkeypatch.setattr(jailer._jail, "limits", replace(jailer._jail.limits, call_s=1.0))
+    wrong = edited(mlp, "forward_pass", [("s1 = w1 @ x + b1", "s1 = w1 @ x")])
+    result = grading(course, mlp, right, jailer)(sigma="def sigma(x):\n    while True: pass", forward_pass=wrong)
+
+    assert points(result).keys() == {"sigma", "forward_pass"}
+    assert [d.id for d in result.question("forward_pass").diagnoses] == ["forward-without-b1"]
 
 
 def test_an_unwritten_helper_costs_once(grade: Grade) -> None:

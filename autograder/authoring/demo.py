@@ -5,8 +5,8 @@ Their answers are made from the released notebook and the assignment's bank, so 
 
 from __future__ import annotations
 
+import contextlib
 import copy
-import itertools
 import json
 import math
 import multiprocessing
@@ -15,6 +15,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from autograder.run import Book
 MARK = ".made-by-autograder-demo"
 """Lies in a demo's folder: only such a folder is ever replaced."""
 
-CALL_S = 2
+CALL_S = 1
 """Seconds that a call may take in a demo: one of its students never comes back."""
 
 NAMES = (
@@ -99,27 +100,41 @@ def handed_in(course: Course, hostile: bool = False) -> Iterator[tuple[str, int]
 
     While the caller is at one of them, a process beside this one gets the next one ready.
     """
-    beside: multiprocessing.process.BaseProcess | None = None
-    for name, after in itertools.zip_longest(course.assignments, course.assignments[1:]):
-        if beside is not None:
-            beside.join()
-        if beside is None or beside.exitcode:  # it tells nobody what went wrong there
+    ours, theirs = multiprocessing.Pipe()
+    told = (course, hostile, theirs, ours)
+    multiprocessing.get_context("fork").Process(target=_beside, args=told, daemon=True).start()
+    theirs.close()
+    for number, name in enumerate(course.assignments):
+        if not number:  # here, while it is released there
+            draws.seed(course, name)
+        try:
+            ours.recv()
+            ours.send(name)
+        except (EOFError, OSError):  # it tells nobody what went wrong there
             _ready(course, name, hostile)
-        if after is not None:
-            told = (course, after, hostile)
-            beside = multiprocessing.get_context("fork").Process(target=_quietly, args=told, daemon=True)
-            beside.start()
         yield name, len(list(course.root.glob(f"submitted/*/{name}")))
 
 
-def _quietly(course: Course, name: str, hostile: bool) -> None:
+def _beside(course: Course, hostile: bool, asked: Connection, other: Connection) -> None:
+    """Get one assignment after another ready, one ahead of whoever asks for them, and say nothing."""
+    other.close()  # else nobody would be seen to go
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
         os.dup2(nowhere.fileno(), 2)
-        _ready(course, name, hostile)
+    with contextlib.suppress(EOFError, OSError):
+        for number, name in enumerate(course.assignments):
+            (_ready if number else _submitted)(course, name, hostile)
+            asked.send(name)
+            asked.recv()
 
 
 def _ready(course: Course, name: str, hostile: bool) -> None:
-    """Release an assignment of a scratch course, let a class hand it in, and have its hidden inputs chosen."""
+    """Have a class hand in an assignment, and its hidden inputs chosen."""
+    _submitted(course, name, hostile)
+    draws.seed(course, name)
+
+
+def _submitted(course: Course, name: str, hostile: bool) -> None:
+    """Release an assignment of a scratch course, and let a class hand it in."""
     release.generate(course, name)
     assignment = course.assignment(name)
     released = json.loads((course.root / "release" / name / f"{name}.ipynb").read_text(encoding="utf-8"))
@@ -128,7 +143,6 @@ def _ready(course: Course, name: str, hostile: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         content = student.notebook
         path.write_text(content if isinstance(content, str) else json.dumps(content, indent=1), encoding="utf-8")
-    draws.seed(course, name)
 
 
 def mark(course: Course, name: str) -> None:

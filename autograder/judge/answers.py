@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -148,7 +148,22 @@ def reference_answers(assignment: Assignment, checks: tuple[Check, ...]) -> Answ
 
 def mistaken_answers(assignment: Assignment, card: Misconception, checks: tuple[Check, ...]) -> Answers:
     """What the reference with this mistake answers, kept for each seed."""
-    return _mistaken_answers(assignment, card, checks, current_seed())[0]
+    return _mistaken(assignment, card, checks, current_seed()).upto(len(checks))
+
+
+def begins_alike(found: Answers, assignment: Assignment, card: Misconception, checks: tuple[Check, ...]) -> bool:
+    """Whether some answers are those of a known mistake up to the first wrong one: most mistakes go no further."""
+    right = reference_answers(assignment, checks)
+    first = next((at for at, check in enumerate(checks) if not same_answers(*_at([check], found, right))), len(checks))
+    until = checks[: first + 1]
+    known = _mistaken(assignment, card, checks, current_seed()).upto(len(until))
+    return same_answers(*_at(until, found, known))
+
+
+def _at(checks: Sequence[Check], *answered: Answers) -> list[Answers]:
+    """What was answered in some checks, by each of several students."""
+    ids = [check.id for check in checks]
+    return [{name: own[name] for name in ids if name in own} for own in answered]
 
 
 def distance(assignment: Assignment, card: Misconception, checks: tuple[Check, ...]) -> float:
@@ -156,7 +171,9 @@ def distance(assignment: Assignment, card: Misconception, checks: tuple[Check, .
 
     0 if no check fails.
     """
-    return _mistaken_answers(assignment, card, checks, current_seed())[1]
+    known = _mistaken(assignment, card, checks, current_seed())
+    known.upto(len(checks))
+    return known.furthest
 
 
 @functools.lru_cache(maxsize=4096)
@@ -165,33 +182,45 @@ def _reference_answers(assignment: Assignment, checks: tuple[Check, ...], _seed:
 
 
 @functools.lru_cache(maxsize=4096)
-def _mistaken_answers(
-    assignment: Assignment, card: Misconception, checks: tuple[Check, ...], _seed: str
-) -> tuple[Answers, float]:
+def _mistaken(assignment: Assignment, card: Misconception, checks: tuple[Check, ...], _seed: str) -> Trying:
     try:
         student = mistaken(assignment, card.function, card.changes)
     except CannotGrade as error:
         raise CannotGrade(f"{assignment.where('bank.toml')}, {card.id}: {error}") from None
-    return tried(student, checks)
+    return Trying(student, checks)
 
 
 def answers(student: Student, checks: tuple[Check, ...]) -> Answers:
     """Run checks for their answers alone."""
-    return tried(student, checks)[0]
+    return Trying(student, checks).upto(len(checks))
 
 
-def tried(student: Student, checks: tuple[Check, ...]) -> tuple[Answers, float]:
-    """Run checks for their answers, and for how far the furthest wrong one is from right: see :func:`distance`."""
-    recorder, furthest = Recorder(student), 0.0
-    for check in checks:
-        recorder.check = check.id
-        try:
-            check.claim(recorder)
-        except Mismatch as mismatch:
-            furthest = max(furthest, mismatch.share)
-        except StudentError:
-            furthest = math.inf
-    return recorder.answers, furthest
+class Trying:
+    """Checks that are run for their answers, one after the other, as far as these are asked for."""
+
+    def __init__(self, student: Student, checks: Sequence[Check]) -> None:
+        self.furthest = 0.0
+        """How far the furthest wrong answer is from right, so far: see :func:`distance`."""
+        self._recorder: Recorder | None = Recorder(student)
+        self._answers = self._recorder.answers
+        self._checks = checks
+        self._done = 0
+
+    def upto(self, many: int) -> Answers:
+        """The answers in so many checks, and in those that were asked for before."""
+        while self._recorder is not None and self._done < many:
+            check = self._checks[self._done]
+            self._done += 1
+            self._recorder.check = check.id
+            try:
+                check.claim(self._recorder)
+            except Mismatch as mismatch:
+                self.furthest = max(self.furthest, mismatch.share)
+            except StudentError:
+                self.furthest = math.inf
+        if self._done == len(self._checks):
+            self._recorder = None  # a class's notebooks are many, and this one is done
+        return self._answers
 
 
 def alike(found: Answers, known: Answers, right: Answers) -> bool:

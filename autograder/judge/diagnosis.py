@@ -18,12 +18,14 @@ from autograder.judge.answers import (
     Place,
     alike,
     answers,
+    begins_alike,
     explained,
     mistaken_answers,
     numbers,
     outline,
     reference_answers,
     same_answers,
+    size,
     tells,
 )
 from autograder.judge.bank import Misconception, bank
@@ -73,13 +75,14 @@ def _known(
     elsewhere: Mapping[str, str],
     evidence: Evidence,
 ) -> Iterator[tuple[Misconception, Answers]]:
-    """Known mistakes with their answers, in the order in which they are tried."""
+    """Known mistakes that may have been made, with their answers, in the order in which they are tried."""
     cards = [card for card in bank(assignment.tests).misconception if card.function in assignment.names]
     traced = [card for card in cards if elsewhere.get(card.function) == card.id]
     own = [card for card in cards if card.function in names]
     unjudged = [card for card in cards if card.function not in names and card.function not in elsewhere]
     for card in traced + own + unjudged:
-        yield card, mistaken_answers(assignment, card, checks)
+        if begins_alike(found, assignment, card, checks):
+            yield card, mistaken_answers(assignment, card, checks)
     for card in own:
         if card.number and outline(found) == outline(mistaken_answers(assignment, card, checks)):
             for other in map(
@@ -122,6 +125,8 @@ def _two(
 
     telling = next(check for check in checks if not same_answers(of(check, found), of(check, right)))
     own = of(telling, found)
+    if not size(own):  # nothing but exceptions
+        return ()
     pairs, rows = _pairs(assignment, names, telling, current_seed()).get(outline(own), ([], np.zeros((0, 0))))
     if not rows.size:
         return ()

@@ -9,6 +9,7 @@ import functools
 import re
 from collections.abc import Sequence
 
+from autograder import budget
 from autograder.course import Assignment, Question, driven
 from autograder.jail import Fault, StudentError, StudentStopped
 from autograder.judge.answers import Recorder
@@ -118,7 +119,7 @@ def why(
     """Say why a question has no answer: it isn't written, is no Python, or had to be ended."""
     names = " and ".join(question.names)
     if status == "timeout":
-        limit = f"took longer than {stopped.seconds:g} seconds" if stopped and stopped.seconds else "took too long"
+        limit = f"took longer than {budget.told(stopped.seconds)}" if stopped and stopped.seconds else "took too long"
         return f"{names} {limit} and was stopped. Is there a loop that doesn't end?"
     if status == "killed":
         return (

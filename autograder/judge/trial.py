@@ -226,19 +226,21 @@ class Trial:
         Returns the better verdict, its answers, and the help that it was reached with. Only that one's mistake is
         named: to name one may take as long as all else.
         """
+        lost = [v for v in self.before if v.points is None or v.points < v.max_points]
+        wrong = [name for v in lost for name in self._names(v) if self._uses(name)]
+        if any(v.status == "timeout" and not {*self._names(v)}.isdisjoint(wrong) for v in lost):
+            first = self._helped(student, wrong)  # each call of what never comes back takes its full time
+            if first and first[0].points == first[0].max_points:
+                return first[0].model_copy(update={"follow_through": True}), *first[1:]
         verdict, found = self._tried(student)
         if verdict.status not in {"graded", "timeout", "killed", "manual"} or verdict.points == verdict.max_points:
             return self._named(verdict, found), found, Helped()
-        lost = [v for v in self.before if v.points is None or v.points < v.max_points]
         odd = dict(self._odd(student)) if self._misfits(found) else {}
-        wrong = [name for v in lost for name in self._names(v) if self._uses(name)] + list(odd)
-        given = retrial.helpers(self.assignment, wrong)
-        if not given:
+        wrong += odd
+        second = self._helped(student, wrong)
+        if second is None:
             return self._named(verdict, found), found, Helped()
-        written = (statement for name in wrong if self.definitions for statement in self.definitions.of(name))
-        own = frozenset(statement.step for statement in written)
-        with student.given(given, without=own) as other:
-            again, found_again = self._tried(other, helped=True)
+        again, found_again, helped = second
         gained = (again.points or 0.0) - (verdict.points or 0.0)
         if gained >= 0:
             again = self._named(again, found_again, wrong)
@@ -256,7 +258,17 @@ class Trial:
         )
         if gained and odd:
             again = again.model_copy(update={"message": _replaced(odd)})
-        return again, found_again, Helped(given, own)
+        return again, found_again, helped
+
+    def _helped(self, student: Reader, wrong: Sequence[str]) -> tuple[Verdict, Answers, Helped] | None:
+        """Try the question with right functions in place of some; None where there are none to be put there."""
+        given = retrial.helpers(self.assignment, wrong)
+        if not given:
+            return None
+        written = (statement for name in wrong if self.definitions for statement in self.definitions.of(name))
+        own = frozenset(statement.step for statement in written)
+        with student.given(given, without=own) as other:
+            return *self._tried(other, helped=True), Helped(given, own)
 
     def _misfits(self, found: Answers) -> bool:
         """Whether something was raised, or is of another kind or shape than right, and not too large to be meant so."""

@@ -106,7 +106,7 @@ def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     """What lies in a folder and those below it, as far as it can be looked at."""
     for place, folders, names in os.walk(folder):
         depth = place.count(os.sep) - str(folder).count(os.sep)
-        links = [name for name in folders if os.path.islink(f"{place}{os.sep}{name}")]
+        links = [name for name in folders if Path(place, name).is_symlink()]
         folders[:] = sorted(set(folders) - {*links}) if depth < DEEPEST_BESIDE else []
         for name in sorted([*names, *links]):
             with contextlib.suppress(OSError):
