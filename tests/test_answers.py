@@ -17,7 +17,7 @@ from autograder.jail.host import Jail
 from autograder.jail.jailed import FAULTS, JailedStudent, Jailer
 from autograder.jail.session import Session, Step
 from autograder.judge import diagnosis
-from autograder.judge.answers import mistaken_answers, numbers, outline, reference_answers
+from autograder.judge.answers import begins_alike, mistaken_answers, numbers, outline, reference_answers, same_answers
 from autograder.judge.bank import bank
 from autograder.judge.check import checks
 from autograder.judge.example import TRIED
