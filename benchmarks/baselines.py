@@ -16,7 +16,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ from autograder.judge import bank, checks, draws, edited, reference, seeded, sou
 
 SIX = ("sigma", "dsigma", "loss", "dloss", "forward_pass", "backward_pass")
 NAME = "mlp"
+PLAINEST = 'c = get_config()\nc.CourseDirectory.course_id = "six"\n'
+"""The settings of a course of nbgrader's alone."""
 Cell = dict[str, Any]
 
 
@@ -150,6 +152,12 @@ class Classes:
     """How often the hidden tests of a question call the student's function."""
     right: tuple[bool, ...]
     """Of ten students in turn, who has no mistake."""
+    name: str = NAME
+    """The assignment."""
+    names: tuple[str, ...] = SIX
+    """The functions and classes that it asks for."""
+    questions: tuple[str, ...] = SIX
+    """Its questions that are judged by hidden tests."""
 
     def course(self, tool: str, submissions: int) -> Path:
         """Make a fresh folder of `kit`, `nbgrader` or `otter`, with this many submissions and no grades."""
@@ -157,7 +165,7 @@ class Classes:
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.copytree(self.root / tool, fresh)
         for number in range(submissions):
-            notebook = fresh / "submitted" / f"student-{number:04}" / NAME / f"{NAME}.ipynb"
+            notebook = fresh / "submitted" / f"student-{number:04}" / self.name / f"{self.name}.ipynb"
             notebook.parent.mkdir(parents=True)
             shutil.copy(self.root / f"{tool}-class" / f"{number % len(self.right)}.ipynb", notebook)
         return fresh
@@ -173,7 +181,7 @@ def prepare(course: Course, root: Path, mistaken: int, otter: str = "") -> Class
     `otter` is the Python that has Otter; without one, the class is written for the kit alone.
     """
     assignment = course.assignment(NAME)
-    students = [answers(assignment, number, number >= 10 - mistaken) for number in range(10)]
+    students = [answers(assignment, SIX, number, number >= 10 - mistaken) for number in range(10)]
 
     def hand_in(tool: str) -> None:
         released = json.loads((root / tool / "release" / NAME / f"{NAME}.ipynb").read_text(encoding="utf-8"))
@@ -201,6 +209,26 @@ def prepare(course: Course, root: Path, mistaken: int, otter: str = "") -> Class
     return classes
 
 
+def lesson(course: Course, root: Path, name: str, mistaken: int) -> Classes:
+    """Write a class for a lesson of the course as it stands: for the kit, and for nbgrader with the kit's cells."""
+    assignment = course.assignment(name)
+    kit = root / "kit"
+    shutil.copytree(assignment.path.parent, kit / "source" / name)
+    (kit / CONFIG).write_text((course.root / CONFIG).read_text(encoding="utf-8"), encoding="utf-8")
+    release.generate(Course(kit), name)
+    draws.seed(Course(kit), name)
+    released = json.loads((kit / "release" / name / f"{name}.ipynb").read_text(encoding="utf-8"))
+    for number in range(10):
+        student = answers(assignment, assignment.names, number, number >= 10 - mistaken)
+        write(root / "kit-class" / f"{number}.ipynb", filled(released, student))
+    for kind in ("", "-class"):
+        shutil.copytree(root / f"kit{kind}", root / f"nbgrader{kind}")
+    (root / "nbgrader" / CONFIG).write_text(PLAINEST, encoding="utf-8")
+    questions = tuple(question.id for question in assignment.questions if not question.manual)
+    right = tuple(number < 10 - mistaken for number in range(10))
+    return Classes(root, {}, right, name, assignment.names, questions)
+
+
 def kit_course(course: Course, root: Path, settings: str = "") -> dict[str, Any]:
     """Write the six questions as a course of the kit's, with settings of its own, and release them.
 
@@ -226,8 +254,7 @@ def stock_course(course: Course, root: Path, settings: str = "") -> None:
         if (name := cell["metadata"]["nbgrader"]["grade_id"]) in SIX:
             cell["source"] = CELL_TEST.format(checks=plain(name), calls=calls[name], name=name)
     write(root / "source" / NAME / f"{NAME}.ipynb", source)
-    plainest = f'c = get_config()\nc.CourseDirectory.course_id = "six"\n{settings}'
-    (root / CONFIG).write_text(plainest, encoding="utf-8")
+    (root / CONFIG).write_text(f"{PLAINEST}{settings}", encoding="utf-8")
     with release.tools_on_path():
         command = [sys.executable, "-m", "nbgrader", "generate_assignment", NAME]
         subprocess.run(command, cwd=root, check=True, capture_output=True)
@@ -258,15 +285,15 @@ def for_otter(content: Mapping[str, Any]) -> dict[str, Any]:
     return {**content, "cells": bare}
 
 
-def answers(assignment: Assignment, number: int, mistaken: bool) -> dict[str, str]:
-    """A student's six definitions: each in a form that the bank calls right, or one with a mistake of the bank."""
+def answers(assignment: Assignment, names: Sequence[str], number: int, mistaken: bool) -> dict[str, str]:
+    """A student's definitions: each in a form that the bank calls right, or one with a mistake of the bank."""
     cards = bank(assignment.name)
     found = {}
-    for name in SIX:
+    for name in names:
         forms = [source_of(assignment, name), *(form.source for form in cards.variant if form.function == name)]
         found[name] = forms[number % len(forms)]
     if mistaken:
-        name = SIX[-1 - 2 * number % len(SIX)]
+        name = names[-1 - 2 * number % len(names)]
         card = next(card for card in cards.misconception if card.function == name)
         found[name] = edited(assignment, name, card.changes)
     return found

@@ -1,7 +1,7 @@
 """What a run costs, seen from outside; and the floor, the cost that no grader can avoid.
 
 The floor is for graders that give each student a process of their own: a warm process, with torch imported and all
-expected values computed, forks; the child runs the six functions' source and all of the kit's hidden tests on them,
+expected values computed, forks; the child runs the answers' source and all of the kit's hidden tests on them,
 without a jail, a notebook file, a wire, a gradebook or a word of explanation, and ends.
 """
 
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import psutil
 import torch
-from baselines import NAME, SIX, Classes
+from baselines import Classes
 
 from autograder import notebook
 from autograder.course import find
@@ -95,10 +95,13 @@ def forks(classes: Classes, at_once: int) -> tuple[float, float]:
         RuntimeError: if a child doesn't find what it should.
     """
     torch.set_num_threads(1)
-    seed = draws.seed(find(classes.root / "kit"), NAME)
+    course = find(classes.root / "kit")
+    seed, tests = draws.seed(course, classes.name), course.assignment(classes.name).tests
     papers = sorted((classes.root / "kit-class").glob("*.ipynb"))
-    sources = [[step.source for step in notebook.Definitions(notebook.read(path)).needed(SIX)] for path in papers]
-    claims = [check.claim for name in SIX for check in checks(NAME, name)]
+    sources = [
+        [step.source for step in notebook.Definitions(notebook.read(path)).needed(classes.names)] for path in papers
+    ]
+    claims = [check.claim for question in classes.questions for check in checks(tests, question)]
     with seeded(seed):
         failures(sources[0], claims)  # now all expected values are there
         gc.freeze()

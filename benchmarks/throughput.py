@@ -85,13 +85,13 @@ class Row:
     """How many a whole run had; 0 if the start is left out."""
 
 
-def commands(tool: str, course: Path, otter: str, workers: int) -> list[list[str]]:
+def commands(tool: str, course: Path, otter: str, workers: int, name: str = NAME) -> list[list[str]]:
     """The command lines with which a grader's users grade a folder."""
     if tool == "nbgrader":
-        return [[sys.executable, "-m", "nbgrader", "autograde", NAME]]
+        return [[sys.executable, "-m", "nbgrader", "autograde", name]]
     if tool == "kit":
-        return [[sys.executable, "-m", "autograder", "grade", NAME, "--workers", str(workers), "--course", str(course)]]
-    papers = sorted(course.glob(f"submitted/*/{NAME}/{NAME}.ipynb"))
+        return [[sys.executable, "-m", "autograder", "grade", name, "--workers", str(workers), "--course", str(course)]]
+    papers = sorted(course.glob(f"submitted/*/{name}/{name}.ipynb"))
     run = [otter, "-m", "otter", "run", "--no-logo", "--autograder", str(course / "autograder.zip")]
     return [[*run, "--output-dir", str(path.parents[1]), str(path)] for path in papers]
 
@@ -113,7 +113,7 @@ def graded(
     environment = {**os.environ, "PYTHONPATH": str(checkout)} if checkout else None
     log = classes.root / "run.log"
     with log.open("w", encoding="utf-8") as out, watched(memory) as cost:
-        for command in commands(tool, course, otter, workers):
+        for command in commands(tool, course, otter, workers, classes.name):
             if subprocess.run(command, cwd=course, env=environment, stdout=out, stderr=out, check=False).returncode:
                 sys.exit(f"{' '.join(command)} failed:\n{log.read_text(encoding='utf-8')[-2000:]}")
     if full_marks(course) != classes.expected(submissions):

@@ -29,3 +29,19 @@ def test_an_honest_notebook_has_full_marks_in_the_course_of_the_benchmarks(
 
     assert (result["score"], result["max_score"]) == (10, 10)
     del sys.modules["baselines"]
+
+
+@pytest.mark.parametrize("name", Course(REPO).assignments)
+def test_the_class_of_a_lesson_is_made_of_right_and_wrong_students(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seven of ten have full marks, and three haven't: what the benchmarks expect of every grader."""
+    monkeypatch.syspath_prepend(str(REPO / "benchmarks"))
+    import baselines
+
+    classes = baselines.lesson(Course(REPO), tmp_path, name, mistaken=3)
+    made = classes.course("kit", 10)
+    command("grade", name, "--course", made)
+
+    assert baselines.full_marks(made) == list(classes.right)
+    del sys.modules["baselines"]
