@@ -181,7 +181,7 @@ def prepare(course: Course, root: Path, mistaken: int, otter: str = "") -> Class
     `otter` is the Python that has Otter; without one, the class is written for the kit alone.
     """
     assignment = course.assignment(NAME)
-    students = [answers(assignment, SIX, number, number >= 10 - mistaken) for number in range(10)]
+    students = [answers(assignment, SIX, SIX, number, number >= 10 - mistaken) for number in range(10)]
 
     def hand_in(tool: str) -> None:
         released = json.loads((root / tool / "release" / NAME / f"{NAME}.ipynb").read_text(encoding="utf-8"))
@@ -219,7 +219,9 @@ def lesson(course: Course, root: Path, name: str, mistaken: int) -> Classes:
     draws.seed(Course(kit), name)
     released = json.loads((kit / "release" / name / f"{name}.ipynb").read_text(encoding="utf-8"))
     for number in range(10):
-        student = answers(assignment, assignment.names, number, number >= 10 - mistaken)
+        names = assignment.names
+        varied = names[number % len(names)]  # one alone: not every form of a layer suits every form of a model
+        student = answers(assignment, names, (varied,), number, number >= 10 - mistaken)
         write(root / "kit-class" / f"{number}.ipynb", filled(released, student))
     for kind in ("", "-class"):
         shutil.copytree(root / f"kit{kind}", root / f"nbgrader{kind}")
@@ -285,12 +287,15 @@ def for_otter(content: Mapping[str, Any]) -> dict[str, Any]:
     return {**content, "cells": bare}
 
 
-def answers(assignment: Assignment, names: Sequence[str], number: int, mistaken: bool) -> dict[str, str]:
-    """A student's definitions: each in a form that the bank calls right, or one with a mistake of the bank."""
+def answers(
+    assignment: Assignment, names: Sequence[str], varied: Sequence[str], number: int, mistaken: bool
+) -> dict[str, str]:
+    """A student's definitions: `varied` ones in a form that the bank calls right, or one with a mistake of the bank."""
     cards = bank(assignment.name)
     found = {}
     for name in names:
-        forms = [source_of(assignment, name), *(form.source for form in cards.variant if form.function == name)]
+        others = [form.source for form in cards.variant if form.function == name and name in varied]
+        forms = [source_of(assignment, name), *others]
         found[name] = forms[number % len(forms)]
     if mistaken:
         name = names[-1 - 2 * number % len(names)]

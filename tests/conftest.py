@@ -203,10 +203,13 @@ def answering(right: Mapping[str, str], **instead: str) -> dict[str, Any]:
     return notebook_of("import torch", *{**right, **instead}.values())
 
 
-def autograder(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command, as a person would."""
+def autograder(
+    *arguments: str | Path, cwd: Path | None = None, settings: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command, as a person would, with more settings in its environment."""
     command = [sys.executable, "-m", "autograder", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, timeout=600)
+    around = {**os.environ, **(settings or {})}
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False, timeout=600, env=around)
 
 
 def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

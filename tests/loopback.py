@@ -8,17 +8,21 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from distributed.security import Security
 
 from tests.test_interrupted import wait_until
 
 
 class Loopback:
-    """A scheduler on a port that it keeps, and its workers."""
+    """A scheduler on a port that it keeps, and its workers; with certificates, they speak TLS and nothing else."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, certificates: Mapping[str, str] | None = None) -> None:
         self.folder = folder
+        self._certificates = certificates or {}
+        """Settings of the environment that name them: see :func:`certified`."""
         self.port = free_port()
         self._processes: list[subprocess.Popen[bytes]] = []
         self.scheduler = self.schedule()
@@ -26,11 +30,12 @@ class Loopback:
     @property
     def address(self) -> str:
         """Where the scheduler is."""
-        return f"tcp://127.0.0.1:{self.port}"
+        return f"{'tls' if self._certificates else 'tcp'}://127.0.0.1:{self.port}"
 
     def schedule(self, **settings: str) -> subprocess.Popen[bytes]:
         """Start a scheduler where the last one was, and wait until it listens."""
         options = ["--host", "127.0.0.1", "--port", str(self.port)]
+        options += ["--protocol", "tls"] if self._certificates else []
         self.scheduler = self._start("dask_scheduler", options, settings)
         wait_until(self._listens)
         return self.scheduler
@@ -52,7 +57,8 @@ class Loopback:
     def _start(self, what: str, options: list[str], settings: dict[str, str]) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", f"distributed.cli.{what}", "--no-dashboard", *options]
         with (self.folder / f"{what}-{len(self._processes)}.log").open("wb") as said:
-            started = subprocess.Popen(command, stdout=said, stderr=said, env=os.environ | settings, cwd=self.folder)
+            environment = {**os.environ, **self._certificates, **settings}
+            started = subprocess.Popen(command, stdout=said, stderr=said, env=environment, cwd=self.folder)
         self._processes.append(started)
         return started
 
@@ -113,10 +119,23 @@ def free_port() -> int:
         return port
 
 
+def certified(folder: Path) -> dict[str, str]:
+    """Make certificates for a cluster, and the settings by which Dask finds them."""
+    made = Security.temporary()
+    texts = {"ca": made.tls_ca_file, "cert": made.tls_client_cert, "key": made.tls_client_key}
+    for name, text in texts.items():
+        (folder / f"{name}.pem").write_text(text)
+    prefix = "DASK_DISTRIBUTED__COMM"
+    settings = {f"{prefix}__TLS__CA_FILE": f"{folder}/ca.pem", f"{prefix}__REQUIRE_ENCRYPTION": "True"}
+    for who in ("SCHEDULER", "WORKER", "CLIENT"):
+        settings |= {f"{prefix}__TLS__{who}__{name.upper()}": f"{folder}/{name}.pem" for name in ("cert", "key")}
+    return settings
+
+
 @contextlib.contextmanager
-def loopback(folder: Path, workers: int = 2) -> Iterator[Loopback]:
+def loopback(folder: Path, workers: int = 2, certificates: Mapping[str, str] | None = None) -> Iterator[Loopback]:
     """A cluster with so many workers."""
-    cluster = Loopback(folder)
+    cluster = Loopback(folder, certificates)
     try:
         for _ in range(workers):
             cluster.work()

@@ -19,7 +19,7 @@ from autograder.run import Graded, cluster
 from autograder.run.batch import Batch
 from tests.conftest import REPO, autograder, command, copied, released
 from tests.killer import misused
-from tests.loopback import Cable, Loopback, free_port, loopback
+from tests.loopback import Cable, Loopback, certified, free_port, loopback
 from tests.test_interrupted import scores
 
 pytestmark = [pytest.mark.slow(40), pytest.mark.filterwarnings("default")]
@@ -28,7 +28,18 @@ STUDENTS = 24
 
 FIRST, KILLER = "student-000", "student-007"
 
+TURNS = 20
+"""Times in a row that a fault is got over."""
+
 Happens = Callable[[], object]
+
+again_and_again = pytest.mark.usefixtures("turn")
+
+
+@pytest.fixture(params=range(TURNS))
+def turn(request: pytest.FixtureRequest) -> int:
+    """Which time it is that something fails."""
+    return int(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +134,23 @@ def test_a_cluster_writes_what_one_machine_writes(course: Course, undisturbed: C
     assert f"{STUDENTS + 2} of {STUDENTS + 2} had not changed since they were graded" in again.stdout
 
 
+def test_a_cluster_with_tls_grades_whoever_has_its_certificates(
+    course: Course, undisturbed: Course, tmp_path: Path
+) -> None:
+    """Dask's own settings name them, and nothing is said of what could be read; without them, a sentence is."""
+    certificates = certified(tmp_path)
+    command = ("grade", "mlp", "--course", course.root, "--cluster")
+    with loopback(tmp_path, certificates=certificates) as secret:
+        refused = autograder(*command, secret.address)
+        graded = autograder(*command, secret.address, settings=certificates)
+
+    assert refused.returncode == 1
+    assert f"The scheduler at {secret.address} wants a certificate" in refused.stderr
+    assert graded.returncode == 1  # some need a person
+    assert "has no TLS" not in graded.stderr
+    assert written(course) == written(undisturbed)
+
+
 LIES = {
     "a pickle": "Trojan()",
     "no bytes": "['full marks']",
@@ -166,6 +194,7 @@ def test_an_answer_that_is_no_record_of_the_submission_is_no_score(
     assert not opened.exists()
 
 
+@again_and_again
 @pytest.mark.everything
 @pytest.mark.parametrize("many", [1, 2])
 def test_workers_that_are_killed_are_done_without(
@@ -184,6 +213,7 @@ def test_workers_that_are_killed_are_done_without(
     whole(course, undisturbed, found)
 
 
+@again_and_again
 @pytest.mark.everything
 def test_a_scheduler_that_is_started_anew_loses_nothing(course: Course, undisturbed: Course, own: Loopback) -> None:
     """The run waits for it and for workers, and goes on."""
@@ -199,6 +229,7 @@ def test_a_scheduler_that_is_started_anew_loses_nothing(course: Course, undistur
     whole(course, undisturbed, found)
 
 
+@again_and_again
 @pytest.mark.everything
 def test_a_connection_that_is_lost_is_made_again(course: Course, undisturbed: Course, own: Loopback) -> None:
     """Answers that were on the way are asked for again, and none counts twice."""
@@ -211,6 +242,7 @@ def test_a_connection_that_is_lost_is_made_again(course: Course, undisturbed: Co
     whole(course, undisturbed, found)
 
 
+@again_and_again
 @pytest.mark.everything
 def test_a_worker_that_is_slow_holds_nobody_up_for_long(course: Course, undisturbed: Course, own: Loopback) -> None:
     """What it has waits for it; when it goes on, each of its answers counts once."""
@@ -224,6 +256,7 @@ def test_a_worker_that_is_slow_holds_nobody_up_for_long(course: Course, undistur
     whole(course, undisturbed, found)
 
 
+@again_and_again
 @pytest.mark.everything
 def test_a_worker_that_stands_still_is_given_up(
     course: Course, undisturbed: Course, own: Loopback, monkeypatch: pytest.MonkeyPatch
@@ -263,6 +296,7 @@ OTHERS = {
 }
 
 
+@again_and_again
 @pytest.mark.everything
 @pytest.mark.parametrize("what", OTHERS)
 def test_a_worker_with_other_versions_is_not_used(
@@ -281,6 +315,7 @@ def test_a_worker_with_other_versions_is_not_used(
     whole(course, undisturbed, found)
 
 
+@again_and_again
 @pytest.mark.everything
 def test_a_submission_that_ends_its_process_each_time_is_given_up(course: Course, own: Loopback) -> None:
     """After three times a person is asked; nobody else notices. The course's own tests travel to workers."""

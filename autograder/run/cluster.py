@@ -410,6 +410,7 @@ def _connected(address: str) -> Any:
     Raises:
         CannotGrade: if it can't be reached.
     """
+    from dask import config
     from distributed import Client
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it has to say is said here, in a sentence
@@ -417,6 +418,12 @@ def _connected(address: str) -> Any:
         client: Any = Client  # Dask has no types for it
         return client(address, timeout=CONNECT_S, set_as_default=False, serializers=_DATA, deserializers=_DATA)
     except (OSError, ValueError, TypeError, RuntimeError) as error:
+        if urlsplit(address).scheme == "tls" and not config.get("distributed.comm.tls.client.cert"):
+            raise CannotGrade(
+                f"The scheduler at {address} wants a certificate, and this machine knows of none. Name it in Dask's "
+                "configuration, distributed.comm.tls: ca-file, client.cert and client.key. Then grade again; what was "
+                "graded so far is kept."
+            ) from None
         raise CannotGrade(
             f"The scheduler at {address} can't be reached: {one_line(str(error))[:200]}. Nothing is lost: start it, or "
             "check the address, then grade again; what was graded so far is kept."

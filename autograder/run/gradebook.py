@@ -254,7 +254,7 @@ class Book:
     def _rows(self, pages: Mapping[str, Page]) -> None:
         """Write rows by the table, not by the object: a class is a few statements, not thousands."""
         known = self._submissions(list(pages))
-        self._add([student for student in pages if student not in known])
+        self._add({student: made for student, made in pages.items() if student not in known})
         known = self._submissions(list(pages))
         notebook = self._api.SubmittedNotebook.__table__
         grade, comment = self._api.Grade.__table__, self._api.Comment.__table__
@@ -271,11 +271,11 @@ class Book:
         for student, made in pages.items():
             of = notebooks[known[student]]
             for row in graded.get(of, ()):
-                score, person = self._scored(row, made)
+                score, person = self._scored(row.cell_id, row.manual_score, made)
                 if (row.auto_score, row.needs_manual_grade) != (score, person):
                     scores.append({"row": row.id, "score": score, "person": person})
             for row in said.get(of, ()):
-                text = UNANSWERED if self._answered[row.cell_id] in made.untouched else None
+                text = self._said(row.cell_id, made)
                 if row.auto_comment != text:
                     comments.append({"row": row.id, "text": text})
         changes = (
@@ -311,14 +311,18 @@ class Book:
                 changed = update(notebook).where(notebook.c.id == row.notebook)
                 self._db.execute(changed.values(late_submission_penalty=penalty))
 
-    def _scored(self, row: Any, made: Page) -> tuple[float | None, bool]:
+    def _scored(self, cell: str, manual: float | None, made: Page) -> tuple[float | None, bool]:
         """An automatic score, and whether a person is asked: what was not written has 0, as nbgrader has it."""
-        name = self._graded[row.cell_id]
+        name = self._graded[cell]
         verdict = next((question for question in made.result.questions if question.id == name), None)
         score = verdict.points if verdict else None
         if verdict is not None and verdict.status == "manual" and not verdict.message and name in made.untouched:
             score = 0.0
-        return score, score is None or made.person or row.manual_score is not None
+        return score, score is None or made.person or manual is not None
+
+    def _said(self, cell: str, made: Page) -> str | None:
+        """nbgrader's own comment on a cell, if there is one."""
+        return UNANSWERED if self._answered[cell] in made.untouched else None
 
     def _submissions(self, students: Sequence[str]) -> dict[str, str]:
         """Ids of the submissions of some students, by student."""
@@ -327,14 +331,14 @@ class Book:
         query = select(table.c.student_id, table.c.id).where(mine, table.c.student_id.in_(students))
         return dict(self._db.execute(query).tuples().all())
 
-    def _add(self, students: Sequence[str]) -> None:
-        """Make the rows of students who have none yet, as nbgrader's add_submission does."""
-        if not students:
+    def _add(self, pages: Mapping[str, Page]) -> None:
+        """Make the rows of students who have none yet, as nbgrader's add_submission does, with what was found."""
+        if not pages:
             return
         api, new = self._api, self._api.new_uuid
         people = api.Student.__table__
-        here = set(self._db.execute(select(people.c.id).where(people.c.id.in_(students))).scalars())
-        submissions = {student: new() for student in students}
+        here = set(self._db.execute(select(people.c.id).where(people.c.id.in_(list(pages)))).scalars())
+        submissions = {student: new() for student in pages}
         masters = [
             (
                 master.id,
@@ -343,9 +347,17 @@ class Book:
             )
             for master in self._notebook.assignment.notebooks
         ]
-        notebooks = [(new(), submission, *master) for submission in submissions.values() for master in masters]
+        notebooks = [(new(), who, *master) for who in submissions for master in masters]
+
+        def grade(cell: str, made: Page) -> dict[str, Any]:
+            score, person = self._scored(cell, None, made) if cell in self._graded else (None, False)
+            return {"cell_id": cell, "auto_score": score, "needs_manual_grade": person}
+
+        def comment(cell: str, made: Page) -> dict[str, Any]:
+            return {"cell_id": cell, "auto_comment": self._said(cell, made) if cell in self._answered else None}
+
         tables: list[tuple[Any, list[dict[str, Any]]]] = [
-            (api.Student, [{"id": student} for student in students if student not in here]),
+            (api.Student, [{"id": student} for student in pages if student not in here]),
             (
                 api.SubmittedAssignment,
                 [
@@ -355,15 +367,26 @@ class Book:
             ),
             (
                 api.SubmittedNotebook,
-                [{"id": own, "assignment_id": of, "notebook_id": master} for own, of, master, _, _ in notebooks],
+                [
+                    {"id": own, "assignment_id": submissions[who], "notebook_id": master}
+                    for own, who, master, _, _ in notebooks
+                ],
             ),
             (
                 api.Grade,
-                [{"cell_id": cell, "notebook_id": own} for own, _, _, graded, _ in notebooks for cell in graded],
+                [
+                    {"notebook_id": own, **grade(cell, pages[who])}
+                    for own, who, _, graded, _ in notebooks
+                    for cell in graded
+                ],
             ),
             (
                 api.Comment,
-                [{"cell_id": cell, "notebook_id": own} for own, _, _, _, answered in notebooks for cell in answered],
+                [
+                    {"notebook_id": own, **comment(cell, pages[who])}
+                    for own, who, _, _, answered in notebooks
+                    for cell in answered
+                ],
             ),
         ]
         for table, rows in tables:
