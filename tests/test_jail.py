@@ -715,3 +715,26 @@ def test_nothing_of_the_course_is_among_the_libraries() -> None:
         for each in found.readable
     )
     assert any(each.endswith("data_utils") for each in found.readable)
+
+
+UNHOOKED = """
+import logging, random, threading
+from concurrent.futures import ThreadPoolExecutor
+from matplotlib import pyplot as plt
+
+assert threading.current_thread() is threading.main_thread()
+assert threading.active_count() == 1
+with ThreadPoolExecutor(2) as pool:
+    assert list(pool.map(abs, [-1, -2])) == [1, 2]
+logging.getLogger("own").warning("told")
+plt.title("a title, in letters that nobody has drawn yet: \u03b7")
+plt.gcf().canvas.draw()
+assert random.random() == 0.8444218515250481
+"""
+
+
+def test_a_fork_has_what_modules_want_done_after_a_fork(jail: Jail) -> None:
+    """Threads, locks, generators and fonts are as in any new process, though the zygote did all that once."""
+    for _ in range(2):
+        with jail.fork() as inmate:
+            assert inmate.execute(Step(0, 1, UNHOOKED)) == []

@@ -18,6 +18,7 @@ import shutil
 import signal
 import socket
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -69,7 +70,8 @@ def main() -> None:
     orders.set_inheritable(False)
     asked = json.loads(orders.recv(1 << 20))
     sys.path[:] = asked["path"]
-    failed = _loaded(asked["path"], asked["data"])
+    with _no_hooks() as hooks:
+        failed = _loaded(asked["path"], asked["data"])
     shutil.rmtree(os.environ["HOME"], ignore_errors=True)
     signal.signal(signal.SIGCHLD, _reap)
     gc.collect()
@@ -85,10 +87,30 @@ def main() -> None:
             orders.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             try:
-                _be_a_zygote(control, json.loads(text))
+                _be_a_zygote(control, json.loads(text), hooks)
             finally:  # nothing of a zygote may go on as a second one of these
                 os._exit(70)
         control.close()
+
+
+@contextlib.contextmanager
+def _no_hooks() -> Iterator[list[Callable[[], object]]]:
+    """Collect what modules want done in each fork: half of what a fork costs before it is locked.
+
+    They put locks right that other threads may have held, and drop what may not be shared. A zygote has no other
+    threads; it does all that once itself, and its forks begin where it stands.
+    """
+    hooks: list[Callable[[], object]] = []
+    register = os.register_at_fork
+
+    def keep(*, after_in_child: Callable[[], object] | None = None, **_: object) -> None:
+        hooks.extend([after_in_child] if after_in_child else [])
+
+    os.register_at_fork = keep
+    try:
+        yield hooks
+    finally:
+        os.register_at_fork = register
 
 
 def _reap(*_: object) -> None:
@@ -118,7 +140,7 @@ def _loaded(path: list[str], data: str | None) -> str:
     return ""
 
 
-def _be_a_zygote(control: socket.socket, asked: dict[str, Any]) -> None:
+def _be_a_zygote(control: socket.socket, asked: dict[str, Any], hooks: Sequence[Callable[[], object]]) -> None:
     """Shut this process in, and serve the host until it is gone."""
     modules = {module.__name__: module for module in _KEPT}
     lockdown, zygote = modules["autograder.jail.lockdown"], modules["autograder.jail.zygote"]
@@ -131,7 +153,7 @@ def _be_a_zygote(control: socket.socket, asked: dict[str, Any]) -> None:
         readable = [*asked["plan"].pop("readable"), *_libraries()]
         lock = lockdown.Lock(lockdown.Plan(readable=readable, **asked["plan"]))
         lock.enter()
-        serving = zygote.Zygote(control, lock, asked["frame_limit"])
+        serving = zygote.Zygote(control, lock, asked["frame_limit"], hooks)
     except Exception as error:  # the host says what it means
         control.send(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
         raise

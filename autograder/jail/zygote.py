@@ -16,6 +16,7 @@ import shutil
 import socket
 import tempfile
 import threading
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -70,7 +71,10 @@ def flow(nb, w, b, x):
 class Zygote:
     """Makes forks for the host, and tells what became of them."""
 
-    def __init__(self, control: socket.socket, lock: Lock, frame_limit: int) -> None:
+    def __init__(
+        self, control: socket.socket, lock: Lock, frame_limit: int, hooks: Sequence[Callable[[], object]] = ()
+    ) -> None:
+        """Get warm; `hooks` are what modules want done in each fork, and is done here."""
         self.control = control
         self.lock = lock
         self.frame_limit = frame_limit
@@ -79,6 +83,8 @@ class Zygote:
         self._poll = select.poll()
         self.session, self.figures = _warm_up()
         self._rehearse()
+        for hook in hooks:
+            hook()
         memory.settle(lambda: lock.about("maps"))
         lock.settle()
 
