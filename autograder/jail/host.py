@@ -101,7 +101,7 @@ class Jail:
                 self.close()
                 if attempt == 2:
                     raise JailUnavailable(f"No process could be started in the jail: {error}") from error
-                self._start()
+                self._tried()
         raise AssertionError
 
     def learn(self, flows: str) -> None:
@@ -169,7 +169,10 @@ class Jail:
         return told, handed
 
     def _tried(self) -> None:
-        """Start, a second time where a process was ended meanwhile: that says nothing of what holds here."""
+        """Start, a second time where a process was ended meanwhile: that says nothing of what holds here.
+
+        An order may reach a loader that is being ended, and goes with it.
+        """
         try:
             self._start()
         except _Ended:
