@@ -30,7 +30,7 @@ class Spent(BaseException):
     """
 
 
-def told(seconds: float) -> str:
+def in_words(seconds: float) -> str:
     """A time, as a sentence says it."""
     return f"{seconds:g} second{'' if seconds == 1 else 's'}"
 
@@ -54,7 +54,7 @@ class Budget:
             Spent: if there is none.
         """
         if not self.left():
-            raise Spent(f"Grading this submission took longer than {told(self._seconds)} and was stopped.")
+            raise Spent(f"Grading this submission took longer than {in_words(self._seconds)} and was stopped.")
 
     @contextmanager
     def striking(self) -> Iterator[None]:

@@ -17,7 +17,15 @@ from autograder.jail.host import Jail
 from autograder.jail.jailed import FAULTS, JailedStudent, Jailer
 from autograder.jail.session import Session, Step
 from autograder.judge import diagnosis
-from autograder.judge.answers import begins_alike, mistaken_answers, numbers, outline, reference_answers, same_answers
+from autograder.judge.answers import (
+    begins_alike,
+    first_wrong,
+    mistaken_answers,
+    numbers,
+    outline,
+    reference_answers,
+    same_answers,
+)
 from autograder.judge.bank import bank
 from autograder.judge.check import checks
 from autograder.judge.example import TRIED
@@ -206,7 +214,14 @@ def test_a_known_mistake_is_passed_over_only_where_its_answers_differ(mlp: Assig
     with seeded("public"):
         known = {card.id: mistaken_answers(mlp, card, claims) for card in cards}
         same = {(a, b) for a in known for b in known if same_answers(known[a], known[b])}
-        begun = {(one.id, other) for one in cards for other in known if begins_alike(known[other], mlp, one, claims)}
+        right = reference_answers(mlp, claims)
+        until = {other: first_wrong(known[other], right, claims) + 1 for other in known}
+        begun = {
+            (one.id, other)
+            for one in cards
+            for other in known
+            if begins_alike(known[other], mlp, one, claims, until[other])
+        }
 
     assert same <= begun
     assert len(begun) < len(cards) ** 2 / 4

@@ -18,7 +18,7 @@ from typing import Protocol, TypeVar
 
 import torch
 
-from autograder.budget import UNLIMITED, Budget, told
+from autograder.budget import UNLIMITED, Budget, in_words
 from autograder.errors import KitError
 from autograder.jail import codec
 from autograder.jail.session import CellFault, Raised, Step
@@ -58,7 +58,7 @@ class TimedOut(Exception):  # noqa: N818 - it is told as one
     """A statement or a call took longer than it may; its fork was ended."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"no answer within {told(seconds)}")
+        super().__init__(f"no answer within {in_words(seconds)}")
         self.seconds = seconds
 
 

@@ -74,7 +74,7 @@ class Zygote:
     def __init__(
         self, control: socket.socket, lock: Lock, frame_limit: int, hooks: Sequence[Callable[[], object]] = ()
     ) -> None:
-        """Get warm; `hooks` are what modules want done in each fork, and is done here."""
+        """Get warm; `hooks` do what modules want done in each fork, and are run here, once."""
         self.control = control
         self.lock = lock
         self.frame_limit = frame_limit

@@ -151,19 +151,23 @@ def mistaken_answers(assignment: Assignment, card: Misconception, checks: tuple[
     return _mistaken(assignment, card, checks, current_seed()).upto(len(checks))
 
 
-def begins_alike(found: Answers, assignment: Assignment, card: Misconception, checks: tuple[Check, ...]) -> bool:
-    """Whether some answers are those of a known mistake up to the first wrong one: most mistakes go no further."""
-    right = reference_answers(assignment, checks)
-    first = next((at for at, check in enumerate(checks) if not same_answers(*_at([check], found, right))), len(checks))
-    until = checks[: first + 1]
-    known = _mistaken(assignment, card, checks, current_seed()).upto(len(until))
-    return same_answers(*_at(until, found, known))
+def begins_alike(
+    found: Answers, assignment: Assignment, card: Misconception, checks: tuple[Check, ...], many: int
+) -> bool:
+    """Whether some answers are those of a known mistake in so many checks: it is worked out no further for that."""
+    known = _mistaken(assignment, card, checks, current_seed()).upto(many)
+    return same_answers(within(found, checks[:many]), within(known, checks[:many]))
 
 
-def _at(checks: Sequence[Check], *answered: Answers) -> list[Answers]:
-    """What was answered in some checks, by each of several students."""
-    ids = [check.id for check in checks]
-    return [{name: own[name] for name in ids if name in own} for own in answered]
+def first_wrong(found: Answers, right: Answers, checks: Sequence[Check]) -> int:
+    """Which check is the first in which an answer is wrong; as many as there are, if none is."""
+    differ = (at for at, check in enumerate(checks) if not same_answers(within(found, [check]), within(right, [check])))
+    return next(differ, len(checks))
+
+
+def within(answered: Answers, checks: Sequence[Check]) -> Answers:
+    """What was answered in some checks."""
+    return {check.id: answered[check.id] for check in checks if check.id in answered}
 
 
 def distance(assignment: Assignment, card: Misconception, checks: tuple[Check, ...]) -> float:

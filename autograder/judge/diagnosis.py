@@ -20,6 +20,7 @@ from autograder.judge.answers import (
     answers,
     begins_alike,
     explained,
+    first_wrong,
     mistaken_answers,
     numbers,
     outline,
@@ -27,6 +28,7 @@ from autograder.judge.answers import (
     same_answers,
     size,
     tells,
+    within,
 )
 from autograder.judge.bank import Misconception, bank
 from autograder.judge.check import Check
@@ -61,10 +63,11 @@ def diagnose(
     right = reference_answers(assignment, checks)
     if same_answers(found, right):
         return []
-    for card, known in _known(assignment, names, checks, found, elsewhere, evidence):
+    first = first_wrong(found, right, checks)
+    for card, known in _known(assignment, names, checks, found, elsewhere, evidence, first + 1):
         if alike(found, known, right) and _is_shown(card, known, right, evidence):
             return [_named(card, evidence)]
-    return [_named(card, evidence) for card in _two(assignment, names, checks, found, right, evidence)]
+    return [_named(card, evidence) for card in _two(assignment, names, checks, found, right, evidence, first)]
 
 
 def _known(
@@ -74,14 +77,15 @@ def _known(
     found: Answers,
     elsewhere: Mapping[str, str],
     evidence: Evidence,
+    until: int,
 ) -> Iterator[tuple[Misconception, Answers]]:
-    """Known mistakes that may have been made, with their answers, in the order in which they are tried."""
+    """Known mistakes whose answers are the student's in the first `until` checks, in the order in which they are tried."""
     cards = [card for card in bank(assignment.tests).misconception if card.function in assignment.names]
     traced = [card for card in cards if elsewhere.get(card.function) == card.id]
     own = [card for card in cards if card.function in names]
     unjudged = [card for card in cards if card.function not in names and card.function not in elsewhere]
     for card in traced + own + unjudged:
-        if begins_alike(found, assignment, card, checks):
+        if begins_alike(found, assignment, card, checks, until):
             yield card, mistaken_answers(assignment, card, checks)
     for card in own:
         if card.number and outline(found) == outline(mistaken_answers(assignment, card, checks)):
@@ -110,6 +114,7 @@ def _two(
     found: Answers,
     right: Answers,
     evidence: Evidence,
+    first: int,
 ) -> tuple[Misconception, ...]:
     """Find two mistakes in one function that give the student's answers together.
 
@@ -117,14 +122,11 @@ def _two(
     bank doesn't know gives the values of two.
     """
 
-    def of(check: Check, answered: Answers) -> Answers:
-        return {check.id: answered[check.id]} if check.id in answered else {}
-
     def explains(card: Misconception) -> frozenset[Place]:
         return explained(found, mistaken_answers(assignment, card, checks), right)
 
-    telling = next(check for check in checks if not same_answers(of(check, found), of(check, right)))
-    own = of(telling, found)
+    telling = checks[first]
+    own = within(found, [telling])
     if not size(own):  # nothing but exceptions
         return ()
     pairs, rows = _pairs(assignment, names, telling, current_seed()).get(outline(own), ([], np.zeros((0, 0))))

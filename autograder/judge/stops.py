@@ -119,7 +119,9 @@ def why(
     """Say why a question has no answer: it isn't written, is no Python, or had to be ended."""
     names = " and ".join(question.names)
     if status == "timeout":
-        limit = f"took longer than {budget.told(stopped.seconds)}" if stopped and stopped.seconds else "took too long"
+        limit = (
+            f"took longer than {budget.in_words(stopped.seconds)}" if stopped and stopped.seconds else "took too long"
+        )
         return f"{names} {limit} and was stopped. Is there a loop that doesn't end?"
     if status == "killed":
         return (
