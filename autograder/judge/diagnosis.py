@@ -79,7 +79,7 @@ def _known(
     evidence: Evidence,
     until: int,
 ) -> Iterator[tuple[Misconception, Answers]]:
-    """Known mistakes whose answers are the student's in the first `until` checks, in the order in which they are tried."""
+    """Known mistakes that answer as the student in the first `until` checks, in the order in which they are tried."""
     cards = [card for card in bank(assignment.tests).misconception if card.function in assignment.names]
     traced = [card for card in cards if elsewhere.get(card.function) == card.id]
     own = [card for card in cards if card.function in names]
