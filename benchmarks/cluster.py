@@ -8,7 +8,6 @@ workers are warm: they have graded a submission of the same assignment before. N
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import subprocess
@@ -17,29 +16,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from autograder.authoring import release
-from autograder.authoring.demo import made_up
+from coordinator import NAME, handed_in
+
 from autograder.course import Course
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.conftest import copied_course, released
 from tests.loopback import loopback
 from tests.test_cluster import written
-
-NAME = "mlp"
-
-
-def handed_in(folder: Path, students: int) -> Course:
-    """Make a course with a class of made-up students over and over."""
-    course = copied_course(folder)
-    release.generate(course, NAME)
-    kinds = [student.notebook for student in made_up(course.assignment(NAME), released(NAME))]
-    for number in range(students):
-        path = course.expected(NAME, f"student-{number:04}")
-        path.parent.mkdir(parents=True)
-        kind = kinds[number % len(kinds)]
-        path.write_text(kind if isinstance(kind, str) else json.dumps(kind), encoding="utf-8")
-    return course
 
 
 def seconds(course: Course, *options: str) -> float:
@@ -62,11 +45,11 @@ def main() -> None:
         folder = Path(made)
         (folder / "here").mkdir()
         (folder / "cluster").mkdir()
-        here = handed_in(folder / "here", asked.students)
+        here, _ = handed_in(folder / "here", asked.students)
         shutil.copytree(here.root, folder / "there")
         there = Course(folder / "there")
         with loopback(folder / "cluster") as cluster:
-            seconds(there, "--cluster", cluster.address, "--student", "student-0000")
+            seconds(there, "--cluster", cluster.address, "--student", "student-000000")
             for number in range(asked.rounds):
                 local = seconds(here, "--workers", "2", "--force")
                 far = seconds(there, "--cluster", cluster.address, "--force")

@@ -35,8 +35,8 @@ MEMORY = 1_000
 """Submissions of the smaller class, where memory is compared."""
 
 
-def handed_in(folder: Path, students: int, url: str) -> None:
-    """Make a course with a class of made-up students over and over, and keep what grading each kind gives."""
+def handed_in(folder: Path, students: int, url: str = "") -> tuple[Course, list[bytes]]:
+    """Make a course with a class of made-up students over and over; give it, and what each kind hands in."""
     course = copied_course(folder)
     if url:
         with (folder / CONFIG).open("a", encoding="utf-8") as config:
@@ -51,6 +51,11 @@ def handed_in(folder: Path, students: int, url: str) -> None:
         path = course.expected(NAME, f"student-{number:06}")
         path.parent.mkdir(parents=True)
         os.link(folder / f"paper-{number % len(papers):02}", path)
+    return course, papers
+
+
+def kept(folder: Path, course: Course, papers: list[bytes]) -> None:
+    """Keep what grading each kind gives."""
     answers = recorded(course, NAME, papers)
     (folder / "answers.json").write_text(json.dumps([answers[paper] for paper in papers]), "utf-8")
 
@@ -78,7 +83,7 @@ def measured(students: int, url: str, profile: bool) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made) / "course"
         folder.mkdir()
-        handed_in(folder, students, url)
+        kept(folder, *handed_in(folder, students, url))
         command = [sys.executable, __file__, "--run", str(folder), *(["--profile"] if profile else [])]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ)
         found: dict[str, float] = json.loads(done.stdout)
