@@ -9,11 +9,15 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 _SHARED = stat.S_ISGID | stat.S_IWGRP
 """How nbgrader marks a folder that a group of instructors shares."""
+
+_umask = threading.RLock()
+"""A process has one umask: a thread that found another's would leave it behind."""
 
 
 def write(path: Path, text: str | bytes) -> None:
@@ -82,12 +86,13 @@ def make(folder: Path) -> None:
 
 @contextlib.contextmanager
 def making(folder: Path) -> Iterator[None]:
-    """Let what other code makes in a folder be as private as what is made here."""
-    before = os.umask(0o007 if _shared(folder) else 0o077)
-    try:
-        yield
-    finally:
-        os.umask(before)
+    """Let what other code makes in a folder be as private as what is made here; one thread after the other."""
+    with _umask:
+        before = os.umask(0o007 if _shared(folder) else 0o077)
+        try:
+            yield
+        finally:
+            os.umask(before)
 
 
 def _shared(folder: Path) -> bool:

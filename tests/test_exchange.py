@@ -74,8 +74,7 @@ def test_release_fetch_submit_collect_and_grade(
                     **as_user,
                 )
             )
-        for each in running:
-            said, _ = each.communicate(timeout=300)
+        for each, said in [(each, each.communicate(timeout=300)[0]) for each in running]:
             assert each.returncode == 0, said
         collect = CollectApp()
         collect.initialize(["mlp", f"--Exchange.root={exchange}"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -70,3 +72,34 @@ def test_a_log_line_steers_nothing(caplog: pytest.LogCaptureFixture) -> None:
     assert "esc\ufffd\ufffd is 3\ufffd" in text
     assert "ValueError: invalid literal" in text
     assert text == visible(text)
+
+
+def test_threads_that_are_at_it_together_leave_the_umask_as_it_was(tmp_path: Path) -> None:
+    """The second one finds the process's own, and not the first one's."""
+    first, second = threading.Event(), threading.Event()
+
+    def one() -> None:
+        with private.making(tmp_path):
+            first.set()
+            second.wait(0.5)  # until another is in, which must not happen
+
+    def other() -> None:
+        first.wait()
+        with private.making(tmp_path):
+            second.set()
+            begun.wait()
+
+    before = os.umask(0o022)
+    begun = threading.Event()
+    threads = [threading.Thread(target=work) for work in (one, other)]
+    try:
+        for thread in threads:
+            thread.start()
+        threads[0].join()
+        begun.set()
+        threads[1].join()
+        left = os.umask(0o022)
+    finally:
+        os.umask(before)
+
+    assert left == 0o022
