@@ -19,7 +19,7 @@ from autograder.course.settings import BackpropKit
 from autograder.errors import CannotGrade
 from autograder.jail.session import Session
 from autograder.jail.student import LocalStudent, Student
-from autograder.judge import trial
+from autograder.judge import attempt
 from autograder.judge.bank import Misconception, Variant, bank
 from autograder.judge.check import Check
 from autograder.judge.grader import Grader
@@ -237,7 +237,7 @@ def test_a_fault_of_a_check_is_never_a_students_zero(
         student.run(flows.sigma, x=torch.ones(1))
         raise ZeroDivisionError
 
-    monkeypatch.setattr(trial, "checks", lambda *_: (Check("test_broken", "broken", 1.0, broken),))
+    monkeypatch.setattr(attempt, "checks", lambda *_: (Check("test_broken", "broken", 1.0, broken),))
     with seeded("a seed of its own"):
         verdict = judge(mlp, mlp.questions[0], reference(mlp))
 
@@ -253,7 +253,7 @@ def test_a_check_that_the_reference_fails_judges_nobody(
     def unfair(student: Student) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(trial, "checks", lambda *_: (Check("test_unfair", "unfair", 1.0, unfair),))
+    monkeypatch.setattr(attempt, "checks", lambda *_: (Check("test_unfair", "unfair", 1.0, unfair),))
     with seeded("another seed"):
         assert judge(mlp, mlp.questions[0], reference(mlp)).status == "grader_error"
 

@@ -22,9 +22,9 @@ from autograder.course.course import Course
 from autograder.course.hidden_tests import hidden_tests
 from autograder.errors import CannotGrade
 from autograder.jail.student import LocalStudent
+from autograder.judge.attempt import tried
 from autograder.judge.inputs import seeded
 from autograder.judge.reference import source_of
-from autograder.judge.trial import tried
 from autograder.notebook.definition import Definitions
 from autograder.notebook.notebook import Notebook
 from autograder.notebook.statement import steps

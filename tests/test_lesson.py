@@ -534,7 +534,7 @@ def test_what_was_stopped_keeps_its_points_and_is_flagged(mlp_timed_out: Result)
 def mlp_timed_out(course: Course, right: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Result:
     """A record of answers of which sigma passes one claim and is stopped in the next."""
     from autograder.jail.student import Student, StudentStopped
-    from autograder.judge import trial
+    from autograder.judge import attempt
     from autograder.judge.check import Check, checks
 
     def passes(student: Student) -> None:
@@ -545,7 +545,7 @@ def mlp_timed_out(course: Course, right: Mapping[str, str], monkeypatch: pytest.
             raise StudentStopped("timeout", "no answer within 1 second")
 
     claims = (Check("test_one", "one", 1.0, passes), Check("test_two", "two", 1.0, stops))
-    monkeypatch.setattr(trial, "checks", lambda a, q: claims if q == "sigma" else checks(a, q))
+    monkeypatch.setattr(attempt, "checks", lambda a, q: claims if q == "sigma" else checks(a, q))
     grader = Grader(course.assignment("mlp"), "a seed of its own")
     return grader.grade(Notebook(answering(right)), "made up").result
 

@@ -16,8 +16,8 @@ from nbgrader.api import Gradebook
 from autograder.authoring.demo import made_up
 from autograder.course.course import CONFIG, Course
 from autograder.jail.student import Student
+from autograder.judge import attempt
 from autograder.judge import check as hidden
-from autograder.judge import trial
 from autograder.platforms import nbgrader
 from autograder.run import Job, batch
 from tests.conftest import copied, notebook_of, released, shell
@@ -301,7 +301,7 @@ def test_a_question_that_cannot_be_judged_waits_for_a_person(
         found = real(assignment, question)
         return (hidden.Check("test_broken", "broken", 1.0, broken),) if question == "loss" else found
 
-    monkeypatch.setattr(trial, "checks", checks)
+    monkeypatch.setattr(attempt, "checks", checks)
     result = grade(course, student="blaise")[0].result
     kept = rows(course, "blaise")
 

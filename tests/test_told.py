@@ -12,13 +12,13 @@ import pytest
 
 from autograder.course.course import Course
 from autograder.jail.student import trusting
+from autograder.judge.attempt import tried
 from autograder.judge.bank import bank
 from autograder.judge.check import checks
 from autograder.judge.comparison import Mismatch
 from autograder.judge.inputs import seeded
 from autograder.judge.reference import mistaken, source_of
 from autograder.judge.submission import Submission
-from autograder.judge.trial import tried
 from autograder.notebook.notebook import Notebook
 from autograder.result import Question
 from tests.conftest import REPO, notebook_of

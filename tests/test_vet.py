@@ -15,8 +15,8 @@ from autograder.authoring import vetting as vet
 from autograder.authoring.vetting import Finding
 from autograder.course.assignment import Assignment
 from autograder.course.course import Course
+from autograder.judge import attempt, diagnosis
 from autograder.judge import check as hidden
-from autograder.judge import diagnosis, trial
 from autograder.judge.bank import Bank, Harmless, Misconception, Variant
 from autograder.judge.check import Check
 from autograder.judge.inputs import seeded
@@ -156,7 +156,7 @@ def test_a_test_that_idling_passes_is_found(course: Course, mlp: Assignment, mon
         free = dataclasses.replace(real(assignment, question)[0], id="test_free", claim=lambda _: None)
         return (*real(assignment, question), free)
 
-    monkeypatch.setattr(trial, "checks", generous)
+    monkeypatch.setattr(attempt, "checks", generous)
     with seeded(course.seed("mlp")):
         found = list(vet._idle(mlp, [question for question in mlp.questions if question.id == "sigma"]))
 

@@ -14,13 +14,14 @@ from autograder import notebook
 from autograder.budget import Budget, Spent, reading
 from autograder.course import Assignment, BackpropKit, Question
 from autograder.jail import Opener, Output, trusting
+from autograder.judge.attempt import tried
 from autograder.judge.example import example
 from autograder.judge.excerpt import excerpt
 from autograder.judge.hindrance import hindrance
 from autograder.judge.inputs import digest, seeded
 from autograder.judge.sentences import ASKED
 from autograder.judge.submission import Submission
-from autograder.judge.trial import Trial, tried
+from autograder.judge.trial import Trial
 from autograder.notebook import Notebook, UnreadableNotebook
 from autograder.result import Question as Verdict
 from autograder.result import Result, Sighting

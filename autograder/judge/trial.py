@@ -3,48 +3,26 @@
 from __future__ import annotations
 
 import functools
-import logging
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from autograder.course import Assignment, BackpropKit, Question, driven
-from autograder.jail import LocalStudent, Reader, Step, Student, StudentError, StudentStopped
-from autograder.judge import oracle, retrial, shortcuts, stops
-from autograder.judge.answers import Answers, Recorder, otherwise, outline, reference_answers, size
+from autograder.jail import LocalStudent, Reader, Step, Student
+from autograder.judge import oracle, retrial, shortcuts
+from autograder.judge.answers import Answers, otherwise, outline, reference_answers, size
+from autograder.judge.attempt import named, tried
 from autograder.judge.check import checks
-from autograder.judge.comparison import Mismatch, Waits
 from autograder.judge.conventions import conventions
-from autograder.judge.diagnosis import diagnose
-from autograder.judge.evidence import Evidence
 from autograder.judge.inputs import current_seed
 from autograder.judge.reference import reference, solutions_of
-from autograder.judge.sentences import ASKED, capital, explain, listed, one_question
-from autograder.judge.surroundings import missed
+from autograder.judge.sentences import listed
 from autograder.notebook import QUOTED, Definitions, Unreadable
 from autograder.result import Question as Verdict
-from autograder.result import QuestionStatus
-from autograder.result import Test as Claimed
 from autograder.visible import shortened
-
-log = logging.getLogger(__name__)
 
 BROADCAST = 16
 """How many times as many numbers as are asked for come where a column met a vector, at the most."""
-
-_TORCH_S_MEMORY = "DefaultCPUAllocator"
-"""What takes memory for torch, and says so in a RuntimeError where there is none."""
-
-NAMES = 8
-"""Names of wrong values that are kept."""
-
-_STOPPED = {
-    "timeout": "was stopped because it took too long; it keeps the points of the claims that had passed",
-    "killed": "ended its own program; it keeps the points of the claims that had passed",
-}
-_WANT = {"NameError", "ImportError", "ModuleNotFoundError", "AttributeError", "UnboundLocalError", "TypeError"}
-"""How code ends that wants something of a module that isn't here; it may have put None in its place."""
 
 _OTHERWISE = "This fails even with correct functions in place of the wrong ones."
 
@@ -53,117 +31,6 @@ def judge(assignment: Assignment, question: Question, student: Student, found: D
     """Try every claim of a question on a student, and say which known mistake was made."""
     sources = _own(assignment, question, student.steps) if isinstance(student, LocalStudent) else None
     return named(assignment, question, *tried(assignment, question, student, found), sources)
-
-
-@one_question()
-def tried(
-    assignment: Assignment,
-    question: Question,
-    student: Student,
-    found: Definitions | None = None,
-    absent: str | None = "",
-) -> tuple[Verdict, Answers]:
-    """Try every claim of a question on a student; no mistake has a name yet.
-
-    A point comes only from a claim that passed. A claim that fails in the kit itself makes the whole question
-    a `grader_error`: no points, and a person is asked. Code that has to be ended, ends its question.
-    `absent` says what the answer rests on and this machine hasn't: where code fails for want of something, a person is
-    asked then; nobody is, whatever it wants, where it is None.
-    """
-    claims = checks(assignment.tests, question.id)
-    if unsound := _unsound(assignment, question, current_seed()):
-        return _fault(question, unsound), {}
-    recorder = Recorder(student)
-    tests: list[Claimed] = []
-    near: list[str] = []
-    raised: list[StudentError] = []
-    wrong: dict[str, None] = {}
-    stopped: StudentStopped | None = None
-    for claim in claims:
-        recorder.check = claim.id
-        passed, was_tried, message = False, stopped is None, ""
-        try:
-            if stopped is None:
-                claim.claim(recorder)
-                passed = True
-            else:
-                message = "It was not tried after that."
-        except Mismatch as mismatch:
-            was_tried = not isinstance(mismatch, Waits)
-            near += [claim.id] if mismatch.near else []
-            wrong |= dict.fromkeys(mismatch.values)
-            message = _sentence(str(mismatch))
-        except StudentStopped as ended:
-            message, stopped = explain(ended.fault), ended
-        except StudentError as error:
-            message = stops.told(error, recorder, (assignment, question), found, again=bool(raised))
-            raised.append(error)
-        except Exception:
-            log.exception("%s, %s: the check itself failed", question.id, claim.id)
-            return _fault(question, claim.id), {}
-        claimed = Claimed(id=claim.id, says=claim.says, passed=passed, weight=claim.weight, message=message)
-        tests.append(claimed if was_tried else claimed.model_copy(update={"tried": False}))
-    if absent and any(error.fault.missing is not None or error.fault.type_name in _WANT for error in raised):
-        asked = Verdict(id=question.id, status="manual", points=None, max_points=question.max_points, message=absent)
-        return asked, recorder.answers
-    if (
-        absent is not None
-        and found is not None
-        and (told := missed([error.fault for error in raised], question, found))
-    ):
-        asked = Verdict(id=question.id, status="manual", points=None, max_points=question.max_points, message=told)
-        return asked, recorder.answers
-    share = sum(test.weight for test in tests if test.passed) / sum(test.weight for test in tests)
-    status: QuestionStatus = "graded"
-    if stopped is not None:
-        status = stopped.status
-    elif any(stops.is_unwritten(error, question, found) for error in raised) and not any(test.passed for test in tests):
-        status = "no_answer"
-    verdict = Verdict(
-        id=question.id,
-        status=status,
-        points=round(question.max_points * share, 4),
-        max_points=question.max_points,
-        message=stops.why(status, question, found, stopped),
-        flags=tuple(_to_look_at(question, near, raised, stopped)),
-        tests=tuple(tests),
-        stop=next((error.fault.frames[-1][:2] for error in raised[:1] if error.fault.frames), None),
-        wrong=tuple(wrong)[:NAMES],
-    )
-    return verdict, recorder.answers
-
-
-def _to_look_at(
-    question: Question, near: Sequence[str], raised: Sequence[StudentError], stopped: StudentStopped | None
-) -> Iterator[str]:
-    """What a person should look at in a question that was tried."""
-    if near:
-        yield f"{question.id}: an answer is wrong by so little that a person should look ({near[0]})."
-    if stopped is not None:
-        yield f"{question.id} {_STOPPED[stopped.status]}. A person should look at it."
-    if any(error.fault.type_name == "MemoryError" or _TORCH_S_MEMORY in error.fault.message for error in raised):
-        yield f"{question.id} needed more memory than it is given here. A person should look at it."
-
-
-def named(
-    assignment: Assignment,
-    question: Question,
-    verdict: Verdict,
-    found: Answers,
-    sources: Sequence[Step] | None,
-    elsewhere: Mapping[str, str] = MappingProxyType({}),
-) -> Verdict:
-    """Say which known mistake was made, where a question lost points by answers.
-
-    Shapes:
-        sources    the statements that the answer depends on; None if they aren't known
-        elsewhere  function -> the mistake that its own question was found to have, "" for none
-    """
-    if verdict.status != "graded" or all(test.passed for test in verdict.tests):
-        return verdict
-    claims = checks(assignment.tests, question.id)
-    diagnoses = diagnose(assignment, question.names, claims, found, elsewhere, Evidence(assignment, sources))
-    return verdict.model_copy(update={"diagnoses": tuple(diagnoses)})
 
 
 @dataclass(frozen=True)
@@ -421,31 +288,3 @@ def _is_by_hand(assignment: Assignment, question: Question, _seed: str) -> bool:
     solution = reference(assignment)
     with solution.given(retrial.AUTOGRAD_OFF, retrial.AUTOGRAD_ON) as other:
         return tried(assignment, question, other)[0].points == question.max_points
-
-
-@functools.lru_cache(maxsize=1024)
-def _unsound(assignment: Assignment, question: Question, _seed: str) -> str:
-    """Name a claim that the reference doesn't pass: oracle and reference disagree, so nobody may be judged by it."""
-    solution = reference(assignment)
-    for claim in checks(assignment.tests, question.id):
-        try:
-            claim.claim(solution)
-        except Exception:
-            log.exception("%s, %s: the reference doesn't pass", question.id, claim.id)
-            return claim.id
-    return ""
-
-
-def _fault(question: Question, claim: str) -> Verdict:
-    return Verdict(
-        id=question.id,
-        status="grader_error",
-        points=None,
-        max_points=question.max_points,
-        message=f"The grader could not judge this question ({claim}). {ASKED}",
-    )
-
-
-def _sentence(text: str) -> str:
-    text = capital(text)
-    return text if text.endswith(".") else f"{text}."
