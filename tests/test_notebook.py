@@ -87,6 +87,90 @@ def test_a_global_of_the_same_name_does_not_hide_a_function() -> None:
     assert sources(found, "loss") == ["def loss(v, t):\n    return 1"]
 
 
+MINE = "def mine(x):\n    return torch.tanh(x)"
+MAKER = "def maker(c):\n    def own(x):\n        return torch.tanh(c * x)\n    return own"
+OBJECT = "class Tanh:\n    def __call__(self, x):\n        return torch.tanh(x)"
+
+
+@pytest.mark.parametrize(
+    "first", ["def sigma(x):\n    return x", "def sigma(x):\n    raise NotImplementedError('sigma')"]
+)
+@pytest.mark.parametrize(
+    ("beside", "answer"),
+    [
+        (MINE, "sigma = mine"),
+        (MINE, "sigma: object = mine"),
+        (MINE, "sigma = mine if True else mine"),
+        (MINE, 'globals()["sigma"] = mine'),
+        (MINE, "sigma = torch.no_grad()(mine)"),
+        ("from functools import partial", "sigma = partial(torch.mul, torch.ones(()))"),
+        ("from torch import tanh", "sigma = tanh"),
+        (MAKER, "sigma = maker(1.0)"),
+        (OBJECT, "sigma = Tanh()"),
+        ("", "sigma = torch.nn.Tanh()"),
+        ("", "sigma = lambda x: x.tanh()"),
+    ],
+)
+def test_a_name_that_is_given_another_function_below_is_that_function(first: str, beside: str, answer: str) -> None:
+    """Whoever keeps the name may still write the function under another, above or below a first try."""
+    found = Notebook(notebook_of("import torch", "\n".join([first, beside, answer])))
+
+    assert sources(found, "sigma")[-1] == answer
+    assert first not in sources(found, "sigma")
+
+
+def test_a_function_that_is_wrapped_and_keeps_its_name_is_both_statements() -> None:
+    """`sigma = wrap(sigma)` needs what `sigma` was before."""
+    wrap, first = "def wrap(f):\n    return lambda x: f(x)", "def sigma(x):\n    return x"
+    found = Notebook(notebook_of(wrap, first, "sigma = wrap(sigma)"))
+
+    assert sources(found, "sigma") == [wrap, first, "sigma = wrap(sigma)"]
+
+
+@pytest.mark.parametrize(
+    "later",
+    ["loss = 0.0", "loss = total / n", "loss = loss(a, b)", "loss = criterion(a, b)", "loss = history[-1]", "loss = a"],
+)
+def test_a_number_of_the_same_name_is_no_function(later: str) -> None:
+    """What a training cell keeps under the name of a function isn't taken for it."""
+    first = "def loss(v, t):\n    return ((v - t) ** 2).sum()"
+    beside = "def criterion(v, t):\n    return v.sub(t).abs().sum()"
+    found = Notebook(notebook_of(first, beside, f"a = b = 1.0\n{later}"))
+
+    assert sources(found, "loss") == [first]
+
+
+def test_methods_that_are_put_into_a_class_by_name_are_its_own() -> None:
+    """`setattr` changes a class as an assignment does, in a loop too."""
+    cells = ("class Relu:\n    pass", "def own(self, x):\n    return x")
+    by_name, loop = "setattr(Relu, 'backward', own)", "for name in ['__call__']:\n    setattr(Relu, name, own)"
+
+    assert sources(Notebook(notebook_of(*cells, by_name, loop)), "Relu") == [*cells, by_name, loop]
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        "torch.Tensor.slope = own",
+        "setattr(torch.Tensor, 'slope', own)",
+        "setattr(torch.Tensor, 'slo' + 'pe', own)",
+        "type(torch.ones(1)).slope = own",
+        "torch.ones(1).__class__.slope = own",
+        "Short = torch.Tensor\nShort.slope = own",
+        "def other(x):\n    torch.Tensor.slope = own\n    return x",
+    ],
+)
+def test_what_a_librarys_thing_is_given_belongs_to_every_answer_that_uses_it(patch: str) -> None:
+    """A method hung on torch's own class is read as part of the answer that calls it, and of no other."""
+    own = "def own(x):\n    return x"
+    found = Notebook(
+        notebook_of("import torch", own, patch, "def f(x):\n    return x.slope()", "def g(x):\n    return x")
+    )
+
+    assert own in sources(found, "f")
+    assert (own in sources(found, "g")) == ("+" in patch)  # an attribute whose name isn't in the text may be any
+
+
 @pytest.mark.parametrize("answer", ["sigma = lambda x: x", "sigma = torch.tanh", "sigma = torch.nn.Tanh()"])
 def test_a_name_may_be_given_a_function_in_other_ways(answer: str) -> None:
     """A lambda, an alias and a callable object define a function too."""

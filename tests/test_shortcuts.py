@@ -115,6 +115,35 @@ def test_who_fails_elsewhere_is_not_accused(jailed: Callable[[str], Result], for
     assert result.flags == ()
 
 
+HUNG = (
+    "def slope(x):\n    return torch.autograd.functional.vjp(torch.tanh, x, torch.ones_like(x))[1]\n{way}\n\n"
+    "def dsigma(x):\n    return x.slope()"
+)
+"""A derivative of torch's that an answer finds as a method of what it is given."""
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "torch.Tensor.slope = slope",
+        "setattr(torch.Tensor, 'slope', slope)",
+    ],
+)
+def test_a_machine_that_is_hung_on_torchs_own_class_is_seen(jailed: Callable[[str], Result], way: str) -> None:
+    """Whoever asks a tensor for its slope answers for what was written into that tensor's class."""
+    result = jailed(HUNG.format(way=way))
+
+    assert result.question("dsigma").points == 1
+    assert any(flag.startswith("dsigma calls torch.autograd.functional.vjp in slope") for flag in result.flags)
+
+
+def test_what_a_function_adds_to_a_librarys_class_while_it_runs_is_named(jailed: Callable[[str], Result]) -> None:
+    """The answer that uses it can't be asked alone without it, so a person is told what was added, and where to."""
+    result = jailed(HUNG.format(way="def sigma(x):\n    torch.Tensor.slope = slope\n    return torch.tanh(x)"))
+
+    assert any(seen.does == "adds to torch.Tensor" for seen in result.seen)
+
+
 def test_a_model_does_not_answer_for_the_layers_it_is_handed(course: Course) -> None:
     """Tried with layers of the notebook that lean on autograd, a model by hand is not accused, and loses nothing."""
     assignment = course.assignment("cached")

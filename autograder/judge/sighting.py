@@ -78,9 +78,12 @@ def _seen(found: Behind, reading: Reading) -> Iterator[str]:
             name = found.dotted(node.func)
             if name and name not in found.bound:
                 yield from (says for says, names in _CALLED.items() if names.fullmatch(name))
-        target = _replaced(node)
-        if target and (place := _standing(target if isinstance(target, str) else found.dotted(target))):
-            yield f"replaces {place}"
+        if target := _replaced(node):
+            place = target if isinstance(target, str) else found.dotted(target)
+            if _standing(place):
+                yield f"replaces {place}"
+            elif (home := place.rpartition(".")[0]) and isinstance(_found(home), type):
+                yield f"adds to {home}"
 
 
 def _imported(node: ast.AST, found: Behind) -> list[str]:
@@ -134,13 +137,16 @@ def _attribute(of: ast.expr, named: ast.expr) -> ast.Attribute:
     return ast.Attribute(of, text(named) or "", ast.Load())
 
 
-def _standing(name: str) -> str:
-    """A name with dots, if it is that of something in a loaded library that can be called; or nothing.
+def _standing(name: str) -> bool:
+    """Whether a name with dots is that of something in a loaded library that can be called; a setting can't."""
+    thing = _found(name)
+    return callable(thing) or isinstance(thing, property | staticmethod | classmethod)
 
-    A setting is none, nor is what a notebook adds.
-    """
+
+def _found(name: str) -> object:
+    """What has a name with dots in a loaded library, None if nothing has."""
     root, *rest = name.split(".")
     thing: object = None if root in {"__main__", *_GRADERS} or not rest else sys.modules.get(root)
     for place in rest:
         thing = inspect.getattr_static(thing, place, None)  # runs nothing: not a library's own __getattr__ either
-    return name if callable(thing) or isinstance(thing, property | staticmethod | classmethod) else ""
+    return thing

@@ -10,8 +10,9 @@ from functools import cached_property
 from itertools import chain
 
 from autograder.notebook import modules
+from autograder.notebook.alias import CALLED, Alias, known
 from autograder.notebook.notebook import Notebook
-from autograder.notebook.statement import Statement, bound_by, file_of, taken_apart
+from autograder.notebook.statement import ANY, Statement, bound_by, file_of, taken_apart
 
 _OWN = frozenset(vars(builtins))
 
@@ -54,10 +55,18 @@ class Definitions:
     def of(self, name: str) -> list[Statement]:
         """List the statements that define a function or class by this name, stubs left out where there are others.
 
-        A name that is never given a function by `def`, `class`, `lambda` or as an alias may still get one by a call.
+        A name that is never given a function by `def`, `class`, `lambda` or as an alias may still get one by a call;
+        so may one that is a stub, in the stub's own cell.
         """
         found = self._defining.get(name) or [s for s in self._binding.get(name, []) if not s.imports]
-        return [s for s in found if not s.stub] or found
+        return [s for s in found if not s.stub] or [*self._below(name, found)] or found
+
+    def _below(self, name: str, stubs: Sequence[Statement]) -> Iterator[Statement]:
+        """What gives the name another value in the cell of its last stub, below that."""
+        for statement in self._binding.get(name, []) if stubs else ():
+            last = stubs[-1]
+            if statement.cell == last.cell and statement.position > last.position and name not in statement.early:
+                yield statement
 
     def chosen(self, name: str, before_cell: int | None = None) -> Statement | None:
         """Choose the definition that counts: the last one that can be called as the lesson calls it.
@@ -112,8 +121,11 @@ class Definitions:
         behind: dict[str, list[Statement]] = {}
         chosen: dict[int, Statement] = {}
         early: list[tuple[str, int]] = []
-        while waiting or early:
-            if waiting:
+        words = {ANY} if self._like is None else {ANY, *self._like.words}
+        while waiting or early or (patching := self._patching(words, chosen)):
+            if not (waiting or early):
+                found = patching
+            elif waiting:
                 name = waiting.pop()
                 if name in taken:  # what isn't defined may be imported, from a file of theirs
                     own = taken[name]
@@ -130,12 +142,38 @@ class Definitions:
                 if statement.position in chosen:
                     continue
                 chosen[statement.position] = statement
+                words |= statement.words
                 early += [(name, statement.position) for name in statement.early]
                 for read in chain(statement.reads, statement.touches):
                     if read not in seen:
                         seen.add(read)
                         waiting.append(read)
         return [chosen[position] for position in sorted(chosen)]
+
+    def _patching(self, words: Collection[str], chosen: Collection[int]) -> list[Statement]:
+        """What gives a library's things an attribute that is used: it is no name's, and every answer's.
+
+        What the lesson uses, its hidden tests may read.
+        """
+        return [
+            s
+            for s in self._patches
+            if s.position not in chosen and any(name in words for root, name in s.patches if root in self._libraries)
+        ]
+
+    @cached_property
+    def _patches(self) -> list[Statement]:
+        return [s for s in self.statements if any(root in self._libraries for root, _ in s.patches)]
+
+    @cached_property
+    def _libraries(self) -> frozenset[str]:
+        """The names of what is imported, and of what is taken from that as it is: `T = torch.Tensor`."""
+        found = {ANY}
+        for statement in self.statements:
+            plain = statement.defines and not statement.takes and statement.kind == "function"
+            if statement.imports or (plain and not found.isdisjoint(statement.early)):
+                found |= statement.binds
+        return frozenset(found)
 
     def _position(self, definition: Statement) -> int:
         """Where a definition stands; where one stands in for it, that one."""
@@ -194,7 +232,7 @@ class Definitions:
     def _touched(self, name: str, bound: list[Statement], before_cell: int | None) -> list[Statement]:
         if not bound:
             return []
-        touched = [s for s in self._touching.get(name, []) if not s.loops and s.position > bound[0].position]
+        touched = [s for s in self._touching.get(name, []) if s.position > bound[0].position]
         return bound + [s for s in touched if before_cell is None or s.cell <= before_cell]
 
     def _earlier(self, name: str, position: int, behind: Mapping[str, list[Statement]]) -> list[Statement]:
@@ -209,7 +247,27 @@ class Definitions:
     @cached_property
     def _defining(self) -> dict[str, list[Statement]]:
         """Function or class -> the statements that define it: looked up, because a notebook may have thousands."""
-        return _index((s, [s.defines] if s.defines else []) for s in self.statements)
+        found = _index((s, [s.defines] if s.defines else []) for s in self.statements)
+        for statement in self.statements:
+            named = self._named(statement, statement.alias, found) if statement.alias else None
+            if named is not None and named.alias is not None and not statement.defines:
+                found.setdefault(named.alias.name, []).append(named)
+                found[named.alias.name].sort(key=lambda s: s.position)
+        return found
+
+    def _named(self, statement: Statement, given: Alias, defining: Mapping[str, list[Statement]]) -> Statement | None:
+        """A statement as a definition, where it gives a function another name; None where it gives anything else."""
+        for source in given.sources:
+            called = source.removesuffix(CALLED)
+            written = [s for s in defining.get(called, []) if s.defines == called]
+            if called != source:
+                if not (known(source) or any(s.makes for s in written)):
+                    return None
+            elif not written and not any(s.imports for s in self._binding.get(source, [])):
+                return None
+        own = next((defining[source][-1] for source in given.sources if source in defining), None)
+        like = {what: getattr(own, what) for what in ("kind", "bases", "takes", "stub", "unwritten")} if own else {}
+        return replace(statement, defines=given.name, **like)
 
     @cached_property
     def _binding(self) -> dict[str, list[Statement]]:
@@ -232,8 +290,11 @@ def _index(named: Iterable[tuple[Statement, Iterable[str]]]) -> dict[str, list[S
 
 
 def _resemblance(statement: Statement, model: Statement) -> int:
-    """How near a definition's form is to the model's: its bases count, `torch.nn.Module` and `nn.Module` being near."""
-    if statement.kind != model.kind:
+    """How near a definition's form is to the model's: its bases count, `torch.nn.Module` and `nn.Module` being near.
+
+    What comes of a call is like nothing: `model = Model()` in a later part of a notebook is no `model` of an earlier.
+    """
+    if statement.kind != model.kind or (statement.alias is not None and statement.alias.by_call):
         return 0
     if statement.bases == model.bases:
         return 3

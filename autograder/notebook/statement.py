@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from autograder.jail import Step
+from autograder.notebook.alias import Alias, alias, makes, target
 from autograder.notebook.text import Unreadable, kept, taking_apart
 
 LARGEST_CELL, LARGEST_CODE = 1 << 18, 1 << 20
@@ -75,8 +76,14 @@ class Statement:
     """Global names it uses, inside the functions it defines too."""
     touches: frozenset[str]
     """Names whose things it changes without binding them: `net.scale = 2`, `layers.append(...)`."""
+    patches: frozenset[tuple[str, str]]
+    """Attributes that it gives to things of global names, in its functions too: `torch.Tensor.g = f`, (torch, g)."""
     defines: str | None
     """The function or class that it defines, by `def`, `class`, or a name given to a function."""
+    alias: Alias | None
+    """The name that it gives to what may be a function of another name."""
+    makes: bool
+    """Whether it defines something whose calls give what can be called."""
     stub: bool
     """Whether that function does nothing but raise NotImplementedError."""
     unwritten: frozenset[str]
@@ -229,8 +236,8 @@ def _alone(node: ast.stmt) -> Iterator[ast.stmt]:
     if not isinstance(node, ast.Import) or len(node.names) == 1:
         yield node
         return
-    for alias in node.names:
-        yield ast.copy_location(ast.Import([alias]), node)
+    for name in node.names:
+        yield ast.copy_location(ast.Import([name]), node)
 
 
 class _Lines:
@@ -272,6 +279,7 @@ def _statement(node: ast.stmt, lines: _Lines) -> Statement:
     binds, reads = _names(text)
     if "*" in words:
         binds |= {"*"}
+    binds |= {named[0]} if (named := target(node)) else set()
     needs = [module for part in parts for module in _modules(part)]
     path, written = _written(node)
     reads |= {file_of(module) for module in [*needs, *imported_by(written)]}
@@ -288,7 +296,10 @@ def _statement(node: ast.stmt, lines: _Lines) -> Statement:
         binds=binds,
         reads=reads,
         touches=frozenset(_touched(node)) - binds,
+        patches=frozenset(_patches(parts)),
         defines=_defines(node),
+        alias=alias(node),
+        makes=makes(node),
         stub=isinstance(node, ast.FunctionDef | ast.ClassDef) and _is_stub(node),
         unwritten=frozenset(_unwritten(node)),
         loops=isinstance(node, ast.For | ast.While | ast.AsyncFor),
@@ -327,8 +338,8 @@ def _early(node: ast.stmt) -> Iterator[str]:
 def _takes(node: ast.stmt) -> Mapping[str, Takes]:
     if isinstance(node, ast.FunctionDef):
         return {"": _arguments(node.args)}
-    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
-        return {"": _arguments(node.value.args)}
+    if (named := target(node)) and isinstance(named[1], ast.Lambda):
+        return {"": _arguments(named[1].args)}
     if isinstance(node, ast.ClassDef):
         methods = [part for part in node.body if isinstance(part, ast.FunctionDef)]
         return {method.name: _arguments(method.args, own=1) for method in methods if method.name in CALLED}
@@ -464,21 +475,61 @@ def _touched(node: ast.stmt) -> Iterator[str]:
         targets = node.targets
     elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         targets = [node.value.func]
-    for target in targets:
-        root = target
+    yield from _set_by_name(node)
+    for changed in targets:
+        root = changed
         while isinstance(root, ast.Attribute | ast.Subscript | ast.Starred):
             root = root.value
-        if isinstance(root, ast.Name) and root is not target:
+        if isinstance(root, ast.Name) and root is not changed:
             yield root.id
+
+
+ANY = "*"
+"""Stands for an attribute whose name isn't in the text, and for a thing that no name leads to."""
+
+
+def _patches(parts: Iterable[ast.AST]) -> Iterator[tuple[str, str]]:
+    """The attributes that are set, with the name at which the way to them begins."""
+    for part in parts:
+        match part:
+            case ast.Attribute(value, name, ast.Store()):
+                yield _root(value), name
+            case ast.Call(ast.Name("setattr") | ast.Attribute(attr="__setattr__"), [value, ast.Constant(str(name)), _]):
+                yield _root(value), name
+            case ast.Call(ast.Name("setattr") | ast.Attribute(attr="__setattr__"), [value, _, _]):
+                yield _root(value), ANY
+
+
+def _root(value: ast.expr) -> str:
+    """The name at which the way to a thing begins; ANY for somebody's class, which may be a library's."""
+    while isinstance(value, ast.Attribute | ast.Subscript):
+        if getattr(value, "attr", "") == "__class__":
+            return ANY
+        value = value.value
+    match value:
+        case ast.Name(name):
+            return name
+        case ast.Call(ast.Name("type")):
+            return ANY
+    return ""
+
+
+def _set_by_name(node: ast.stmt) -> Iterator[str]:
+    """Names whose attributes `setattr` sets, in a loop over methods too."""
+    for part in ast.walk(node) if isinstance(node, ast.Expr | ast.For) else ():
+        match part:
+            case ast.Call(ast.Name("setattr" | "delattr"), [given, *_]):
+                while isinstance(given, ast.Attribute | ast.Subscript):
+                    given = given.value
+                if isinstance(given, ast.Name):
+                    yield given.id
 
 
 def _defines(node: ast.stmt) -> str | None:
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return node.name
-    if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-        callable_value = isinstance(node.value, ast.Lambda | ast.Attribute)
-        return node.targets[0].id if callable_value else None
-    return None
+    named = target(node)
+    return named[0] if named and isinstance(named[1], ast.Lambda | ast.Attribute) else None
 
 
 def _unwritten(node: ast.stmt) -> Iterator[str]:
