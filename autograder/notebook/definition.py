@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import chain
 
 from autograder.notebook import modules
-from autograder.notebook.alias import CALLED, Alias, known
+from autograder.notebook.alias import CALLED, known
 from autograder.notebook.notebook import Notebook
 from autograder.notebook.statement import ANY, Statement, bound_by, file_of, taken_apart
 
@@ -122,9 +122,10 @@ class Definitions:
         chosen: dict[int, Statement] = {}
         early: list[tuple[str, int]] = []
         words = {ANY} if self._like is None else {ANY, *self._like.words}
-        while waiting or early or (patching := self._patching(words, chosen)):
-            if not (waiting or early):
-                found = patching
+        patching = self._patching(words)
+        while waiting or early or patching:
+            if patching:
+                found, patching = patching, []
             elif waiting:
                 name = waiting.pop()
                 if name in taken:  # what isn't defined may be imported, from a file of theirs
@@ -142,6 +143,7 @@ class Definitions:
                 if statement.position in chosen:
                     continue
                 chosen[statement.position] = statement
+                patching += self._patching(statement.words - words)
                 words |= statement.words
                 early += [(name, statement.position) for name in statement.early]
                 for read in chain(statement.reads, statement.touches):
@@ -150,28 +152,25 @@ class Definitions:
                         waiting.append(read)
         return [chosen[position] for position in sorted(chosen)]
 
-    def _patching(self, words: Collection[str], chosen: Collection[int]) -> list[Statement]:
+    def _patching(self, words: Collection[str]) -> list[Statement]:
         """What gives a library's things an attribute that is used: it is no name's, and every answer's.
 
         What the lesson uses, its hidden tests may read.
         """
-        return [
-            s
-            for s in self._patches
-            if s.position not in chosen and any(name in words for root, name in s.patches if root in self._libraries)
-        ]
+        return [statement for word in self._patches.keys() & words for statement in self._patches[word]]
 
     @cached_property
-    def _patches(self) -> list[Statement]:
-        return [s for s in self.statements if any(root in self._libraries for root, _ in s.patches)]
+    def _patches(self) -> dict[str, list[Statement]]:
+        """Attribute -> the statements that give one of that name to a library's things."""
+        return _index((s, {name for root, name in s.patches if root in self._libraries}) for s in self.statements)
 
     @cached_property
     def _libraries(self) -> frozenset[str]:
         """The names of what is imported, and of what is taken from that as it is: `T = torch.Tensor`."""
-        found = {ANY}
+        found = {ANY, *self._imported}
         for statement in self.statements:
             plain = statement.defines and not statement.takes and statement.kind == "function"
-            if statement.imports or (plain and not found.isdisjoint(statement.early)):
+            if plain and not found.isdisjoint(statement.early):
                 found |= statement.binds
         return frozenset(found)
 
@@ -248,26 +247,34 @@ class Definitions:
     def _defining(self) -> dict[str, list[Statement]]:
         """Function or class -> the statements that define it: looked up, because a notebook may have thousands."""
         found = _index((s, [s.defines] if s.defines else []) for s in self.statements)
-        for statement in self.statements:
-            named = self._named(statement, statement.alias, found) if statement.alias else None
-            if named is not None and named.alias is not None and not statement.defines:
-                found.setdefault(named.alias.name, []).append(named)
-                found[named.alias.name].sort(key=lambda s: s.position)
+        last = {name: own[-1] for name, own in found.items()}
+        renamed = [named for statement in self.statements if (named := self._renamed(statement, last))]
+        for name, own in _index((named, [named.defines or ""]) for named in renamed).items():
+            found[name] = sorted([*found.get(name, []), *own], key=lambda statement: statement.position)
         return found
 
-    def _named(self, statement: Statement, given: Alias, defining: Mapping[str, list[Statement]]) -> Statement | None:
+    def _renamed(self, statement: Statement, last: dict[str, Statement]) -> Statement | None:
         """A statement as a definition, where it gives a function another name; None where it gives anything else."""
+        given = statement.alias
+        if given is None or statement.defines:
+            return None
         for source in given.sources:
-            called = source.removesuffix(CALLED)
-            written = [s for s in defining.get(called, []) if s.defines == called]
-            if called != source:
-                if not (known(source) or any(s.makes for s in written)):
+            own = last.get(source.removesuffix(CALLED))
+            if source.endswith(CALLED):
+                if not (known(source) or (own is not None and own.makes)):
                     return None
-            elif not written and not any(s.imports for s in self._binding.get(source, [])):
+            elif own is None and source not in self._imported:
                 return None
-        own = next((defining[source][-1] for source in given.sources if source in defining), None)
+        own = next((last[source] for source in given.sources if source in last), None)
         like = {what: getattr(own, what) for what in ("kind", "bases", "takes", "stub", "unwritten")} if own else {}
-        return replace(statement, defines=given.name, **like)
+        named = replace(statement, defines=given.name, **like)
+        last.setdefault(given.name, named)
+        return named
+
+    @cached_property
+    def _imported(self) -> frozenset[str]:
+        """The names that are imported."""
+        return frozenset().union(*(statement.binds for statement in self.statements if statement.imports))
 
     @cached_property
     def _binding(self) -> dict[str, list[Statement]]:
