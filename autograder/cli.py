@@ -388,7 +388,7 @@ def report(
     """
     from autograder import report as reporting
     from autograder.course import find
-    from autograder.run import about, graded, left_out, records, totals
+    from autograder.run import about, graded, left_out, records, totals, unread
 
     here = find(course)
     if name is None:
@@ -405,6 +405,8 @@ def report(
     lessons, found = [], {}
     for each in names:
         kept = records(here, each, student)
+        if damaged := unread(kept, each):
+            say(damaged)
         results = totals(here, each, (one.result for one in kept))
         if student:
             show(reporting.verdict(results[0]))

@@ -90,9 +90,11 @@ def total(result: Result, marks: Marks | None = None) -> Total:
     score = sum(question.points or 0.0 for question in questions)
     told: dict[str, object] = {"score": round(max(score - penalty, 0.0), 6), "penalty": penalty}
     told["max_score"] = sum(mark.max_points for mark in kept.values()) or result.max_score
+    # without a record, points that an earlier one gave stand in the gradebook still: only a person's settle it
+    settled = all(map(_written, missing)) if own else all(question.by_person for question in questions)
     if not own and not any(question.by_person for question in questions):
         questions = ()  # nothing was read, and nobody has looked yet
-    elif result.status != "graded" and (not missing or (own and all(map(_written, missing)))):
+    elif result.status != "graded" and settled:
         told |= {"status": "graded", "message": ""}
     return Total.model_validate({**dict(result), **told, "questions": questions})
 

@@ -23,7 +23,7 @@ from pygments.lexers import PythonLexer
 from autograder import course
 from autograder.report import Handed, feedback_page, formula
 from autograder.result import Result
-from autograder.run import Book, stored
+from autograder.run import Book, kept
 from autograder.total import Total, total
 
 _PICTURES = ("image/png", "image/jpeg", "image/gif")
@@ -50,9 +50,9 @@ def _total(root: Path, name: str, student: str) -> Total:
     here = course.find(root)
     with Book(here, here.assignment(name)) as book:
         marks = book.marks(student).get(student)
-    kept = stored(here, name, student)
+    last = kept(here, name, student)
     none = Result(assignment=name, submission=student, score=0, max_score=0, status="graded", jail="none")
-    return total(kept.result if kept else none, marks)
+    return total(last.result if last else none, marks)
 
 
 def cells(nb: NotebookNode, found: Total) -> Iterator[Handed]:

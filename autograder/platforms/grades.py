@@ -14,7 +14,7 @@ from autograder.platforms.roster import Person, Roster
 from autograder.platforms.table import made, tame
 from autograder.report import called
 from autograder.result import Result, number
-from autograder.run import Book, Known, moments, people, records, withdrawn
+from autograder.run import Book, Known, Stored, moments, people, records, withdrawn
 from autograder.total import Marks, Total, total
 
 FEW = 20
@@ -36,6 +36,8 @@ class Grade:
     """Extra credit, which is in the points."""
     withdrawn: bool = False
     """Whether they were graded, and their folder has been taken away since."""
+    damaged: bool = False
+    """Whether the record of what was graded can't be read."""
 
     @property
     def waiting(self) -> tuple[str, ...]:
@@ -79,9 +81,10 @@ def grades(course: Course, name: str) -> list[Grade]:
     """
     with Book(course, course.assignment(name)) as book:
         marks = book.marks()
-    results: dict[str, Result] = {}
+    kept: dict[str, Stored] = {}
     with contextlib.suppress(CannotGrade):  # there are none: kernels have graded, or nobody has
-        results = {one.result.submission: one.result for one in records(course, name)}
+        kept = {one.result.submission: one for one in records(course, name)}
+    results = {who: one.result for who, one in kept.items()}
     if not results and not marks:
         raise CannotGrade(f"No submission of {name} has been graded yet. Grade it first: autograder grade {name}")
     known = {one.student: one for one in people(course)}
@@ -91,7 +94,8 @@ def grades(course: Course, name: str) -> list[Grade]:
         _grade(name, known.get(who, Known(who)), marks.get(who), results.get(who), at.get(who))
         for who in sorted({*known, *marks, *results})
     )
-    return [replace(one, withdrawn=one.known.student in gone) for one in made]
+    damaged = {who for who, one in kept.items() if one.damaged}
+    return [replace(one, withdrawn=one.known.student in gone, damaged=one.known.student in damaged) for one in made]
 
 
 def _grade(name: str, known: Known, marks: Marks | None, result: Result | None, at: datetime | None) -> Grade:
@@ -157,6 +161,9 @@ class Noted:
         waiting = [f"{called(one.known.student)} ({_why(one)})" for one in grades if one.total and one.points is None]
         missing = [called(one.known.student) for one in grades if one.total is None]
         self._tell(waiting, "waiting for a person, so the total is empty")
+        for name in dict.fromkeys(one.assignment for one in grades if one.damaged):
+            damaged = [called(one.known.student) for one in grades if one.damaged and one.assignment == name]
+            self._tell(damaged, f"with a record that can't be read, made anew by `autograder grade {name}`")
         gone = [called(one.known.student) for one in grades if one.withdrawn]
         self._tell(gone, "no longer handed in, with the points that the gradebook still has")
         self._tell(missing, "without anything graded, so the total is empty")

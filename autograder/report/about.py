@@ -19,6 +19,8 @@ class About:
     """Who has handed in, and has not been graded yet."""
     withdrawn: tuple[str, ...] = ()
     """Who was graded, and whose folder has been taken away since: in no figure of the class."""
+    damaged: tuple[str, ...] = ()
+    """Whose record can't be read: they are there, without a score."""
     late: Mapping[str, float] = field(default_factory=dict)
     """Student -> seconds after the student's own time was over."""
     handed: Mapping[str, datetime] = field(default_factory=dict)

@@ -124,7 +124,8 @@ def _provenance(found: ClassTally, about: About) -> list[tuple[str, str]]:
         "portable": "Student code ran in portable isolation, which has fewer layers.",
         "none": "Student code ran without isolation: these scores are for a class that you trust.",
     }
-    rows = [("jail", " ".join(told[level] for level in told if any(r.jail == level for r in found.results)))]
+    jails = {result.jail for result in found.results if result.submission not in about.damaged}
+    rows = [("jail", " ".join(told[level] for level in told if level in jails))]
     if about.graded:
         first, last = (f"{moment:%Y-%m-%d %H:%M}" for moment in about.graded)
         rows.append(("when", f"{first} UTC" if first == last else f"From {first} to {last}, UTC"))

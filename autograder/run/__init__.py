@@ -10,9 +10,9 @@ from autograder.run.database import tools_on_path
 from autograder.run.engine import Engine, Lost
 from autograder.run.gradebook import Book, due
 from autograder.run.handed import Handed, hand
-from autograder.run.handing import about, left_out, withdrawn
+from autograder.run.handing import about, left_out, unread, withdrawn
 from autograder.run.people import Known, moments, people
-from autograder.run.records import graded, records, results, stored
+from autograder.run.records import Stored, graded, kept, records, results, stored
 from autograder.run.released import added
 from autograder.run.totals import previewed, totals
 from autograder.run.worker import Job, Worker
@@ -27,6 +27,7 @@ __all__ = [
     "Known",
     "Lost",
     "Page",
+    "Stored",
     "Worker",
     "about",
     "added",
@@ -34,6 +35,7 @@ __all__ = [
     "due",
     "graded",
     "hand",
+    "kept",
     "left_out",
     "moments",
     "noted",
@@ -47,5 +49,6 @@ __all__ = [
     "stored",
     "tools_on_path",
     "totals",
+    "unread",
     "withdrawn",
 ]

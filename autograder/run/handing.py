@@ -53,6 +53,7 @@ def about(course: Course, name: str, kept: Sequence[Stored]) -> About:
         missing=tuple(sorted(people - in_book - graded - there - {*gone})),
         ungraded=tuple(sorted(there - graded)),
         withdrawn=gone,
+        damaged=tuple(sorted(one.result.submission for one in kept if one.damaged)),
         late=dict(sorted(late.items(), key=lambda one: -one[1])),
         handed=handed,
         graded=(min(moments), max(moments)) if moments else None,
@@ -79,6 +80,15 @@ def left_out(gone: Sequence[str], name: str) -> str:
         f"{len(gone)} no longer handed in, and counted nowhere here: {named}. What was graded stays in the gradebook; "
         f"it counts again once the folder submitted/<student>/{name} is back."
     )
+
+
+def unread(kept: Sequence[Stored], name: str) -> str:
+    """Say whose records can't be read, and what to do; an empty text where all can."""
+    who = [one.result.submission for one in kept if one.damaged]
+    if not who:
+        return ""
+    named = ", ".join(map(called, who[:NAMED])) + (f" and {len(who) - NAMED} more" if len(who) > NAMED else "")
+    return f"{len(who)} with a record that can't be read: {named}. Grade them again: autograder grade {name}"
 
 
 def _there(course: Course, name: str) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -34,14 +35,46 @@ class Stored(Record):
     """When, in UTC; None in records of 0.2.0 and before."""
     result: Result
 
+    @property
+    def damaged(self) -> bool:
+        """Whether this stands in for a record that can't be read: no version of the kit has made it."""
+        return not self.kit
+
 
 def stored(course: Course, name: str, student: str) -> Stored | None:
-    """The last result of a student, if there is one that can be read."""
+    """The last result of a student, if there is one that can be read: one about something else can't be."""
     try:
         found = Stored.model_validate_json(_record(course, name, student).read_bytes())
-        return found.model_copy(update={"result": found.result.shared()})
     except (OSError, ValidationError):
         return None
+    if not found.kit or (found.result.assignment, found.result.submission) != (name, student):
+        return None
+    return found.model_copy(update={"result": found.result.shared()})
+
+
+def kept(course: Course, name: str, student: str) -> Stored | None:
+    """The last result of a student; where it can't be read, one that says so: nobody who was graded is left out."""
+    if not os.path.lexists(_record(course, name, student)):
+        return None
+    return stored(course, name, student) or _stand_in(course, name, student)
+
+
+def _stand_in(course: Course, name: str, student: str) -> Stored:
+    message = (
+        "The record of this submission can't be read, and nothing is lost. "
+        f"Whoever runs the course can have it graded again: autograder grade {name}"
+    )
+    most = course.assignment(name).max_score
+    result = Result(
+        assignment=name,
+        submission=student,
+        score=0,
+        max_score=most,
+        status="grader_error",
+        message=message,
+        jail="none",
+    )
+    return Stored(submission_sha256="", kit="", result=result)
 
 
 class JudgedBy(NamedTuple):
@@ -55,19 +88,20 @@ class JudgedBy(NamedTuple):
 def judged_by(course: Course, name: str, student: str) -> JudgedBy | None:
     """What the last record of a student was made with, if there is one: much less than the record."""
     try:
-        kept = json.loads(_record(course, name, student).read_bytes())
-        return JudgedBy(str(kept["kit"]), str(kept.get("rules", "")), str(kept.get("secret", "")))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        found = json.loads(_record(course, name, student).read_bytes())
+        made_with = JudgedBy(str(found["kit"]), str(found.get("rules", "")), str(found.get("secret", "")))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
+    return made_with if made_with.kit else None
 
 
 def results(course: Course, name: str, student: str | None = None) -> list[Result]:
     """The last results of an assignment, sorted by student: see :func:`records`."""
-    return [kept.result for kept in records(course, name, student)]
+    return [one.result for one in records(course, name, student)]
 
 
 def records(course: Course, name: str, student: str | None = None) -> list[Stored]:
-    """The last results of an assignment with what they were made from, sorted by student.
+    """The last results of an assignment with what they were made from, sorted by student; see :func:`kept`.
 
     Raises:
         CannotGrade: if there are none yet.
@@ -80,7 +114,7 @@ def records(course: Course, name: str, student: str | None = None) -> list[Store
             there = f"Graded so far: {', '.join(students[:NAMED])}{more}."
             raise UsageError(f"Nothing by {student} has been graded in {name}. {there}{nearest(student, students)}")
         students = [student]
-    found = [kept for who in students if (kept := stored(course, name, who))]
+    found = [last for who in students if (last := kept(course, name, who))]
     if not found:
         raise CannotGrade(f"No submission of {name} has been graded yet. Grade it first: autograder grade {name}")
     return found

@@ -1,0 +1,144 @@
+"""Damaged records and gradebook rows: nobody vanishes because of them, and what is wrong with them has a sentence."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from autograder.course.course import Course
+from autograder.run import Batch, Book, kept, stored
+from autograder.run.records import judged_by
+from tests.conftest import command, copied, released
+from tests.recorded import Warm
+from tests.test_report import Page
+
+pytestmark = pytest.mark.slow
+
+CLASS = ("ada", "bela", "chen")
+AGAIN = "1 with a record that can't be read: ada. Grade them again: autograder grade mlp"
+
+
+@pytest.fixture(scope="module")
+def warm(released_course: Course) -> Iterator[Warm]:
+    """A grader for all the runs here."""
+    engine = Warm(released_course, "mlp")
+    yield engine
+    engine.end()
+
+
+@pytest.fixture(scope="module")
+def graded(released_course: Course, warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> Course:
+    """A class of three that was graded."""
+    course = copied(released_course, tmp_path_factory.mktemp("damaged") / "course")
+    for who in CLASS:
+        place = course.expected("mlp", who)
+        place.parent.mkdir(parents=True)
+        place.write_text(json.dumps(released("mlp")), "utf-8")
+    grade(course, warm)
+    return course
+
+
+@pytest.fixture
+def own(graded: Course, tmp_path: Path) -> Course:
+    """A class of one's own."""
+    return copied(graded, tmp_path / "course")
+
+
+def grade(course: Course, warm: Warm) -> list[str]:
+    """Grade what has changed, and say who that was."""
+    with Batch(course, "mlp", engine=warm) as run:
+        assert len(run.warnings()) == 0
+        return [one.student for one in run if one.again]
+
+
+def record(course: Course) -> Path:
+    """Where ada's record lies."""
+    return course.root / ".autograder" / "records" / "mlp" / "ada.json"
+
+
+def changed(course: Course, **other: object) -> str:
+    """ada's record, with something else in its result."""
+    found = json.loads(record(course).read_bytes())
+    found["result"] |= other
+    return json.dumps(found)
+
+
+DAMAGE: dict[str, Callable[[Course], str]] = {
+    "half of an object": lambda course: '{"broken":',
+    "brackets": lambda course: "[[[",
+    "a hundred thousand brackets": lambda course: "[" * 100_000,
+    "nothing": lambda course: "",
+    "no text": lambda course: "\0\x1b",
+    "a status that there isn't": lambda course: changed(course, status="excellent"),
+    "another assignment": lambda course: changed(course, assignment="../../etc"),
+    "another student": lambda course: changed(course, submission="bela"),
+    "no version": lambda course: json.dumps(json.loads(record(course).read_bytes()) | {"kit": ""}),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_whose_record_is_damaged_stays_on_the_page_and_is_graded_again(own: Course, warm: Warm, what: str) -> None:
+    """All three are there; the command names who it is and what to do, and doing that brings the record back."""
+    before = stored(own, "mlp", "ada")
+    record(own).write_text(DAMAGE[what](own), "utf-8")
+    run = command("report", "mlp", "--course", own.root)
+    said = Page((own.root / "report" / "mlp" / "index.html").read_text("utf-8")).said
+
+    assert (run.returncode, run.stderr.strip()) == (0, AGAIN)
+    assert "3 students, to sort and to find" in said
+    assert "graded again: autograder grade mlp" in said
+    assert "without isolation" not in said, "how it was graded is said of the others"
+    assert "can't be read" in (own.root / "report/mlp/students/ada.html").read_text("utf-8").replace("&#39;", "'")
+    assert grade(own, warm) == ["ada"]
+    after = stored(own, "mlp", "ada")
+    assert before is not None
+    assert after is not None
+    assert after.result.questions == before.result.questions
+
+
+def test_the_course_page_counts_whose_record_is_damaged(own: Course) -> None:
+    """The page of the whole course has all three, too."""
+    record(own).write_text("[[[", "utf-8")
+    run = command("report", "--course", own.root)
+
+    assert AGAIN in run.stderr
+    assert "3 students" in Page((own.root / "report" / "index.html").read_text("utf-8")).said
+
+
+def test_a_class_of_which_every_record_is_damaged_has_a_page(own: Course) -> None:
+    """Nothing can be read, and yet nobody is told that nothing has been graded."""
+    for who in CLASS:
+        record(own).with_name(f"{who}.json").write_text("[[[", "utf-8")
+    run = command("report", "mlp", "--course", own.root)
+
+    assert run.returncode == 0
+    assert "3 with a record that can't be read: ada, bela, chen." in run.stderr
+
+
+def test_an_export_gives_no_total_for_a_record_that_is_damaged(own: Course) -> None:
+    """The row is there, its total is empty as on the page, also after a person's mark; it is said whose and why."""
+    with Book(own, own.assignment("mlp")) as book:
+        book.mark("ada", "derivation", 1.5)
+    record(own).write_text("[[[", "utf-8")
+    run = command("export", "mlp", "--to", "csv", "--course", own.root)
+    rows = {row["student_id"]: row for row in csv.DictReader(io.StringIO(run.stdout))}
+
+    assert (rows["ada"]["status"], rows["ada"]["score"]) == ("grader error", "")
+    assert rows["bela"]["status"] != "grader error"
+    assert "1 with a record that can't be read, made anew by `autograder grade mlp`: ada." in run.stderr
+    shown = command("report", "mlp", "--student", "ada", "--course", own.root)
+    assert AGAIN in shown.stderr
+    assert "autograder grade mlp" in shown.stdout
+
+
+def test_who_has_no_record_has_nothing_in_its_place(own: Course) -> None:
+    """A file that isn't there isn't a damaged one."""
+    record(own).unlink()
+
+    assert kept(own, "mlp", "ada") is None
+    assert judged_by(own, "mlp", "ada") is None
