@@ -20,6 +20,7 @@ import typer
 from autograder.errors import CannotGrade, KitError, UsageError, refused
 from autograder.terminal import counted, say, show, spinner, watched
 from autograder.terminal import vetting as vetting_shown
+from autograder.visible import visible
 
 if TYPE_CHECKING:
     from autograder.course import Course
@@ -461,6 +462,8 @@ def export(
     if out is not None:
         private.write(out, written.text)
         print(out)
+    elif sys.stdout.isatty():  # a gradebook may know students whose names would steer it; a file keeps what is there
+        print(visible(written.text.replace("\r\n", "\n")), end="")
     elif hasattr(sys.stdout, "buffer"):
         sys.stdout.buffer.write(written.text.encode())  # a table's own ends of lines
     else:

@@ -19,6 +19,19 @@ def visible(text: str) -> str:
     )
 
 
+def steering(text: str) -> tuple[str, ...]:
+    """The characters of a name that would steer a terminal, reorder a line or end it, each once."""
+    if text.isascii() and text.isprintable():
+        return ()
+    kinds = {"Cc", "Cs", "Zl", "Zp"}
+    return tuple(dict.fromkeys(char for char in text if char in _REORDERING or unicodedata.category(char) in kinds))
+
+
+def spelled(text: str) -> str:
+    """Write out the characters of a name that aren't fit to be shown, as Python does: two names stay two."""
+    return "".join(ascii(char)[1:-1] if steering(char) else char for char in text)
+
+
 def one_line(text: str) -> str:
     """Make text visible, and put it on one line."""
     return " ".join(visible(text).split())

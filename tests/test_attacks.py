@@ -294,7 +294,7 @@ def test_a_run_goes_on(tmp_path: Path, some: Callable[[Collection[str], int], se
         write(tmp_path / "submitted" / who / "mlp", honest)
     facts = {"COURSE": str(tmp_path), "REPO": str(REPO), "HOST": os.getpid(), "PORT": 9}
     attackers = {f"m{number:03}": name for number, name in enumerate((*KILLERS, *sorted(some(FORMS, 16))))}
-    attackers["<img src=x onerror=alert(1)>\x1b[2J\n"] = "read the course"
+    attackers["<img src=x onerror=alert(1)>"] = "read the course"
     for who, name in attackers.items():
         hand_in(name, tmp_path / "submitted" / who / "mlp", facts)
     before = tree(tmp_path)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +17,7 @@ import pytest
 
 from autograder.course.course import Course
 from autograder.run import Batch, Book, kept, stored
+from autograder.run.database import opened
 from autograder.run.records import judged_by
 from tests.conftest import command, copied, released
 from tests.recorded import Warm
@@ -142,3 +148,31 @@ def test_who_has_no_record_has_nothing_in_its_place(own: Course) -> None:
 
     assert kept(own, "mlp", "ada") is None
     assert judged_by(own, "mlp", "ada") is None
+
+
+def test_a_name_in_the_gradebook_steers_no_terminal(own: Course) -> None:
+    """An export to a terminal shows whom an older run has let in; a file has the name as it is."""
+    steering = "\x1b[31mred\u202e"
+    with opened(own) as book:
+        book.add_student(steering, first_name="\x1b[2J")
+    call = [sys.executable, "-m", "autograder", "export", "mlp", "--to", "csv", "--course", str(own.root)]
+    near, far = pty.openpty()
+    with subprocess.Popen(call, stdout=far, stderr=subprocess.DEVNULL) as started:
+        os.close(far)
+        shown = _all(near)
+    command("export", "mlp", "--to", "csv", "--out", own.root / "out.csv", "--course", own.root)
+
+    assert started.returncode == 0
+    assert "\ufffd[31mred\ufffd" in shown
+    assert not {"\x1b", "\u202e"} & {*shown}
+    assert "ada" in shown
+    assert steering in (own.root / "out.csv").read_text("utf-8")
+
+
+def _all(terminal: int) -> str:
+    """What was written to a terminal, to its end."""
+    found = b""
+    with contextlib.suppress(OSError), os.fdopen(terminal, "rb", buffering=0) as file:
+        while part := file.read(4096):
+            found += part
+    return found.decode()

@@ -142,10 +142,18 @@ ELSEWHERE: Mapping[str, tuple[Put, tuple[str, ...]]] = {
 """student -> what is in the place of their notebook, or of a folder above it, and what is told of it."""
 
 DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
-STEERING = "esc\x1b[2Jape\x9b2J\u202e"
+STEERING = {
+    "esc\x1b[2Jape\x9b2J\u202e": r"esc\x1b[2Jape\x9b2J\u202e was not graded: its name holds",
+    "line\nbreak": r"line\nbreak was not graded: its name holds",
+    "line": "",
+    "tab\t": r"tab\t was not graded: its name holds",
+    "\u202eada": r"(U+202E). Rename the folder",
+    "par\u2029": r"par\u2029 was not graded",
+}
+"""Students whose names steer a terminal, end a line or turn it round, and what is told of them; one whose doesn't."""
 TWINS = ("Zo\u00eb", "Zoe\u0308")
-UNNAMABLE = (os.fsdecode(b"latin-\xeb"), "x" * 251)
-HONEST = ("honest", "x" * 250)
+UNNAMABLE = (os.fsdecode(b"latin-\xeb"), "x" * 251, *(name for name, told in STEERING.items() if told))
+HONEST = ("honest", "x" * 250, "line")
 
 
 def _text(source: str) -> dict[str, Any]:
@@ -186,7 +194,7 @@ def nasty(released_course: Course, tmp_path_factory: pytest.TempPathFactory, rig
     """A class that handed in a right notebook each, with something nasty to it."""
     course = copied(released_course, tmp_path_factory.mktemp("nasty") / "course")
     notebook = released("mlp") | {"cells": released("mlp")["cells"] + answering(right)["cells"]}
-    for student in (*HONEST, *BESIDE, *FILES, *ELSEWHERE, STEERING, *TWINS, *UNNAMABLE):
+    for student in (*HONEST, *BESIDE, *FILES, *ELSEWHERE, *TWINS, *UNNAMABLE):
         folder = course.root / "submitted" / student / "mlp"
         folder.mkdir(parents=True)
         content = json.loads(json.dumps(notebook))
@@ -214,7 +222,7 @@ def graded(request: pytest.FixtureRequest, nasty: Course, tmp_path_factory: pyte
     return Graded(Course(root.resolve()), done)
 
 
-STUDENTS = (*HONEST, *BESIDE, *FILES, *ELSEWHERE, STEERING, *TWINS)
+STUDENTS = (*HONEST, *BESIDE, *FILES, *ELSEWHERE, *TWINS)
 
 
 def test_the_rest_of_the_class_is_graded(graded: Graded) -> None:
@@ -230,7 +238,7 @@ def test_whoever_handed_in_what_is_not_opened_has_a_row_and_waits_for_a_person(g
         assert {score for score, _ in graded.rows(who)} == {None}, who
     for who in (*BESIDE, *ELSEWHERE, *TWINS):
         assert {person for _, person in graded.rows(who)} == {True}, who
-    for who in (*HONEST, *FILES, STEERING):
+    for who in (*HONEST, *FILES):
         assert {person for _, person in graded.rows(who)} == {False}, who
 
 
@@ -244,6 +252,14 @@ def test_each_is_named_with_what_was_found(graded: Graded) -> None:
         assert name in said
     assert "submitted/latin-\\xeb was not graded: its name is not UTF-8" in said
     assert "its name has 251 bytes" in said
+    assert [told for told in STEERING.values() if told not in said] == []
+
+
+def test_whose_name_can_stop_another_program_is_graded_under_no_name(graded: Graded) -> None:
+    """A newline in a name ends nbgrader's feedback for everybody after it: it comes into no folder and no row."""
+    with Gradebook(f"sqlite:///{graded.course.root}/gradebook.db") as book:
+        assert {student.id for student in book.students} & {*UNNAMABLE} == set()
+    assert {path.name for path in (graded.course.root / "autograded").iterdir()} & {*UNNAMABLE} == set()
 
 
 def test_a_device_is_called_one() -> None:
@@ -268,8 +284,7 @@ def test_nothing_is_followed_or_copied(graded: Graded) -> None:
 
 
 def test_nothing_that_is_printed_steers_a_terminal(graded: Graded) -> None:
-    """A student's name has its letters, and none of its controls."""
-    assert "esc\ufffd[2Jape\ufffd2J" in graded.said
+    """A student's name has its letters, and its controls written out."""
     assert not set(graded.said) & set("\x1b\x9b\u202e")
 
 

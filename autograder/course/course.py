@@ -21,12 +21,16 @@ from autograder.course.secret import make_secret, read_secret
 from autograder.course.settings import BackpropKit
 from autograder.errors import CannotGrade, UsageError, nearest
 from autograder.importing import kit_stays
+from autograder.visible import spelled, steering
 
 CONFIG = "nbgrader_config.py"
 """The file that makes a folder a course."""
 
 NAMED = 20
 """Students who are named to whoever asks for one who is not there."""
+
+FEW = 8
+"""Characters of a name that are named."""
 
 LONGEST_NAME = 250
 """Bytes of a student's name, which is its folder's: `.json` is put after it, and a file's name ends at 255."""
@@ -228,12 +232,22 @@ def _misnamed(student: str) -> str:
     shown = written.decode("utf-8", "backslashreplace")
     if shown != student:
         return f"submitted/{shown} was not graded: its name is not UTF-8. Rename the folder, then grade again."
+    if odd := steering(student):
+        named = ", ".join(f"U+{ord(char):04X}" for char in odd[:FEW])
+        return (
+            f"submitted/{_cut(spelled(student))} was not graded: its name holds a character that ends a line, steers "
+            f"a terminal or turns text round ({named}). Rename the folder, then grade again."
+        )
     if len(written) > LONGEST_NAME:
         return (
-            f"submitted/{shown[:60]}… was not graded: its name has {len(written)} bytes, and up to {LONGEST_NAME} "
+            f"submitted/{_cut(shown)} was not graded: its name has {len(written)} bytes, and up to {LONGEST_NAME} "
             "can be used. Rename the folder, then grade again."
         )
     return ""
+
+
+def _cut(name: str) -> str:
+    return f"{name[:60]}…" if len(name) > 60 else name
 
 
 def _closed(student: Path, assignment: str) -> str:
