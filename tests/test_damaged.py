@@ -6,15 +6,19 @@ import contextlib
 import csv
 import io
 import json
+import math
 import os
 import pty
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from autograder.authoring import release
 from autograder.course.course import Course
 from autograder.run import Batch, Book, kept, stored
 from autograder.run.database import opened
@@ -176,3 +180,82 @@ def _all(terminal: int) -> str:
         while part := file.read(4096):
             found += part
     return found.decode()
+
+
+AUTOMATIC = "the automatic score (auto_score) of ada for sigma in mlp"
+PERSON = "a person's score (manual_score) of ada for sigma in mlp"
+FORCED = "autograder grade mlp --force --student ada"
+RELEASE = "the points that sigma has in mlp"
+
+ROWS = {
+    "a word for a score": ("grade", "auto_score", "abc", ("'abc'", AUTOMATIC, FORCED)),
+    "more than there is": ("grade", "auto_score", math.inf, ("inf", AUTOMATIC, FORCED)),
+    "a negative score": ("grade", "auto_score", -2.0, ("-2.0", AUTOMATIC, FORCED)),
+    "a formula for a mark": ("grade", "manual_score", "=1+1", ("'=1+1'", PERSON, "formgrader")),
+    "a negative mark": ("grade", "manual_score", -1e300, ("-1e+300", PERSON, "formgrader")),
+    "a large mark": ("grade", "manual_score", 1e300, ("1e+300", PERSON, "formgrader")),
+    "extra credit that steers": ("grade", "extra_credit", "\x1b[2J", ("the extra credit (extra_credit) of ada",)),
+    "a word for a maximum": ("grade_cells", "max_score", "x", ("'x'", RELEASE, "autograder release mlp")),
+    "a negative maximum": ("grade_cells", "max_score", -5, ("-5", RELEASE, "autograder release mlp")),
+    "a word for a penalty": (
+        "submitted_notebook",
+        "late_submission_penalty",
+        "much",
+        ("'much'", "what being late costs (late_submission_penalty) ada in mlp", "autograder grade mlp"),
+    ),
+}
+"""Table, column, what stands there; what is told of it."""
+
+OF = {
+    "grade": "notebook_id IN (SELECT n.id FROM submitted_notebook n JOIN submitted_assignment a "
+    "ON n.assignment_id = a.id WHERE a.student_id = 'ada') "
+    "AND cell_id IN (SELECT id FROM base_cell WHERE name = 'sigma')",
+    "grade_cells": "id IN (SELECT id FROM base_cell WHERE name = 'sigma')",
+    "submitted_notebook": "assignment_id IN (SELECT id FROM submitted_assignment WHERE student_id = 'ada')",
+    "student": "id = 'ada'",
+}
+"""Table -> which of its rows."""
+
+
+def put(course: Course, table: str, column: str, value: object) -> None:
+    """Write into the gradebook what nbgrader wouldn't."""
+    with closing(sqlite3.connect(course.root / "gradebook.db")) as db, db:
+        done = db.execute(f"UPDATE {table} SET {column} = ? WHERE {OF[table]}", (value,))  # noqa: S608 - our own
+        assert done.rowcount == 1
+
+
+@pytest.mark.parametrize("what", ROWS)
+def test_a_row_that_can_not_be_used_is_named_with_what_to_do(own: Course, what: str) -> None:
+    """Report and export say whose row it is, what stands there and what mends it, and give out no number of it."""
+    table, column, value, told = ROWS[what]
+    put(own, table, column, value)
+    runs = [command(*words, "--course", own.root) for words in (["report", "mlp"], ["export", "mlp", "--to", "csv"])]
+
+    for run in runs:
+        assert (run.returncode, run.stdout) == (1, ""), run.stderr
+        assert run.stderr.startswith("autograder: The gradebook has ")
+        assert [part for part in told if part not in run.stderr] == []
+        assert len(run.stderr.splitlines()) == 1
+
+
+def test_what_is_said_of_a_row_mends_it(own: Course, warm: Warm) -> None:
+    """Releasing puts a maximum right, grading a penalty, and grading by force a score."""
+    put(own, "grade_cells", "max_score", "x")
+    release.generate(own, "mlp")
+    put(own, "submitted_notebook", "late_submission_penalty", "much")
+    grade(own, warm)
+    put(own, "grade", "auto_score", "abc")
+    with Batch(own, "mlp", "ada", force=True, engine=warm) as run:
+        assert [one.student for one in run] == ["ada"]
+
+    assert command("report", "mlp", "--course", own.root).returncode == 0
+
+
+def test_a_name_that_is_no_text_is_named(own: Course) -> None:
+    """An export says whose it is, and which command of nbgrader's sets it."""
+    put(own, "student", "first_name", b"Ada")
+    run = command("export", "mlp", "--to", "csv", "--course", own.root)
+
+    assert (run.returncode, run.stdout) == (1, "")
+    assert "The gradebook has b'Ada' as first_name of the student ada, where text belongs." in run.stderr
+    assert "nbgrader db student add ada --first-name=... --last-name=... --email=..." in run.stderr, "all: it empties"

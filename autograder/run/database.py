@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import os
 import sys
 import time
@@ -19,7 +20,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, Operationa
 from autograder import private
 from autograder.course import Course
 from autograder.errors import CannotGrade, UsageError
-from autograder.visible import one_line
+from autograder.visible import one_line, shortened
 
 T = TypeVar("T")
 
@@ -28,6 +29,12 @@ LOCKED_S = 60.0
 
 AGAIN_S = 0.2
 """Seconds until it is tried again."""
+
+MOST_POINTS = 1_000_000
+"""More than any question has: a number beyond it was put there by no command."""
+
+_SHOWN = 40
+"""Characters of a field that are shown where it can't be used."""
 
 MOST_COLLISIONS = 5
 """Times that another run may add what this one is about to add."""
@@ -129,6 +136,40 @@ def looked_up(course: Course, look: Callable[[Any], T]) -> T:
     """
     with opened(course) as book:
         return patiently(lambda: look(book), book.db)
+
+
+def number_in(value: Any, what: str, way: str) -> float | None:
+    """Points as a row holds them; None where it holds none.
+
+    Args:
+        value: what stands in the row.
+        what: which field of whom it is.
+        way: what to do if it is no number of points.
+
+    Raises:
+        CannotGrade: if it is another thing, or a number that no points can be: SQLite keeps whatever it is given.
+    """
+    if value is None:
+        return None
+    if isinstance(value, int | float) and math.isfinite(value) and 0 <= value <= MOST_POINTS:
+        return float(value)
+    raise _unsound(value, what, f"a number of points from 0 to {MOST_POINTS:,}", way)
+
+
+def text_in(value: Any, what: str, way: str) -> str:
+    """Text as a row holds it; empty where it holds none.
+
+    Raises:
+        CannotGrade: if it is no text.
+    """
+    if value is None or isinstance(value, str):
+        return value or ""
+    raise _unsound(value, what, "text", way)
+
+
+def _unsound(value: Any, what: str, wanted: str, way: str) -> CannotGrade:
+    shown = shortened(one_line(repr(value)), _SHOWN)
+    return CannotGrade(f"The gradebook has {shown} as {what}, where {wanted} belongs. {way}")
 
 
 def _server(url: URL) -> bool:

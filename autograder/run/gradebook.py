@@ -7,6 +7,7 @@ penalties are set; manual scores, manual comments and extra credit are never tou
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -19,8 +20,9 @@ from sqlalchemy import bindparam, insert, select, update
 from autograder import private
 from autograder.course import CONFIG, Assignment, Course
 from autograder.errors import CannotGrade
+from autograder.report import called
 from autograder.run.autograded import MasterCell, Page
-from autograder.run.database import looked_up, opened, patiently
+from autograder.run.database import looked_up, number_in, opened, patiently, text_in
 from autograder.run.timestamp import timestamp
 from autograder.total import Mark, Marks
 
@@ -63,7 +65,11 @@ class Book:
         }
         tasks = self._notebook.task_cells
         self._graded = {cell.id: cell.name for cell in (*self._notebook.grade_cells, *tasks)}
-        self._most = {cell.name: float(cell.max_score) for cell in (*self._notebook.grade_cells, *tasks)}
+        again = f"Release it again: autograder release {name}"
+        self._most = {
+            cell.name: number_in(cell.max_score, f"the points that {cell.name} has in {name}", again) or 0.0
+            for cell in (*self._notebook.grade_cells, *tasks)
+        }
         self._answered = {cell.id: cell.name for cell in (*self._notebook.solution_cells, *tasks)}
 
     def agrees(self) -> None:
@@ -180,29 +186,40 @@ class Book:
         told = select(comment).where(comment.c.cell_id.in_(list(self._answered)), comment.c.manual_comment.is_not(None))
         for row in self._db.execute(told if mine is None else told.where(comment.c.notebook_id.in_(mine))):
             about = self._about.get(self._answered[row.cell_id], "")
-            said.setdefault(row.notebook_id, {}).setdefault(about, []).append(row.manual_comment.strip())
+            said.setdefault(row.notebook_id, {}).setdefault(about, []).append(row.manual_comment)
         order = dict.fromkeys((*self._about.values(), *self._most))
         return {
             student: Marks(
                 questions={
-                    name: self._mark(rows[book][name], name, said.get(book, {}).get(name, []))
+                    name: self._mark(student, name, rows[book][name], said.get(book, {}).get(name, []))
                     for name in order
                     if name in rows.get(book, {})
                 },
-                penalty=penalty or 0.0,
+                penalty=self._late(student, penalty),
             )
             for book, student, penalty in books
         }
 
-    def _mark(self, row: Any, name: str, comments: list[str]) -> Mark:
+    def _mark(self, student: str, name: str, row: Any, comments: list[Any]) -> Mark:
+        """What a row says, seen to be what nbgrader writes there: other programs can write it, too."""
+        here, who = self.assignment.name, called(student)
+        of = f"{who} for {name} in {here}"
+        again = f"Grade it again: autograder grade {here} --force --student {shlex.quote(who)}"
+        person = "Give it again in formgrader, or set that field to NULL in the gradebook's own database."
+        texts = (text_in(comment, f"a person's comment to {of}", person).strip() for comment in comments)
         return Mark(
             max_points=self._most[name],
-            automatic=row.auto_score,
-            manual=row.manual_score,
-            extra=row.extra_credit or 0.0,
-            comment="\n".join(filter(None, comments)),
+            automatic=number_in(row.auto_score, f"the automatic score (auto_score) of {of}", again),
+            manual=number_in(row.manual_score, f"a person's score (manual_score) of {of}", person),
+            extra=number_in(row.extra_credit, f"the extra credit (extra_credit) of {of}", person) or 0.0,
+            comment="\n".join(filter(None, texts)),
             asks=bool(row.needs_manual_grade),
         )
+
+    def _late(self, student: str, penalty: Any) -> float:
+        here, who = self.assignment.name, called(student)
+        what = f"what being late costs (late_submission_penalty) {who} in {here}"
+        return number_in(penalty, what, f"Grade again, which works it out: autograder grade {here}") or 0.0
 
     @cached_property
     def _about(self) -> dict[str, str]:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 
 from autograder.course import Course
-from autograder.run.database import looked_up
+from autograder.report import called
+from autograder.run.database import looked_up, text_in
+
+_FIELDS = ("id", "first_name", "last_name", "email", "lms_user_id")
+"""Of a student in nbgrader's gradebook."""
+
+_OPTIONS = ("--first-name", "--last-name", "--email", "--lms-user-id")
+"""Of the command that sets them: it empties those that it isn't given."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,14 @@ def people(course: Course) -> list[Known]:
     table = api.Student.__table__
     columns = table.c.id, table.c.first_name, table.c.last_name, table.c.email, table.c.lms_user_id
     rows = looked_up(course, lambda book: book.db.execute(select(*columns).order_by(table.c.id)).all())
-    return [Known(*(value or "" for value in row)) for row in rows]
+    return [Known(*(_field(row[0], name, value) for name, value in zip(_FIELDS, row, strict=True))) for row in rows]
+
+
+def _field(student: Any, name: str, value: Any) -> str:
+    who = called(str(student))
+    command = " ".join(["nbgrader db student add", shlex.quote(who), *(f"{option}=..." for option in _OPTIONS)])
+    way = f"Put it right, and give all of them at once, for it empties the others: {command}"
+    return text_in(value, f"{name} of the student {who}", way)
 
 
 def moments(course: Course, name: str) -> dict[str, datetime | None]:
