@@ -63,7 +63,7 @@ def compare(
 
     Shapes:
         want[name]  float64, finite
-        batch       number of samples N, where a factor N or 1/N would be a known mistake
+        batch       number of samples N, where a factor N or 1/N would be a known mistake, and no other size is N
 
     Raises:
         Mismatch: saying for each wrong name what can be said without giving the answer.
