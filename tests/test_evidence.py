@@ -87,6 +87,22 @@ def test_the_lines_of_a_mistake_are_found_under_other_names(mlp: Assignment, sou
     assert shown(mlp, source, "") is is_shown
 
 
+@pytest.mark.parametrize(
+    ("source", "is_shown"),
+    [
+        ("def dloss(v, t):\n    '''Half.\n\n    return v - t\n    '''\n    return (2 * v - 2 * t) / 2", False),
+        ("def dloss(v, t):\n    d = v - t\n    '''\n    return v - t\n    '''\n    return 2 * d / 2", False),
+        ("def dloss(v, t):\n    '''\n    return v - t\n    '''", False),
+        ("'''\nreturn v - t\n'''\ndef dloss(v, t):\n    return 1.0 * (v - t)", False),
+        ("def dloss(v, t):\n    '''Half.\n\n    Or so.\n    '''\n    return v - t", True),
+    ],
+)
+def test_what_a_text_says_is_no_evidence(mlp: Assignment, source: str, is_shown: bool) -> None:
+    """No line of a docstring, or of any text that stands alone, counts as a line of code; the code beside it does."""
+    assert shown(mlp, source, "") is is_shown
+    assert shown(mlp, source, "^ *return v - t$") is is_shown
+
+
 def test_an_unknown_source_shows_nothing(mlp: Assignment) -> None:
     """Where the statements aren't known, nothing is said of how."""
     assert not Evidence(mlp, None).shows(CARD, ".")

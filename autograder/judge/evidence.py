@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from autograder.course import Assignment
 from autograder.jail import Step
 from autograder.judge.bank import Misconception
-from autograder.judge.reference import edited, source_of
+from autograder.judge.reference import edited, prose, source_of
 
 LONGEST = 20_000
 """Characters of source that are looked through; a longer answer shows nothing."""
@@ -111,10 +111,10 @@ def rename(scope: Scope, model: Scope) -> None:
 
 
 def _text(tree: ast.Module) -> str:
-    """The lines of a tree, without docstrings: what they and comments say is no evidence."""
-    return "\n".join(
-        line for line in ast.unparse(tree).split("\n") if line.strip() and not line.lstrip().startswith(('"', "'"))
-    )
+    """The lines of a tree, which loses its docstrings and other prose: what they and comments say is no evidence."""
+    for block, text in prose(tree):
+        block.remove(text)
+    return "\n".join(line for line in ast.unparse(tree).split("\n") if line.strip())
 
 
 def _has_lines(text: str, added: Counter[str], gone: Counter[str]) -> bool:

@@ -78,13 +78,22 @@ def solutions_of(assignment: Assignment, name: str) -> list[Statement]:
     return [dataclasses.replace(s, source=_without_docstrings(s.source)) if s.defines else s for s in found]
 
 
+def prose(tree: ast.AST) -> Iterator[tuple[list[ast.stmt], ast.stmt]]:
+    """Statements that are a text and nothing else, docstrings among them, each with the block that it stands in."""
+    for node in ast.walk(tree):
+        for _, block in ast.iter_fields(node):
+            for statement in list(block) if isinstance(block, list) else ():
+                value = statement.value if isinstance(statement, ast.Expr) else None
+                if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    yield block, statement
+
+
 @functools.cache
 def _without_docstrings(source: str) -> str:
     lines = source.split("\n")
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) and len(node.body) > 1:
-            prose = node.body[0]
-            lines[prose.lineno - 1 : prose.end_lineno] = [""] * ((prose.end_lineno or 0) - prose.lineno + 1)
+    for block, text in prose(ast.parse(source)):
+        if len(block) > 1:
+            lines[text.lineno - 1 : text.end_lineno] = [""] * ((text.end_lineno or 0) - text.lineno + 1)
     return "\n".join(line for line in lines if line.strip())
 
 
