@@ -70,6 +70,10 @@ NASTY = {
     "a picture that isn't attached, in letters as numbers": "![x](&#97;ttachment:lost.png)",
     "a diagram": f'```mermaid\ngraph LR\nA-->B\nclick A "{ALERT}"\n```',
     "a diagram, another fence": "~~~~ mermaid\ngraph LR\nA[<img src=x onerror=alert(1)>]\n~~~~",
+    "a diagram after a blank of another kind": f"```\u00a0mermaid\ngraph LR\nA[<img src=x onerror={ALERT}>]\n```",
+    "a tag whose name is a command": "<\\style onmouseover=alert(1) onclick=alert(1)>click",
+    "attributes in a formula": f'$\\mmlToken{{mi}}[href="{ALERT}"]{{click}}$',
+    "a box in a formula": f"$\\bbox[background:url({ELSEWHERE})]{{x}}$",
     "a link in a formula": f"$\\href{{{ALERT}}}{{click}}$",
     "a link in a formula that stands alone": f"$$\\href{{{ALERT}}}{{click}}$$",
     "a link in a formula, twice escaped": f"$\\\\href{{{ALERT}}}{{click}}$",
@@ -183,14 +187,43 @@ def test_however_long_a_text_is_none_of_its_marks_is_left(piece: str) -> None:
     assert len(made) >= 10_000
 
 
+@pytest.mark.parametrize("blank", [chr(code) for code in range(sys.maxunicode) if chr(code).isspace()])
+@pytest.mark.parametrize("fence", ["```", "~~~~"])
+def test_no_diagram_is_left_whichever_blanks_stand_before_it(fence: str, blank: str) -> None:
+    """The program that makes pages takes every blank of Unicode off before it looks for the word."""
+    made = markdown2html(harmless(f"{fence} {blank}{blank}mermaid\ngraph LR\n{fence}", ()))
+
+    assert 'class="mermaid"' not in made
+
+
+def test_a_block_that_shows_a_diagram_s_text_keeps_it() -> None:
+    """The word in the block itself is no name of a program."""
+    assert harmless("```\nmermaid\n```", ()) == "```\nmermaid\n```"
+
+
+@pytest.mark.parametrize("source", ["<\\style>@import 'a'", "<\\\\href onclick=alert(1)>", "&\\class;"])
+def test_what_stands_around_a_command_s_backslash_becomes_no_tag(source: str) -> None:
+    """What is taken out of a text must not let its neighbours meet as something that was looked for before."""
+    made = harmless(source, ())
+
+    assert not re.search(r"<[a-z]|&[a-z]+;(?<!&amp;)", made)
+
+
 @pytest.mark.parametrize(
-    "source", [f"$\\\\href{{{ALERT}}}{{x}}$", f"&#36;&#92;href{{{ALERT}}}{{x}}&#36;", "\\\\\\style{a}{b}"]
+    "source",
+    [
+        f"$\\\\href{{{ALERT}}}{{x}}$",
+        f"&#36;&#92;href{{{ALERT}}}{{x}}&#36;",
+        "\\\\\\style{a}{b}",
+        f'$\\mmlToken{{mi}}[href="{ALERT}"]{{x}}$',
+        f"$\\bbox[background:url({ELSEWHERE})]{{x}}$",
+    ],
 )
 def test_no_command_is_left_however_it_is_spelled(source: str) -> None:
     """Neither with more backslashes than one, nor in letters as numbers."""
     made = html.unescape(markdown2html(harmless(source, ())))
 
-    assert not re.search(r"\\(href|style)", made)
+    assert not re.search(r"\\(href|style|mmlToken|bbox)", made)
 
 
 def test_a_long_text_is_cut_and_says_so() -> None:

@@ -21,12 +21,11 @@ _MARK = re.compile(r"!(?=\[)|\](?=[(:])")
 _WEB = re.compile(r"\](?:\([ \t]*+|:[ \t]*+\n?[ \t]*+)(?:https?://|mailto:)", re.IGNORECASE)
 """An address that only leads away: its scheme is spelled out, so nothing that follows changes it."""
 
-_DIAGRAM = re.compile(r"((?<!`)`{3,}+|(?<!~)~{3,}+)([ \t]*+)mermaid")
-"""A block that nbconvert hands to a program as it stands."""
+_DIAGRAM = re.compile(r"((?<!`)`{3,}+|(?<!~)~{3,}+)([^\S\n]*+)mermaid")
+"""A block that nbconvert hands to a program as it stands, whichever blanks of Unicode it takes off before the word."""
 
-_COMMAND = re.compile(r"\\++(?=(?:href|url|require|style|class|cssId|includegraphics)(?![A-Za-z]))")
-"""What makes links in formulas, or loads more commands."""
-
+_COMMAND = re.compile(r"\\++(?=(?:href|url|require|style|bbox|class|cssId|mmlToken|includegraphics)(?![A-Za-z]))")
+"""What gives parts of formulas links, styles or attributes, or loads more commands."""
 
 _REFERENCE = re.compile(r"&(?=#|[A-Za-z]+;)")
 """What spells a character in a roundabout way: it is shown as it is written."""
@@ -47,8 +46,8 @@ def harmless(text: str, attached: Collection[str]) -> str:
     """
     if len(text) > LARGEST_TEXT:
         text = text[:LARGEST_TEXT] + CUT
-    text = _REFERENCE.sub("&amp;", _BLANKS.sub(" " * 200, text))
-    text = _COMMAND.sub("", _DIAGRAM.sub(r"\1\2text", _TAG.sub("< ", text)))
+    text = _COMMAND.sub("", _BLANKS.sub(" " * 200, text))  # before the others: what stood beside a backslash meets
+    text = _DIAGRAM.sub(r"\1\2text", _TAG.sub("< ", _REFERENCE.sub("&amp;", text)))
     parts, end = [], 0
     for picture in _PICTURE.finditer(text):
         if picture[1] in attached:
