@@ -16,7 +16,7 @@ from nbconvert.filters import markdown2html
 from playwright.sync_api import Browser, Page
 
 from autograder.course.course import Course
-from autograder.run.markdown import CUT, LARGEST_TEXT, harmless
+from autograder.run.markdown import CUT, LARGEST_TEXT, harmless, is_harmless
 from tests.conftest import autograder, copied, notebook_of, shell
 
 ELSEWHERE = "https://elsewhere.example/seen.png"
@@ -224,6 +224,22 @@ def test_no_command_is_left_however_it_is_spelled(source: str) -> None:
     made = html.unescape(markdown2html(harmless(source, ())))
 
     assert not re.search(r"\\(href|style|mmlToken|bbox)", made)
+
+
+def test_half_a_character_hides_no_tag() -> None:
+    """It is written as a question mark, and that after a `<` begins something."""
+    assert harmless("<\ud800x", ()) == "< ?x"
+
+
+@pytest.mark.parametrize(
+    "source", [*NASTY.values(), *KEPT, "&amp;lt; &amp; &lt;", "<a&#1;" * LARGEST_TEXT, "a" * 30_000]
+)
+def test_what_is_made_of_a_text_is_known_for_harmless(source: str) -> None:
+    """Whatever the text was; and one that must become something else isn't."""
+    made = harmless(source, {"dot.png"})
+
+    assert is_harmless(made, {"dot.png"})
+    assert not is_harmless(f"{source}\n<b>", {"dot.png"})
 
 
 def test_a_long_text_is_cut_and_says_so() -> None:

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import BaseModel, ValidationError
-
 from autograder.course import Assignment
 from autograder.judge import Grading
-from autograder.notebook import Notebook
+from autograder.notebook import Cell, Notebook
 from autograder.record import Record
 from autograder.result import Question, Result
 from autograder.run.markdown import harmless
@@ -59,25 +57,6 @@ class Page(Record):
     person: bool = False
     """Whether a person is asked to look at every question, whatever its points."""
 
-    @property
-    def is_notebook(self) -> bool:
-        """Whether its content is a notebook, as far as that can be seen without making one of it."""
-        try:
-            _Skeleton.model_validate_json(self.content)
-        except ValidationError:
-            return False
-        return True
-
-
-class _Cell(BaseModel):
-    """A cell of a notebook, of which nothing is looked at: it takes a fifth of the time of reading it."""
-
-
-class _Skeleton(BaseModel):
-    """A notebook, of which nothing but its cells is looked at."""
-
-    cells: list[_Cell]
-
 
 def page(
     grading: Grading, assignment: Assignment, master: Mapping[str, MasterCell], handed_in: Sequence[str] = ()
@@ -121,7 +100,7 @@ def autograded(
     and what makes pages of it never see; of the student's own text words, links and pictures remain.
     """
     asked = assignment.source
-    marks = {name: cell.nbgrader for name, cell in asked.marked.items()}
+    marks = {name: marked(asked.marked[name], released) for name, released in master.items()}
     own = {name: _pictures(asked.content["cells"][cell.index]) for name, cell in asked.marked.items()}
     cells: list[dict[str, Any]] = []
     if grading.notebook is None:
@@ -155,9 +134,18 @@ def autograded(
             raw["execution_count"] = None
             if name in verdicts:
                 raw["outputs"], raw["execution_count"] = _outputs(verdicts[name]), 1
-    about = asked.content.get("metadata") or {}
-    metadata = {name: about[name] for name in ("kernelspec", "language_info") if name in about}
-    return {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": cells}
+    return {"nbformat": 4, "nbformat_minor": 5, "metadata": described(asked), "cells": cells}
+
+
+def described(source: Notebook) -> dict[str, Any]:
+    """What a source notebook says of itself that is kept: the kernel and the language."""
+    about = source.content.get("metadata") or {}
+    return {name: about[name] for name in ("kernelspec", "language_info") if name in about}
+
+
+def marked(cell: Cell, released: MasterCell) -> dict[str, Any]:
+    """What nbgrader knows a cell of a source notebook by, once it is released."""
+    return {**cell.nbgrader, "checksum": released.checksum}
 
 
 def _pictures(cell: Mapping[str, Any]) -> dict[str, dict[str, str]]:
@@ -199,7 +187,7 @@ def _base64(text: str) -> bytes:
 
 
 def _restored(raw: dict[str, Any], master: MasterCell, marks: Mapping[str, Any]) -> dict[str, Any]:
-    raw = {**raw, "metadata": {**raw["metadata"], "nbgrader": {**marks, "checksum": master.checksum}}}
+    raw = {**raw, "metadata": {**raw["metadata"], "nbgrader": marks}}
     if master.locked or raw["cell_type"] != master.kind:
         raw["cell_type"] = master.kind
     if master.locked:

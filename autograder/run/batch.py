@@ -30,6 +30,7 @@ from autograder.run.handed import Handed, hand
 from autograder.run.handing import withdrawn
 from autograder.run.pool import Pool
 from autograder.run.records import JudgedBy, Stored, judged_by, recorded, store, stored
+from autograder.run.skeleton import Skeleton
 from autograder.run.timestamp import timestamp
 from autograder.run.worker import PAGE_S, Job
 from autograder.total import Marks
@@ -42,6 +43,9 @@ MOST_TRIES = 3
 
 MOST_BYTES = 256 << 20
 """Bytes of submissions that are on their way at once: most have a few hundred thousand."""
+
+MOST_FLAGS, LONGEST_FLAG = 1_000, 10_000
+"""Flags of one submission, and characters of each: a grader gives a few dozen, of a sentence or two."""
 
 TOGETHER_S, MOST_TOGETHER = 0.5, 100
 """Seconds of work, and submissions, that are written to the gradebook in one transaction."""
@@ -195,6 +199,7 @@ class Batch:
             book.agrees()
             self._swept()
             self._started.learn(book.master)
+            self._skeleton = Skeleton(self._assignment, book.master)
             ready: list[_Done] = []
             since = time.monotonic()
             for done in self._done(self._looked_at(book), book.master):
@@ -306,7 +311,9 @@ class Batch:
             "it has other points": result.max_score == assignment.max_score,
             "it has other questions": given == self._asked or (not given and result.status != "graded"),
             "it knows other cells": made.untouched <= master.keys(),
-            "it has no notebook": made.is_notebook,
+            "it has too many flags": len(result.flags) <= MOST_FLAGS
+            and all(len(flag) <= LONGEST_FLAG for flag in result.flags),
+            "its notebook is none that a page may be made of": self._skeleton.holds(made.content),
         }
         return next((fault for fault, holds in told.items() if not holds), "")
 

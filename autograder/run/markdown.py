@@ -21,7 +21,7 @@ _MARK = re.compile(r"!(?=\[)|\](?=[(:])")
 _WEB = re.compile(r"\](?:\([ \t]*+|:[ \t]*+\n?[ \t]*+)(?:https?://|mailto:)", re.IGNORECASE)
 """An address that only leads away: its scheme is spelled out, so nothing that follows changes it."""
 
-_DIAGRAM = re.compile(r"((?<!`)`{3,}+|(?<!~)~{3,}+)([^\S\n]*+)mermaid")
+_DIAGRAM = re.compile(r"([`~](?<![`~]{2})[`~]{2,}+)([^\S\n]*+)mermaid")
 """A block that nbconvert hands to a program as it stands, whichever blanks of Unicode it takes off before the word."""
 
 _COMMAND = re.compile(r"\\++(?=(?:href|url|require|style|bbox|class|cssId|mmlToken|includegraphics)(?![A-Za-z]))")
@@ -35,6 +35,9 @@ _BLANKS = re.compile(r"[ \t]{200,}+")
 LARGEST_TEXT = 20_000
 """Characters of a text that are shown: pages are made of it by programs that take the square of its length."""
 
+_LARGEST_MADE = 4 * LARGEST_TEXT
+"""Characters of what is made of the longest: `&#` becomes three times as long, and nothing more than that."""
+
 CUT = "\n\n(The text continues in the file that was handed in.)"
 
 
@@ -46,6 +49,15 @@ def harmless(text: str, attached: Collection[str]) -> str:
     """
     if len(text) > LARGEST_TEXT:
         text = text[:LARGEST_TEXT] + CUT
+    return _words(text.encode("utf-8", "replace").decode(), attached)  # half a character becomes a sign when written
+
+
+def is_harmless(text: str, attached: Collection[str]) -> bool:
+    """Whether a text can be what `harmless` makes: made once more of what it was made of, it is the same."""
+    return len(text) <= _LARGEST_MADE and _words(text.replace("&amp;", "&"), attached) == text
+
+
+def _words(text: str, attached: Collection[str]) -> str:
     text = _COMMAND.sub("", _BLANKS.sub(" " * 200, text))  # before the others: what stood beside a backslash meets
     text = _DIAGRAM.sub(r"\1\2text", _TAG.sub("< ", _REFERENCE.sub("&amp;", text)))
     parts, end = [], 0
