@@ -119,3 +119,49 @@ def test_equal_exceptions_alone_are_no_mistake_by_name(course: Course) -> None:
     with seeded(course.seed("mlp")):
         assert [d.id for d in judge(mlp, sigma, replaced(mlp, "sigma", named)).diagnoses] == ["sigma-takes-one-number"]
         assert not any("math" in d.says for d in judge(mlp, sigma, replaced(mlp, "sigma", other)).diagnoses)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "line"),
+    [
+        ("out, inp, targ", "targ.g = 2 * (targ - inp[:, 0]) / len(targ)"),
+        ("out, targ, inp", "inp.g = 2 * (inp.flatten() - targ.flatten())[:, None] / len(targ)"),
+    ],
+)
+def test_a_gradient_on_the_target_is_said_in_words_that_fit_every_way_there(
+    course: Course, parameters: str, line: str
+) -> None:
+    """Values can't tell whether arguments were swapped, or which sign is right for a target: no word says so."""
+    modules = course.assignment("modules")
+    mse = next(question for question in modules.questions if question.id == "Mse")
+    forward = "    def forward(self, inp, targ):\n        return (inp[:, 0] - targ).pow(2).mean()\n"
+    source = f"class Mse(Module):\n{forward}\n    def bwd(self, {parameters}):\n        {line}"
+    with seeded(course.seed("modules")):
+        (card,) = judge(modules, mse, replaced(modules, "Mse", source)).diagnoses
+
+    assert "leaves a gradient on targ" in card.says
+    assert not any(word in f"{card.says} {card.hint}" for word in ("order", "sign", "swap"))
+
+
+@pytest.mark.parametrize(
+    ("kept", "is_shown"),
+    [
+        ("self.inp, self.targ = targ, inp", True),
+        ("self.targ, self.inp = inp, targ", True),
+        ("self.inp = targ\n        self.targ = inp", True),
+        ("self.targ = inp\n        self.inp = targ", True),
+        ("self.inp, self.targ = targ, targ", False),
+        ("self.inp, self.targ = targ - inp[:, 0], targ", False),
+    ],
+)
+def test_arguments_are_swapped_only_where_both_change_places(course: Course, kept: str, is_shown: bool) -> None:
+    """An input that is kept as a target, or as a difference, stops at the same line; no order is wrong there."""
+    layers = course.assignment("layers")
+    mse = next(question for question in layers.questions if question.id == "Mse")
+    back = "self.inp.g = 2 * (self.inp[:, 0] - self.targ)[:, None] / len(self.targ)"
+    call = f"    def __call__(self, inp, targ):\n        {kept}\n        return (inp[:, 0] - targ).pow(2).mean()\n"
+    source = f"class Mse:\n{call}\n    def backward(self):\n        {back}"
+    with seeded(course.seed("layers")):
+        told = [card.id for card in judge(layers, mse, replaced(layers, "Mse", source)).diagnoses]
+
+    assert ("mse-arguments-swapped" in told) is is_shown
