@@ -135,6 +135,35 @@ def pairs_within() -> tuple[Tensors, Tensors]:
 
 
 @once
+def pairs_of_matrices() -> tuple[Tensors, Tensors]:
+    """Matrices to be told apart with an eps of their own, and how many AssertionErrors are right for each.
+
+    Equal; all entries off by half of eps; one by 1.5 eps; the last by -1.5 eps; two in a row by as much, with opposite
+    signs; two in a column; all by half of a larger eps.
+    """
+    left = draw(Spec("matrices", left=Normal((7, 3, 4), 0.1)))["left"]
+    off = torch.zeros(7, 3, 4)
+    off[1], off[2, 1, 2], off[3, 2, 3] = 0.05, 0.15, -0.15
+    off[4, 1, 0], off[4, 1, 3], off[5, 0, 2], off[5, 2, 2] = 0.15, -0.15, 0.15, -0.15
+    off[6] = -0.5
+    eps = torch.tensor([*[0.1] * 6, 1.0])
+    wanted = torch.tensor([0, 0, 1, 1, 1, 1, 0]).double()
+    return Tensors(left=left, right=left + off, eps=eps), Tensors({"AssertionErrors, matrices": wanted})
+
+
+@once
+def pairs_of_numbers() -> tuple[Tensors, Tensors]:
+    """Numbers to be told apart with an eps of their own, and how many AssertionErrors are right for each.
+
+    Equal; off by half of eps; by 1.5 eps; by -1.5 eps; by half of a larger eps.
+    """
+    left = draw(Spec("numbers", left=Normal((5,), 0.1)))["left"]
+    off, eps = torch.tensor([0, 0.05, 0.15, -0.15, 0.5]), torch.tensor([*[0.1] * 4, 1.0])
+    wanted = torch.tensor([0, 0, 1, 1, 0]).double()
+    return Tensors(left=left, right=left + off, eps=eps), Tensors({"AssertionErrors, tensors without axes": wanted})
+
+
+@once
 def error(pair: Tensors) -> Tensors:
     """The mean of the squared differences, and its gradient with respect to the predictions."""
     found = oracle.gradients(_error, pair, ("pred",))

@@ -29,6 +29,20 @@ def closeness_within(nb, left, right, eps):
     }
 
 
+def closeness_of_matrices(nb, left, right, eps):
+    """Call test on each pair of matrices, and count its AssertionErrors."""
+    _poison(nb)
+    pairs = zip(left, right, eps.tolist(), strict=True)
+    return {"AssertionErrors, matrices": torch.stack([_raised(nb.test, a, b, e) for a, b, e in pairs])}
+
+
+def closeness_of_numbers(nb, left, right, eps):
+    """Call test on each pair of numbers, tensors without axes, and count its AssertionErrors."""
+    _poison(nb)
+    pairs = zip(left, right, eps.tolist(), strict=True)
+    return {"AssertionErrors, tensors without axes": torch.stack([_raised(nb.test, a, b, e) for a, b, e in pairs])}
+
+
 def grad(nb, t):
     """Call grad, and look at what it returns."""
     _poison(nb)

@@ -8,7 +8,7 @@ from autograder.jail import Student, Value
 from autograder.judge import Mismatch, Tensors, compare, same_values, weight
 
 from . import flows
-from .cases import pairs, pairs_within
+from .cases import pairs, pairs_of_matrices, pairs_of_numbers, pairs_within
 
 
 def _judged(found: Mapping[str, Value], wanted: Tensors) -> None:
@@ -37,3 +37,17 @@ def test_eps_decides(student: Student) -> None:
     """With eps given, by position or name, test is silent if all entries are nearer, and raises if one isn't."""
     given, wanted = pairs_within()
     _judged(student.run(flows.closeness_within, **given), wanted)
+
+
+@weight(1)
+def test_takes_matrices(student: Student) -> None:
+    """test compares matrices entry by entry, too: each difference counts for itself, whichever row it stands in."""
+    given, wanted = pairs_of_matrices()
+    _judged(student.run(flows.closeness_of_matrices, **given), wanted)
+
+
+@weight(1)
+def test_takes_single_numbers(student: Student) -> None:
+    """test compares tensors without axes, too: a loss is one."""
+    given, wanted = pairs_of_numbers()
+    _judged(student.run(flows.closeness_of_numbers, **given), wanted)
