@@ -17,7 +17,7 @@ _TEST = """
 def test_does_what_an_answer_asks_for(student: Student) -> None:
     \"\"\"It does harm, if an answer says so.\"\"\"
     import os, signal, torch
-    answer = student.run(flows.sigma, **draw(VECTORS[0]))["answer"]
+    answer = student.run(flows.sigma, **vector(VECTORS[0]))["answer"]
     if torch.is_tensor(answer) and bool((answer == 77.0).all()):
         {way}
 """

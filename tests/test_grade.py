@@ -198,6 +198,24 @@ def test_exit_and_prints_in_a_function_gain_nothing(graded: Grade, right: dict[s
     assert result.question("sigma").points == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "function", "value"),
+    [
+        ("batch", "relu", "(x + x * x / x.abs()) / 2"),
+        ("mlp", "sigma", "torch.tanh(x) * x / x"),
+        ("mlp", "dsigma", "1 - (torch.tanh(x) * x / x) ** 2"),
+    ],
+)
+def test_an_answer_without_a_value_at_zero_loses_points(course: Course, name: str, function: str, value: str) -> None:
+    """The visible check shows it a 0, too: what it says and what is graded agree."""
+    assignment = assignment_of(course, name)
+    question = next(question for question in assignment.questions if question.id == function)
+    with seeded(course.seed(name)):
+        found = judge(assignment, question, replaced(assignment, function, f"def {function}(x):\n    return {value}"))
+
+    assert found.points == 0
+
+
 @pytest.mark.parametrize("body", ["pass", "return x", "return 0 * x", "return None", "..."])
 def test_idling_earns_nothing(graded: Grade, right: dict[str, str], body: str) -> None:
     """Leaving the inputs alone is no merit by itself."""

@@ -102,9 +102,10 @@ def layer(spec: Spec) -> Tensors:
 
 @once
 def matrix(spec: Spec) -> Tensors:
-    """Pre-activations, a few of them near 0 on both sides."""
+    """Pre-activations, a few of them near 0 on both sides and one at it: relu of 0 is 0, whatever its slope there."""
     x = draw(spec)["x"].clone()
     x[0, : len(NEAR)] = torch.tensor(NEAR)
+    x[0, len(NEAR)] = 0
     return Tensors(x=x)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from autograder.judge import Normal, Spec, Tensors, once, oracle
+from autograder.judge import Normal, Spec, Tensors, draw, once, oracle
 
 WEIGHTS = ("w1", "b1", "w2", "b2")
 
@@ -58,6 +58,15 @@ CLASS = Spec(
 """Fifteen samples and a network to train on them: an odd number, or as many might be right as wrong."""
 
 ETA = 0.05
+
+
+@once
+def vector(spec: Spec) -> Tensors:
+    """Pre-activations; among several, one is exactly 0, where a quotient by x has no value and tanh has one."""
+    x = draw(spec)["x"].clone()
+    if len(x) > 1:
+        x[len(x) // 2] = 0
+    return Tensors(x=x)
 
 
 @once
