@@ -21,7 +21,7 @@ from autograder.course.secret import make_secret, read_secret
 from autograder.course.settings import BackpropKit
 from autograder.errors import CannotGrade, UsageError, nearest
 from autograder.importing import kit_stays
-from autograder.visible import spelled, steering
+from autograder.visible import shortened, spelled, steering
 
 CONFIG = "nbgrader_config.py"
 """The file that makes a folder a course."""
@@ -29,8 +29,8 @@ CONFIG = "nbgrader_config.py"
 NAMED = 20
 """Students who are named to whoever asks for one who is not there."""
 
-FEW = 8
-"""Characters of a name that are named."""
+SHOWN, FEW = 60, 8
+"""Characters that are shown of a name that can't be used, and how many of those in it that can't are named."""
 
 LONGEST_NAME = 250
 """Bytes of a student's name, which is its folder's: `.json` is put after it, and a file's name ends at 255."""
@@ -235,19 +235,15 @@ def _misnamed(student: str) -> str:
     if odd := steering(student):
         named = ", ".join(f"U+{ord(char):04X}" for char in odd[:FEW])
         return (
-            f"submitted/{_cut(spelled(student))} was not graded: its name holds a character that ends a line, steers "
-            f"a terminal or turns text round ({named}). Rename the folder, then grade again."
+            f"submitted/{shortened(spelled(student), SHOWN)} was not graded: its name holds a character that ends a "
+            f"line, steers a terminal or turns text round ({named}). Rename the folder, then grade again."
         )
     if len(written) > LONGEST_NAME:
         return (
-            f"submitted/{_cut(shown)} was not graded: its name has {len(written)} bytes, and up to {LONGEST_NAME} "
-            "can be used. Rename the folder, then grade again."
+            f"submitted/{shortened(shown, SHOWN)} was not graded: its name has {len(written)} bytes, and up to "
+            f"{LONGEST_NAME} can be used. Rename the folder, then grade again."
         )
     return ""
-
-
-def _cut(name: str) -> str:
-    return f"{name[:60]}…" if len(name) > 60 else name
 
 
 def _closed(student: Path, assignment: str) -> str:

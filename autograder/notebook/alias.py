@@ -9,10 +9,14 @@ from dataclasses import dataclass
 CALLED = "()"
 """Stands behind what is called, where a name is given what comes of a call."""
 
-_MAKERS = frozenset({"partial", "attrgetter", "methodcaller", "make_dataclass", "FunctionType", "MethodType"})
-_WRAPPERS = frozenset(
-    {"compile", "script", "trace", "jit", "njit", "vectorize", "frompyfunc", "vmap", "cache", "lru_cache", "grad"}
+_MAKERS = frozenset(
+    {
+        *("partial", "attrgetter", "methodcaller", "make_dataclass", "FunctionType", "MethodType"),
+        *("compile", "script", "trace", "jit", "njit", "vectorize", "frompyfunc", "vmap", "cache", "lru_cache", "grad"),
+    }
 )
+"""What makes a function, or another one of a function, whichever module it is taken from."""
+
 _OWN_NAMES = frozenset({"globals", "locals", "vars"})
 
 
@@ -25,7 +29,7 @@ class Alias:
 
     @property
     def by_call(self) -> bool:
-        """Whether nothing but a call gives it."""
+        """Whether a call gives it."""
         return any(source.endswith(CALLED) for source in self.sources)
 
 
@@ -83,10 +87,10 @@ def makes(node: ast.stmt) -> bool:
 
 def known(source: str) -> bool:
     """Whether what is called makes functions wherever it is used: `functools.partial`, `torch.compile`, `nn.Tanh`."""
-    *path, name = source.removesuffix(CALLED).split(".")
     if not source.endswith(CALLED):
         return False
-    return name in _MAKERS or name in _WRAPPERS or source == f"type{CALLED}" or ("nn" in path and name[:1].isupper())
+    *path, name = source.removesuffix(CALLED).split(".")
+    return name in _MAKERS or source == f"type{CALLED}" or ("nn" in path and name[:1].isupper())
 
 
 def _parts(expression: ast.expr) -> Iterator[str]:

@@ -11,8 +11,9 @@ from itertools import chain
 
 from autograder.notebook import modules
 from autograder.notebook.alias import CALLED, known
+from autograder.notebook.change import ANY
 from autograder.notebook.notebook import Notebook
-from autograder.notebook.statement import ANY, Statement, bound_by, file_of, taken_apart
+from autograder.notebook.statement import Statement, bound_by, file_of, taken_apart
 
 _OWN = frozenset(vars(builtins))
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from autograder.jail import Step
 from autograder.notebook.alias import Alias, alias, makes, target
+from autograder.notebook.change import patched, touched
 from autograder.notebook.text import Unreadable, kept, taking_apart
 
 LARGEST_CELL, LARGEST_CODE = 1 << 18, 1 << 20
@@ -295,8 +296,8 @@ def _statement(node: ast.stmt, lines: _Lines) -> Statement:
         source=text,
         binds=binds,
         reads=reads,
-        touches=frozenset(_touched(node)) - binds,
-        patches=frozenset(_patches(parts)),
+        touches=frozenset(touched(node)) - binds,
+        patches=frozenset(patched(parts)),
         defines=_defines(node),
         alias=alias(node),
         makes=makes(node),
@@ -462,67 +463,6 @@ def _words(parts: Iterable[ast.AST]) -> Iterator[str]:
             word = getattr(part, name, None)
             if isinstance(word, str):
                 yield word
-
-
-def _touched(node: ast.stmt) -> Iterator[str]:
-    """Names whose attributes or entries a statement sets, or whose methods it calls for their effect."""
-    targets: list[ast.expr] = []
-    if isinstance(node, ast.Assign):
-        targets = node.targets
-    elif isinstance(node, ast.AugAssign | ast.AnnAssign):
-        targets = [node.target]
-    elif isinstance(node, ast.Delete):
-        targets = node.targets
-    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        targets = [node.value.func]
-    yield from _set_by_name(node)
-    for changed in targets:
-        root = changed
-        while isinstance(root, ast.Attribute | ast.Subscript | ast.Starred):
-            root = root.value
-        if isinstance(root, ast.Name) and root is not changed:
-            yield root.id
-
-
-ANY = "*"
-"""Stands for an attribute whose name isn't in the text, and for a thing that no name leads to."""
-
-
-def _patches(parts: Iterable[ast.AST]) -> Iterator[tuple[str, str]]:
-    """The attributes that are set, with the name at which the way to them begins."""
-    for part in parts:
-        match part:
-            case ast.Attribute(value, name, ast.Store()):
-                yield _root(value), name
-            case ast.Call(ast.Name("setattr") | ast.Attribute(attr="__setattr__"), [value, ast.Constant(str(name)), _]):
-                yield _root(value), name
-            case ast.Call(ast.Name("setattr") | ast.Attribute(attr="__setattr__"), [value, _, _]):
-                yield _root(value), ANY
-
-
-def _root(value: ast.expr) -> str:
-    """The name at which the way to a thing begins; ANY for somebody's class, which may be a library's."""
-    while isinstance(value, ast.Attribute | ast.Subscript):
-        if getattr(value, "attr", "") == "__class__":
-            return ANY
-        value = value.value
-    match value:
-        case ast.Name(name):
-            return name
-        case ast.Call(ast.Name("type")):
-            return ANY
-    return ""
-
-
-def _set_by_name(node: ast.stmt) -> Iterator[str]:
-    """Names whose attributes `setattr` sets, in a loop over methods too."""
-    for part in ast.walk(node) if isinstance(node, ast.Expr | ast.For) else ():
-        match part:
-            case ast.Call(ast.Name("setattr" | "delattr"), [given, *_]):
-                while isinstance(given, ast.Attribute | ast.Subscript):
-                    given = given.value
-                if isinstance(given, ast.Name):
-                    yield given.id
 
 
 def _defines(node: ast.stmt) -> str | None:

@@ -31,16 +31,19 @@ def closeness_within(nb, left, right, eps):
 
 def closeness_of_matrices(nb, left, right, eps):
     """Call test on each pair of matrices, and count its AssertionErrors."""
-    _poison(nb)
-    pairs = zip(left, right, eps.tolist(), strict=True)
-    return {"AssertionErrors, matrices": torch.stack([_raised(nb.test, a, b, e) for a, b, e in pairs])}
+    return {"AssertionErrors, matrices": _each_raised(nb, left, right, eps)}
 
 
 def closeness_of_numbers(nb, left, right, eps):
     """Call test on each pair of numbers, tensors without axes, and count its AssertionErrors."""
+    return {"AssertionErrors, tensors without axes": _each_raised(nb, left, right, eps)}
+
+
+def _each_raised(nb, left, right, eps):
+    """Call test on each pair; how many AssertionErrors came of each."""
     _poison(nb)
     pairs = zip(left, right, eps.tolist(), strict=True)
-    return {"AssertionErrors, tensors without axes": torch.stack([_raised(nb.test, a, b, e) for a, b, e in pairs])}
+    return torch.stack([_raised(nb.test, a, b, e) for a, b, e in pairs])
 
 
 def grad(nb, t):
