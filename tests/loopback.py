@@ -13,7 +13,7 @@ from pathlib import Path
 
 from distributed.security import Security
 
-from tests.test_interrupted import wait_until
+from tests.family import wait_until
 
 
 class Loopback:

@@ -35,7 +35,8 @@ from autograder.run.handed import hand
 from autograder.run.worker import Job, Worker
 from tests.attacks import ATTACKS, FORMS, Facts, hand_in, notebook, write, wrong
 from tests.conftest import REPO, copied_course
-from tests.test_jail import ALONE, processes, wait_until
+from tests.family import wait_until
+from tests.test_jail import ALONE, processes
 from tests.test_nbgrader import rows
 
 pytestmark = pytest.mark.slow

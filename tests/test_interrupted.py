@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from autograder.authoring.demo import made_up
 from autograder.course.course import Course
 from autograder.run.batch import Batch
 from tests.conftest import autograder, copied, released
+from tests.family import all_ended, wait_until
 from tests.killer import WAYS, misused
 
 pytestmark = pytest.mark.slow
@@ -90,14 +91,6 @@ def running(course: Course) -> Iterator[psutil.Process]:
         started.wait(300)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
-    """Wait for something that takes its time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-
-
 @pytest.fixture
 def course(handed_in: Course, tmp_path: Path) -> Course:
     """A course of one's own."""
@@ -110,7 +103,7 @@ def test_a_killed_run_is_taken_up_where_it_stopped(course: Course, best: dict[st
         family = grader.children(recursive=True)
         os.kill(grader.pid, signal.SIGKILL)
     done_before = scores(course)
-    wait_until(lambda: not any(alive(process) for process in family))
+    wait_until(lambda: all_ended(family))
     again = autograder("grade", "mlp", "--course", course.root, "--workers", "2")
 
     assert 0 < len(done_before) < STUDENTS
@@ -118,14 +111,6 @@ def test_a_killed_run_is_taken_up_where_it_stopped(course: Course, best: dict[st
     assert again.returncode == 0
     assert f"of {STUDENTS} had not changed since they were graded" in again.stdout
     assert scores(course) == best
-
-
-def alive(process: psutil.Process) -> bool:
-    """Whether a process still runs."""
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def zygotes(grader: psutil.Process) -> list[psutil.Process]:
@@ -207,7 +192,7 @@ def test_nothing_is_lost_by_a_kill_at_any_moment(
             started.kill()
         started.wait(300)
     done = records(course)
-    wait_until(lambda: not any(alive(process) for process in family))
+    wait_until(lambda: all_ended(family))
     again = autograder("grade", "mlp", "--course", course.root, "--workers", "2")
     print(f"kill {kill} of {KILLS}: {whom} at {share:.0%}{', then all of it' * all_of_it}; {done} were kept")
 
@@ -290,7 +275,7 @@ def test_a_run_that_is_stopped_says_so_and_leaves_nothing_running(course: Course
         for number in signals:
             os.killpg(started.pid, number)
         told = started.communicate(timeout=60)[1].decode()
-    wait_until(lambda: not any(alive(process) for process in family))
+    wait_until(lambda: all_ended(family))
 
     assert "Traceback" not in told
     assert started.returncode in {128 + signals[0], -signals[0]}
@@ -319,7 +304,7 @@ def test_a_run_in_a_terminal_ends_with_it(course: Course, how: str) -> None:
                 while read := os.read(ours, 1 << 16):
                     told += read
         assert run.wait(60) == 128 + {"closed": signal.SIGHUP, "Ctrl-C": signal.SIGINT}[how]
-    wait_until(lambda: not any(alive(process) for process in family))
+    wait_until(lambda: all_ended(family))
 
     assert b"Traceback" not in told
     assert (b"stopped; what was graded so far is kept." in told) == (how == "Ctrl-C")

@@ -12,9 +12,8 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from autograder.jail import host, layers, libraries, probe, seccomp, syscalls
 from autograder.jail.host import Inmate, Jail, JailUnavailable, Killed, Level, Limits, TimedOut
 from autograder.jail.session import Raised, Step
 from autograder.jail.wire import Foreign, WireError
+from tests.family import all_ended, ended, wait_until
 from tests.hostile import CELLS, prelude
 
 REPO = Path(__file__).parents[1]
@@ -128,14 +128,6 @@ def processes(jail: Jail) -> int:
 
 ALONE = {"full": 2, "portable": 1}
 """Processes of a jail without forks: the zygote, and the one that waits for it outside its namespaces."""
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
-    """Wait for something that takes its time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.01)
 
 
 @pytest.mark.sample(18, "name")
@@ -477,15 +469,7 @@ def test_a_killed_zygote_is_replaced(jail: Jail) -> None:
             run(inmate, "pass")
         with jail.fork() as again:
             assert run(again, "pass") == []
-        wait_until(lambda: all(map(ended, everyone)))
-
-
-def ended(process: psutil.Process) -> bool:
-    """Whether a process runs no more."""
-    try:
-        return process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
+        wait_until(lambda: all_ended(everyone))
 
 
 def test_a_zygote_killed_from_within_is_replaced(jail: Jail) -> None:
@@ -516,7 +500,7 @@ inmates[0].execute(Step(0, 1, "while True: pass"))
         assert len(family) >= 4
         grader.kill()
         grader.wait()
-        wait_until(lambda: not any(process.is_running() and process.status() != "zombie" for process in family))
+        wait_until(lambda: all_ended(family))
 
 
 @pytest.mark.sample(1, "jail")
