@@ -35,6 +35,14 @@ def _older(path: Path) -> None:
         db.execute("ALTER TABLE grade RENAME COLUMN extra_credit TO extra")
 
 
+def _due(value: object) -> Harm:
+    def harm(path: Path) -> None:
+        with closing(sqlite3.connect(path)) as db, db:
+            db.execute("UPDATE assignment SET duedate = ?", [value])
+
+    return harm
+
+
 def _a_folder(path: Path) -> None:
     path.unlink()
     path.mkdir()
@@ -48,6 +56,8 @@ HARMED: dict[str, tuple[Harm, str]] = {
     "a folder": (_a_folder, "Look at c.CourseDirectory.db_url"),
     "of a newer nbgrader": (_newer, "Install the version that made it"),
     "of an older nbgrader": (_older, "nbgrader db upgrade"),
+    "due at a word": (_due("soon"), "has 'soon' as the duedate of mlp in its table assignment, where a time belongs."),
+    "due at a number": (_due(5), "Put one there, or NULL."),
 }
 
 

@@ -9,11 +9,12 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import inspect, text
+from sqlalchemy import DateTime, Interval, String, inspect, select, text, type_coerce
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 
@@ -77,7 +78,7 @@ def opened(course: Course) -> Iterator[Any]:
         with tools_on_path(), private.making(course.root):
             book = connected() if _server(url) else patiently(connected)
         _many_at_once(book)
-        _known(book)
+        patiently(lambda: _sound(book), book.db)
         yield book
     except (ImportError, ArgumentError) as error:
         if book is not None:
@@ -227,12 +228,18 @@ def _revisions() -> frozenset[str]:
     return frozenset(each.revision for each in scripts.walk_revisions())
 
 
+def _sound(book: Any) -> None:
+    """Refuse what would be read wrongly, or would stop a command halfway."""
+    _known(book)
+    _timed(book)
+    book.db.rollback()
+
+
 def _known(book: Any) -> None:
     """Refuse a gradebook of a newer nbgrader: what its columns mean isn't known here."""
     if not inspect(book.engine).has_table("alembic_version"):
         return  # nbgrader has made them without one, once
     found = book.db.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    book.db.rollback()
     if found not in _revisions():
         from nbgrader import __version__
 
@@ -240,6 +247,32 @@ def _known(book: Any) -> None:
             f"{_named(book.engine.url)} was made by another nbgrader than {__version__}, which is installed here and "
             f"doesn't know its form ({found}). Install the version that made it. Nothing was written."
         )
+
+
+def _timed(book: Any) -> None:
+    """Refuse a gradebook in which a time is none: SQLite keeps whatever it is given, and nbgrader stops at it."""
+    from nbgrader.api import Base
+
+    if _server(book.engine.url):
+        return
+    for table in Base.metadata.sorted_tables:
+        for column in table.columns:
+            if isinstance(column.type, DateTime | Interval):
+                whose = table.columns.get("student_id", table.columns.get("name"))
+                for value, name in book.db.execute(select(type_coerce(column, String), whose)):
+                    if value is not None and not _is_time(value):
+                        what = (
+                            f"the {column.name} of {shortened(one_line(str(name)), _SHOWN)} in its table {table.name}"
+                        )
+                        raise _unsound(value, what, "a time", "Put one there, or NULL. Nothing was written.")
+
+
+def _is_time(value: Any) -> bool:
+    """Whether SQLAlchemy can read a field of SQLite as a time."""
+    try:
+        return isinstance(value, str) and bool(datetime.fromisoformat(value))
+    except ValueError:
+        return False
 
 
 def _named(url: URL) -> str:
