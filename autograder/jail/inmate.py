@@ -27,6 +27,9 @@ from autograder.jail.wire import Bytes, Channel, Frame, Kind, Value, WireError, 
 READY_S = 30.0
 """Seconds that the student's side of the kit has for what takes it milliseconds."""
 
+ENDS_S = 2.0
+"""Seconds that a process has to end which listens no more: milliseconds, but a busy machine takes its time."""
+
 T = TypeVar("T")
 
 
@@ -207,7 +210,7 @@ class Inmate:
         """Find out how the process ended that doesn't listen any more; one that merely pretends to is ended."""
         watch = select.poll()
         watch.register(self._watched, select.POLLIN)
-        by_itself = bool(watch.poll(200))
+        by_itself = bool(watch.poll(1000 * min(ENDS_S, self.budget.left())))
         self.kill()
         code = self._keeper.became(self._name)
         return Killed(code if by_itself else None)
