@@ -48,7 +48,7 @@ def _fresh(draft: Path, mode: int) -> int:
     try:
         return os.open(draft, flags, mode)
     except FileExistsError:
-        draft.unlink()
+        draft.unlink(missing_ok=True)  # another run may have swept it by now
         return os.open(draft, flags, mode)
 
 
