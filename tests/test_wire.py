@@ -82,7 +82,7 @@ leaves = st.one_of(
 values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=4).map(tuple), max_leaves=8)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.dictionaries(st.text(st.characters(codec="ascii", categories=["L"]), min_size=1, max_size=9), values, max_size=5)
 )
@@ -284,7 +284,7 @@ READERS = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(READERS), st.binary(max_size=200))
 def test_garbage_raises_nothing_but_a_wire_error(read: object, garbage: bytes) -> None:
     """No bytes make a reader raise anything else, or hang."""
@@ -307,7 +307,7 @@ jsons = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(READERS), jsons, st.none() | jsons, st.binary(max_size=64))
 def test_well_formed_nonsense_raises_nothing_but_a_wire_error(
     read: object, note: object, header: object, data: bytes
@@ -317,7 +317,7 @@ def test_well_formed_nonsense_raises_nothing_but_a_wire_error(
         read(forged(note, header, data))  # type: ignore[operator]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_a_damaged_answer_is_read_or_refused(data: st.DataObject) -> None:
     """Any byte of a good answer may be another: it is then another answer, or none."""
@@ -366,7 +366,7 @@ def test_what_is_no_frame_is_refused(ends: tuple[Channel, Channel, socket.socket
         ours.receive(soon())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=64))
 def test_any_bytes_at_all_end_in_one_of_three_ways(garbage: bytes) -> None:
     """A frame, a wire error, or the end: nothing else comes of bytes on the wire."""
