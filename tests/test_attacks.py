@@ -35,8 +35,7 @@ from autograder.run.handed import hand
 from autograder.run.worker import Job, Worker
 from tests.attacks import ATTACKS, FORMS, Facts, hand_in, notebook, write, wrong
 from tests.conftest import REPO, copied_course
-from tests.family import wait_until
-from tests.test_jail import ALONE, processes
+from tests.test_jail import alone
 from tests.test_nbgrader import rows
 
 pytestmark = pytest.mark.slow
@@ -119,7 +118,7 @@ class Ward:
             connected = bool(self._listener.accept())
         except BlockingIOError:
             connected = False
-        wait_until(lambda: processes(self.jail) == ALONE[self.jail.level])
+        alone(self.jail)
         return Outcome(page, after, touched, connected)
 
 

@@ -25,7 +25,7 @@ from autograder.jail import host, layers, libraries, probe, seccomp, syscalls
 from autograder.jail.host import Inmate, Jail, JailUnavailable, Killed, Level, Limits, TimedOut
 from autograder.jail.session import Raised, Step
 from autograder.jail.wire import Foreign, WireError
-from tests.family import all_ended, ended, wait_until
+from tests.family import all_ended, wait_until
 from tests.hostile import CELLS, prelude
 
 REPO = Path(__file__).parents[1]
@@ -130,17 +130,23 @@ ALONE = {"full": 2, "portable": 1}
 """Processes of a jail without forks: the zygote, and the one that waits for it outside its namespaces."""
 
 
+def alone(jail: Jail) -> None:
+    """Wait until a jail is without forks: one that is killed takes a moment to end."""
+    wait_until(lambda: processes(jail) == ALONE[jail.level])
+
+
 @pytest.mark.sample(18, "name")
 @pytest.mark.parametrize("name", CELLS)
 def test_an_attack_is_contained(jail: Jail, name: str, secret: Path, port: int) -> None:
     """It wins nothing, harms nothing of the host's, leaves no process, and the next notebook is graded."""
     zygote = jail.process
     before = secret.stat()
-    with hurried(jail), jail.fork() as inmate:
+    with jail.fork() as inmate:
         assert run(inmate, prelude(facts(secret, port))) == []
         try:
-            run(inmate, CELLS[name])
-            answers = [inmate.call(FLOWS, "won", {}) for _ in range(2)]
+            with hurried(jail):
+                run(inmate, CELLS[name])
+                answers = [inmate.call(FLOWS, "won", {}) for _ in range(2)]
         except (TimedOut, Killed, WireError, Raised):  # one that leaves itself no memory raises: it has not won either
             pass
         else:
@@ -158,7 +164,7 @@ def test_an_attack_is_contained(jail: Jail, name: str, secret: Path, port: int) 
     with jail.fork() as honest:
         assert run(honest, "def double(x): return 2 * x") == []
         assert torch.equal(doubled(honest), torch.tensor([2.0, 4.0]))
-    wait_until(lambda: processes(jail) == ALONE[jail.level])
+    alone(jail)
     assert jail.process is zygote
 
 
@@ -267,12 +273,12 @@ def test_leaving_ends_a_call_and_not_the_notebook(jail: Jail, leaves: str) -> No
 )
 def test_one_crash_ends_one_call(jail: Jail, body: str, expected: type[Exception] | None) -> None:
     """A call that never answers, or answers wrongly, is told as what it was; its process is gone, and says so."""
-    with hurried(jail) if expected is TimedOut else contextlib.nullcontext(), jail.fork() as inmate:
+    with jail.fork() as inmate:
         assert run(inmate, f"import torch\ndef asked():\n    {body}") == []
         if expected is None:
             assert inmate.call(FLOWS, "ask", {})
             return
-        with pytest.raises(expected):
+        with hurried(jail) if expected is TimedOut else contextlib.nullcontext(), pytest.raises(expected):
             inmate.call(FLOWS, "ask", {})
         with pytest.raises(Killed):
             inmate.call(FLOWS, "ask", {})
@@ -464,17 +470,17 @@ def test_a_killed_zygote_is_replaced(jail: Jail) -> None:
         assert jail.process is not None
         everyone = [psutil.Process(jail.process.pid), *psutil.Process(jail.process.pid).children(recursive=True)]
         jail.process.kill()
-        wait_until(lambda: ended(everyone[-1]))
+        wait_until(lambda: all_ended(everyone))
         with pytest.raises(Killed):
             run(inmate, "pass")
         with jail.fork() as again:
             assert run(again, "pass") == []
-        wait_until(lambda: all_ended(everyone))
 
 
 def test_a_zygote_killed_from_within_is_replaced(jail: Jail) -> None:
     """The innermost process of the zygote may go first, too."""
     assert jail.process is not None
+    alone(jail)
     family = [psutil.Process(jail.process.pid), *psutil.Process(jail.process.pid).children(recursive=True)]
     family[-1].kill()
     with jail.fork() as again:
@@ -519,7 +525,7 @@ def test_a_thousand_forks_leak_nothing(jail: Jail) -> None:
         for _ in range(count):
             with jail.fork() as inmate:
                 run(inmate, "x = 1")
-        wait_until(lambda: processes(jail) == ALONE[jail.level])
+        alone(jail)
 
     some(100)
     before, held = state(), memory()
