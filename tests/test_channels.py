@@ -45,6 +45,9 @@ KITS_OWN = {
 }  # fmt: skip
 """Relays that hang on what a zygote keeps or a fork is given: there is no such thing without a jail."""
 
+TIMES = 5
+"""Times that a relay is tried which does tell: what else goes on on this machine may drown it out."""
+
 HARMFUL = {"files", "signals that wait", "times and modes of devices", "the name of the machine"}
 """Relays that would change the machine of a developer."""
 
@@ -97,13 +100,21 @@ def keeper(jail: Jail, name: str, keeps: bool) -> Iterator[None]:
 @pytest.mark.parametrize("name", RELAYS)
 def test_nothing_is_told_to_another_process(jail: Jail, name: str) -> None:
     """Neither beside it nor after it can it be told whether a process has kept something, but where README says so."""
-    beside, after = [], []
-    for keeps in MESSAGES:
-        before = look(jail, name)
-        with keeper(jail, name, keeps):
-            beside.append(look(jail, name) - before)
-        after.append(look(jail, name) - before)
-    assert (tells(beside) or tells(after)) == (name in OPEN[jail.level]), (beside, after)
+
+    def told() -> bool:
+        beside, after = [], []
+        for keeps in MESSAGES:
+            before = look(jail, name)
+            with keeper(jail, name, keeps):
+                beside.append(look(jail, name) - before)
+            after.append(look(jail, name) - before)
+        print(beside, after)
+        return tells(beside) or tells(after)
+
+    if name in OPEN[jail.level]:
+        assert any(told() for _ in range(TIMES))
+    else:
+        assert not told()
 
 
 @pytest.fixture(scope="module")
@@ -164,15 +175,20 @@ for keeps in MESSAGES:
 @pytest.mark.parametrize("name", sorted(RELAYS.keys() - KITS_OWN - HARMFUL))
 def test_a_relay_tells_without_a_jail(name: str) -> None:
     """The relays do relay: forks of a process that nobody has locked see what one of them has kept."""
-    with Path(os.devnull).open("r+b") as shared:
-        told = subprocess.run(
-            [sys.executable, "-c", f"MESSAGES = {MESSAGES}\n{UNLOCKED}", RELAYS[name]],
-            stdin=shared,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-    assert tells([*map(float, told.stdout.split())]), told.stdout
+
+    def told() -> bool:
+        with Path(os.devnull).open("r+b") as shared:
+            done = subprocess.run(
+                [sys.executable, "-c", f"MESSAGES = {MESSAGES}\n{UNLOCKED}", RELAYS[name]],
+                stdin=shared,
+                stdout=subprocess.PIPE,
+                text=True,
+                check=True,
+            )
+        print(done.stdout)
+        return tells([*map(float, done.stdout.split())])
+
+    assert any(told() for _ in range(TIMES))
 
 
 OTHERS = """
