@@ -36,6 +36,9 @@ Grade = Callable[..., Result]
 
 LESSONS = Course(REPO).assignments
 
+HURRIED = 5.0
+"""Seconds after which a loop without end is stopped: honest answers beside it may need some on a busy machine."""
+
 
 @pytest.fixture(scope="module")
 def jailer() -> Iterator[Opener]:
@@ -110,10 +113,10 @@ def test_what_never_comes_back_is_waited_for_once(
             raise
 
     monkeypatch.setattr(Inmate, "call", timed)
-    monkeypatch.setattr(jailer._jail, "limits", replace(jailer._jail.limits, call_s=1.0))
+    monkeypatch.setattr(jailer._jail, "limits", replace(jailer._jail.limits, call_s=HURRIED))
     result = grading(course, mlp, right, jailer)(sigma="def sigma(x):\n    while True: pass")
 
-    assert ended == [1.0]
+    assert ended == [HURRIED]
     assert points(result) == {"sigma": 1}
     assert result.question("sigma").status == "timeout"
     assert {q.id for q in result.questions if q.follow_through} >= {"forward_pass", "backward_pass", "train"}
@@ -123,7 +126,7 @@ def test_what_fails_beside_a_right_one_too_is_tried_by_itself(
     course: Course, mlp: Assignment, right: Mapping[str, str], jailer: Jailer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A mistake of its own costs its own points, and is named, though what it builds on never comes back."""
-    monkeypatch.setattr(jailer._jail, "limits", replace(jailer._jail.limits, call_s=1.0))
+    monkeypatch.setattr(jailer._jail, "limits", replace(jailer._jail.limits, call_s=HURRIED))
     wrong = edited(mlp, "forward_pass", [("s1 = w1 @ x + b1", "s1 = w1 @ x")])
     result = grading(course, mlp, right, jailer)(sigma="def sigma(x):\n    while True: pass", forward_pass=wrong)
 
