@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import nan
 from pathlib import Path
 from statistics import median
 
@@ -103,9 +104,9 @@ class Watched:
     """(submissions done, MiB of the run's own processes), ten times a second."""
 
     def mib(self, start: float, end: float) -> float:
-        """The median memory between two shares of the submissions."""
+        """The median memory between two shares of the submissions; nan if it went from one to the other unseen."""
         last = self.memory[-1][0]
-        return median(mib for done, mib in self.memory if start * last <= done <= end * last)
+        return median([mib for done, mib in self.memory if start * last <= done <= end * last] or [nan])
 
 
 def watched(course: Course, temporary: Path) -> Watched:
@@ -262,7 +263,7 @@ def test_a_class_of_which_a_fifth_attacks_is_graded_in_one_run(
     }
     print(
         f"{many} submissions in {run.seconds:.0f} s; MiB by quarters",
-        [round(run.mib(q / 4, q / 4 + 0.25)) for q in range(4)],
+        [f"{run.mib(q / 4, q / 4 + 0.25):.0f}" for q in range(4)],
     )
 
     assert run.returncode in {0, 1}, run.said
