@@ -9,14 +9,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 from nbgrader.api import Gradebook
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Response
 
 from autograder.authoring.demo import made_up
 from autograder.course.course import Course
@@ -70,6 +70,11 @@ def formgrader(course: Course) -> Iterator[str]:
             server.wait()
 
 
+def saved(what: str) -> Callable[[Response], bool]:
+    """The server's answer to a grade or a comment that is to be kept: it is sent where the next field is gone to."""
+    return lambda answer: answer.request.method == "PUT" and f"/api/{what}/" in answer.url and answer.ok
+
+
 def test_a_mark_is_the_same_number_on_every_page(handed_in: Course, browser: Browser) -> None:
     """Two derivations marked in formgrader: its list, the reports, the table, the feedback and the export agree."""
     root = handed_in.root
@@ -82,9 +87,10 @@ def test_a_mark_is_the_same_number_on_every_page(handed_in: Course, browser: Bro
             page.goto(f"{address}/submissions/{submission}/")
             page.wait_for_load_state("networkidle")
             page.fill("input.score#derivation", points)
-            page.fill("textarea#derivation-comment", f"Read, {student}.")
-            page.locator("input.score#derivation").focus()
-            page.wait_for_load_state("networkidle")
+            with page.expect_response(saved("grade")):
+                page.fill("textarea#derivation-comment", f"Read, {student}.")
+            with page.expect_response(saved("comment")):
+                page.locator("input.score#derivation").focus()
         table = command("grade", "mlp", "--force", "--course", root).stdout
         page.goto(f"{address}/manage_submissions/mlp")
         page.wait_for_selector("td.score")
