@@ -66,8 +66,9 @@ class Lab:
 
     def __init__(self, browser: Browser, address: str, notebook: str) -> None:
         self.page: Page = browser.new_page(viewport={"width": 1280, "height": 900})
-        self.page.goto(f"{address}/lab/tree/{notebook}?reset", timeout=PATIENCE)
-        self.page.locator(".jp-Notebook").wait_for(timeout=PATIENCE)
+        self.page.set_default_timeout(PATIENCE)
+        self.page.goto(f"{address}/lab/tree/{notebook}?reset")
+        self.page.locator(".jp-Notebook").wait_for()
         self._until("panel && panel.sessionContext.session && panel.sessionContext.session.kernel")
 
     def run_all(self) -> None:
@@ -96,14 +97,13 @@ class Lab:
         """Press *Validate*, and give what the dialog says."""
         self.page.get_by_role("button", name="Validate").first.click()
         dialog = self.page.locator(".jp-Dialog")
-        dialog.get_by_text("Validation Results").wait_for(timeout=PATIENCE)
+        dialog.get_by_text("Validation Results").wait_for()
         return dialog.inner_text()
 
     def _until(self, true: str) -> None:
         self.page.wait_for_function(
             f"() => {{ const panel = {_NOTEBOOK}; if (!panel) return false;"
-            f" const cells = panel.content.widgets.map(one => one.model); return {true}; }}",
-            timeout=PATIENCE,
+            f" const cells = panel.content.widgets.map(one => one.model); return {true}; }}"
         )
 
 
