@@ -328,6 +328,15 @@ def test_the_class_page_names_who_made_which_mistake_with_its_hint() -> None:
     assert places == sorted(places)
 
 
+def test_what_is_said_of_a_class_is_true_of_each_who_made_the_mistake() -> None:
+    """Beside what it was seen in one notebook is no word about another."""
+    beside = NO_TWO.model_copy(update={"says": f"{NO_TWO.says} This was seen with a correct loss in place of yours."})
+    class_ = [result("ada", question("dloss", 0.5, beside)), result("bela", question("dloss", 0.5, NO_TWO))]
+    for both in (class_, class_[::-1]):
+        (made,) = tally(both).mistakes
+        assert (made.diagnosis, sorted(made.students)) == (NO_TWO, ["ada", "bela"])
+
+
 def test_the_class_page_says_why_something_waits_for_a_person() -> None:
     """Every submission without a final score stands there with its reason."""
     said = Page(class_page(example_class(), "mlp")).said

@@ -143,14 +143,16 @@ def test_an_unwritten_helper_costs_once(grade: Grade) -> None:
 
 
 def test_a_mistake_of_its_own_is_still_lost_and_named(grade: Grade, mlp: Assignment) -> None:
-    """With a right helper in place, what is left is the composite's own mistake."""
+    """With a right helper in place, what is left is the composite's own mistake; it is said beside what it was seen."""
     card = next(card for card in bank("mlp").misconception if card.function == "forward_pass")
     result = grade(sigma=WRONG_SIGMA, forward_pass=edited(mlp, "forward_pass", card.changes))
 
     alone = grade(forward_pass=edited(mlp, "forward_pass", card.changes)).question("forward_pass")
     found = result.question("forward_pass")
     assert found.points == alone.points
-    assert found.diagnoses == alone.diagnoses != ()
+    (named,), (own,) = found.diagnoses, alone.diagnoses
+    assert named.id == own.id
+    assert named.says == f"{own.says} This was seen with a correct sigma in place of yours."
 
 
 @pytest.mark.slow

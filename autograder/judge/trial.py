@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from autograder.course import Assignment, BackpropKit, Question, driven
 from autograder.jail import LocalStudent, Reader, Step, Student
 from autograder.judge import oracle, retrial, shortcuts
-from autograder.judge.answers import Answers, otherwise, outline, reference_answers, size
+from autograder.judge.answers import Answers, otherwise, outline, reference_answers, same_answers, size
 from autograder.judge.attempt import named, tried
 from autograder.judge.check import checks
 from autograder.judge.conventions import conventions
@@ -18,6 +18,7 @@ from autograder.judge.inputs import current_seed
 from autograder.judge.reference import reference, solutions_of
 from autograder.judge.sentences import listed
 from autograder.notebook import QUOTED, Definitions, Unreadable
+from autograder.result import Diagnosis
 from autograder.result import Question as Verdict
 from autograder.visible import shortened
 
@@ -113,6 +114,8 @@ class Trial:
             again = self._named(again, found_again, wrong)
         if gained < 0 or not (gained or again.diagnoses):
             return self._named(verdict, found), found, Helped()
+        if not gained and not same_answers(found, found_again):
+            again = again.model_copy(update={"diagnoses": _seen_beside(again.diagnoses, wrong)})
         # Beside the reference's source nothing may be said that the code could choose: not a line, a size, nor a sign.
         said = {test.id: test.message or _OTHERWISE for test in verdict.tests if test.tried}
         tests = tuple(
@@ -248,6 +251,12 @@ class Trial:
             if defined and (by := defined[1] or defined[2]) not in self.question.names:
                 does = f"{does} in {by}"
         return f"{names} {does}{where}, but should be written by hand"
+
+
+def _seen_beside(diagnoses: Iterable[Diagnosis], names: Sequence[str]) -> tuple[Diagnosis, ...]:
+    """Say of a mistake beside what it was seen: the values of the claims below are those that another one changed."""
+    seen = f"This was seen with a correct {listed(names)} in place of yours."
+    return tuple(diagnosis.model_copy(update={"says": f"{diagnosis.says} {seen}"}) for diagnosis in diagnoses)
 
 
 def _replaced(odd: Mapping[str, str]) -> str:

@@ -148,7 +148,9 @@ def _mistakes(question: str, answers: list[tuple[str, Question]]) -> list[Mistak
     cards: dict[str, Diagnosis] = {}
     for student, answer in answers:
         for diagnosis in {d.id: d for d in answer.diagnoses}.values():
-            cards.setdefault(diagnosis.id, diagnosis)
+            said = cards.setdefault(diagnosis.id, diagnosis)
+            if len(diagnosis.says) < len(said.says):  # what is said of all of them is true of each
+                cards[diagnosis.id] = diagnosis
             made.setdefault(diagnosis.id, []).append(student)
     found = [MistakeTally(question, cards[card], tuple(students)) for card, students in made.items()]
     return sorted(found, key=lambda mistake: (-len(mistake.students), mistake.diagnosis.id))
