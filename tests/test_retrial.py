@@ -142,6 +142,27 @@ def test_an_unwritten_helper_costs_once(grade: Grade) -> None:
     assert points(grade(sigma="pass")) == {"sigma": 1}
 
 
+EMPTIES = """
+import sys
+def sigma(x):
+    for name in [*sys.modules]:
+        if name != "builtins":
+            del sys.modules[name]
+    return x.tanh()
+"""
+
+
+@pytest.mark.slow
+def test_what_one_answer_does_to_its_process_costs_no_other_answer(jailed: Grade) -> None:
+    """A right loss that fails only after sigma has run is judged by itself, and nothing is said against it."""
+    result = jailed(sigma=EMPTIES)
+    found = result.question("loss")
+
+    assert points(result).keys() == {"sigma"}
+    assert not found.diagnoses
+    assert any("loss: It failed after other code of this notebook had run" in flag for flag in result.flags)
+
+
 def test_a_mistake_of_its_own_is_still_lost_and_named(grade: Grade, mlp: Assignment) -> None:
     """With a right helper in place, what is left is the composite's own mistake; it is said beside what it was seen."""
     card = next(card for card in bank("mlp").misconception if card.function == "forward_pass")

@@ -49,6 +49,11 @@ del _ask_the_door
 """
 
 
+def afresh(question: str) -> Step:
+    """What a question is tried after in a fork of its own: it changes nothing, and no other question asks for it."""
+    return Step(0, 1, f"# {question}")
+
+
 def _asking(verb: str) -> Step:
     return Step(0, 1, _ASK_THE_DOOR.format(name=door.NAME, text=inspect.getsource(door), verb=verb))
 

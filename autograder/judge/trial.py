@@ -25,6 +25,10 @@ from autograder.visible import shortened
 BROADCAST = 16
 """How many times as many numbers as are asked for come where a column met a vector, at the most."""
 
+_LEFT_BEHIND = (
+    "It failed after other code of this notebook had run, and not by itself: it was judged by itself. "
+    "A person should look at it."
+)
 _OTHERWISE = "This fails even with correct functions in place of the wrong ones."
 
 
@@ -162,17 +166,29 @@ class Trial:
                 yield from ((name, what) for name in question.names)
 
     def _by_convention(self, verdict: Verdict, found: Answers, student: Reader, helped: Helped) -> Verdict:
-        """Name the other convention by which an answer is right, if there is one: the points stay as they are."""
+        """Name the other convention by which an answer is right, if there is one: the points stay as they are.
+
+        A convention is tried in a process of its own, so the question as it stands is tried in one first: what fails
+        only after what another answer did to the first process is not lost.
+        """
         if verdict.status != "graded" or verdict.points == verdict.max_points or verdict.diagnoses:
             return verdict
         if self.definitions is None or not self._misfits(found):
             return verdict
-        for other in conventions(self.assignment, self.question, self.definitions):
-            with student.given([*helped.given, *other.steps], without=helped.without) as called:
+        with student.given([retrial.afresh(self.question.id), *helped.given], without=helped.without) as other:
+            again, found = self._tried(other, helped=bool(helped.given))
+        if again.points is not None and again.points > (verdict.points or 0.0):  # the last one's, and no convention's
+            flags = (*again.flags, f"{self.question.id}: {_LEFT_BEHIND}")
+            update = {"follow_through": verdict.follow_through, "message": verdict.message, "flags": flags}
+            return self._named(again, found).model_copy(update=update)
+        for convention in conventions(self.assignment, self.question, self.definitions):
+            with student.given([*helped.given, *convention.steps], without=helped.without) as called:
                 again, _ = self._tried(called, helped=True)
             if again.points == again.max_points:
-                flag = f"{self.question.id}: {other.diagnosis.says} A person should look at it."
-                return verdict.model_copy(update={"flags": (*verdict.flags, flag), "diagnoses": (other.diagnosis,)})
+                flag = f"{self.question.id}: {convention.diagnosis.says} A person should look at it."
+                return verdict.model_copy(
+                    update={"flags": (*verdict.flags, flag), "diagnoses": (convention.diagnosis,)}
+                )
         return verdict
 
     def _uses(self, name: str) -> bool:
