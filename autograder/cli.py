@@ -448,7 +448,6 @@ def export(
     course: CourseOption = None,
 ) -> None:
     """Write everybody's points as a table, or into that of an LMS; who waits for a person has none yet."""
-    from autograder import private
     from autograder.course import find
     from autograder.platforms import exporting
     from autograder.platforms.grades import grades
@@ -460,7 +459,7 @@ def export(
     written = exporting.export(found, to, into, column)
     notes = [*written.notes, *(exporting.pages(here, found, to, into, feedback) if feedback is not None else ())]
     if out is not None:
-        private.write(out, written.text)
+        exporting.write(here, out, written.text)
         print(out)
     elif sys.stdout.isatty():  # a gradebook may know students whose names would steer it; a file keeps what is there
         print(visible(written.text.replace("\r\n", "\n")), end="")

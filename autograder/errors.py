@@ -45,6 +45,7 @@ def refused(error: OSError) -> CannotGrade | None:
         (errno.ENOSPC, errno.EDQUOT): "Make room on that disk",
         (errno.EACCES, errno.EPERM, errno.EROFS): "Let yourself read and write there",
         (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP): "Move away what stands in its place",
+        (errno.ENAMETOOLONG,): "Take a shorter name",
         (errno.EMFILE, errno.ENFILE): "Let this process open more files (ulimit -n)",
         (errno.EIO, errno.ESTALE): "See that its disk is well and connected",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 import shutil
 import zipfile
@@ -299,6 +300,47 @@ def test_bad_usage_is_told(course: Course, options: list[str], told: str) -> Non
     done = command("export", "mlp", *options, "--course", course.root)
     assert (done.returncode, done.stdout) == (2, "")
     assert told in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("gradebook.db", "is a database, perhaps a gradebook"),
+        ("submitted/comma/mlp/mlp.ipynb", "is among what the course keeps"),
+        (".autograder/secret", "is among what the course keeps"),
+        ("submitted", "is a folder"),
+        ("", "is a folder"),
+        ("to-the-gradebook.csv", "is a database, perhaps a gradebook"),
+    ],
+)
+def test_no_table_takes_the_place_of_what_the_course_keeps(course: Course, place: str, told: str) -> None:
+    """A slip in --out costs nothing, neither by a name nor through a link."""
+    link = course.root / "to-the-gradebook.csv"
+    link.unlink(missing_ok=True)
+    link.symlink_to("gradebook.db")
+    out = course.root / place if place else place
+    kept = out.read_bytes() if place and out.is_file() else b""
+    done = command("export", "mlp", "--to", "csv", "--out", out, "--course", course.root)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+    assert link.is_symlink()
+    assert not place or not out.is_file() or out.read_bytes() == kept
+
+
+def test_a_table_goes_through_a_link_and_into_a_pipe(course: Course, tmp_path: Path) -> None:
+    """Neither is replaced by a file."""
+    link, pipe = tmp_path / "link.csv", tmp_path / "pipe"
+    link.symlink_to("table.csv")
+    os.mkfifo(pipe)
+    held = os.open(pipe, os.O_RDWR)  # so that nobody waits for the other end
+    for out in (link, pipe):
+        done = command("export", "mlp", "--to", "csv", "--out", out, "--course", course.root)
+        assert done.returncode == 0
+    written = (tmp_path / "table.csv").read_bytes()
+    assert os.read(held, 2 * len(written)) == written
+    os.close(held)
+    assert link.is_symlink()
+    assert pipe.is_fifo()
 
 
 def test_nothing_goes_out_before_anything_is_graded(released_course: Course) -> None:

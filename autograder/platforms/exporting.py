@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from traitlets import Unicode
 
 from autograder import private
 from autograder.course import Course, find
-from autograder.errors import CannotGrade, KitError, UsageError
+from autograder.errors import KitError, UsageError, refused
 from autograder.platforms import canvas, intake, moodle, table
 from autograder.platforms.grades import Grade, Written, as_csv, grades, paired
 from autograder.platforms.roster import Roster, Sender
@@ -49,6 +50,39 @@ def export(found: Sequence[Grade], to: str, into: Path | None = None, column: st
     return made
 
 
+_OWN = ("source", "hidden_tests", "submitted", "autograded", "downloaded", ".autograder")
+"""Folders in which a course keeps what nothing else can make again."""
+
+_DATABASE = b"SQLite format 3\0"
+"""How each file begins that may be a gradebook."""
+
+
+def write(course: Course, place: Path, text: str | bytes) -> None:
+    """Write where a person has said: through a link, and into a pipe or a device without taking its place.
+
+    Raises:
+        UsageError: if that is no file's name, or something would be gone with it that can't be made again.
+        OSError: if it can't be written.
+    """
+    if not place.name or place.is_dir():
+        raise UsageError(f"{place} is a folder. Name a file.")
+    if place.exists() and not place.is_file():
+        with place.open("wb") as stream:
+            stream.write(text.encode("utf-8", "replace") if isinstance(text, str) else text)
+        return
+    real = place.resolve()
+    if any(real.is_relative_to(course.root.resolve() / own) for own in _OWN):
+        raise UsageError(f"{place} is among what the course keeps. Name a file elsewhere; nothing was written.")
+    if real.is_file() and _is_database(real):
+        raise UsageError(f"{place} is a database, perhaps a gradebook. Name another file; nothing was written.")
+    private.write(real, text)
+
+
+def _is_database(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_DATABASE)) == _DATABASE
+
+
 def pages(course: Course, found: Sequence[Grade], to: str, into: Path | None, archive: Path) -> list[str]:
     """Zip the feedback pages of all who have their points, named as an LMS takes them back.
 
@@ -56,7 +90,7 @@ def pages(course: Course, found: Sequence[Grade], to: str, into: Path | None, ar
 
     Raises:
         UsageError: if the format isn't an LMS's, or what its names are made of is missing.
-        CannotGrade: if the zip can't be written.
+        OSError: if the zip can't be written.
     """
     if to not in _LMS or into is None:
         raise UsageError("--feedback is for --to canvas and --to moodle, with --into FILE.")
@@ -81,17 +115,16 @@ def pages(course: Course, found: Sequence[Grade], to: str, into: Path | None, ar
             told.setdefault(f"have no page yet: nbgrader generate_feedback {name}", []).append(who)
         else:
             made[goes] = page.read_bytes()
-    _zipped(archive, made)
+    write(course, archive, _zipped(made))
     return [f"{len(who)} {why}: {listed(map(called, who))}." for why, who in told.items()]
 
 
-def _zipped(archive: Path, files: Mapping[str, bytes]) -> None:
-    try:
-        with private.making(archive.parent), zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as out:
-            for name, data in sorted(files.items()):
-                out.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
-    except OSError as error:
-        raise CannotGrade(f"{archive} can't be written: {error.strerror or error}.") from None
+def _zipped(files: Mapping[str, bytes]) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, data in sorted(files.items()):
+            out.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED)
+    return held.getvalue()
 
 
 class _Export(ExportPlugin):  # type: ignore[misc]  # nbgrader has no types
@@ -103,8 +136,8 @@ class _Export(ExportPlugin):  # type: ignore[misc]  # nbgrader has no types
         """Write the table to where `--to` says."""
         try:
             self._export()
-        except KitError as error:
-            self.parent.fail(str(error))
+        except (KitError, OSError) as error:
+            self.parent.fail(str((isinstance(error, OSError) and refused(error)) or error))
 
     def _export(self) -> None:
         course = find(Path(self.parent.coursedir.root))
@@ -116,7 +149,7 @@ class _Export(ExportPlugin):  # type: ignore[misc]  # nbgrader has no types
         chosen = [grade for grade in everybody if not wanted or grade.known.student in wanted]
         written = export(chosen, self.format, *self._asked())
         goes = Path(self.to or f"{self.format}.csv")
-        private.write(goes, written.text)
+        write(course, goes, written.text)
         for sentence in written.notes:
             self.log.warning("%s", sentence)
         self.log.info("Wrote %s.", goes)
