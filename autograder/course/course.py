@@ -56,7 +56,7 @@ class Course:
             return PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
         except ConfigFileNotFound:
             raise UsageError(f"There is no {CONFIG} in {self.root}. Name the course's folder with --course.") from None
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise UsageError(f"{self.root / CONFIG} can't be run: {type(error).__name__}: {error}.") from None
         finally:
             kit_stays()
@@ -71,7 +71,7 @@ class Course:
         try:
             return BackpropKit(config=self.config)
         except TraitError as error:
-            raise UsageError(f"A setting in {self.root / CONFIG} is of the wrong kind. {error}") from None
+            raise UsageError(f"A setting in {self.root / CONFIG} can't be used: {error}") from None
 
     @property
     def assignments(self) -> tuple[str, ...]:

@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
-from traitlets import Bool, Enum, Float, Integer, Unicode
+from traitlets import Bool, Enum, Float, Integer, TraitError, Unicode
 from traitlets.config import Configurable
+
+DAY_S = 86_400.0
+"""Seconds of a day: no submission is waited for so long."""
+
+LEAST_MIB, MOST_MIB = 64, 1 << 20
+"""Memory for a notebook, in MiB: less holds none, and no machine has more than 1 TiB to give."""
+
+
+class Seconds(Float):  # type: ignore[misc]  # traitlets is read without its types
+    """A time that code may take: more than nothing, and a day at the most."""
+
+    def validate(self, obj: object, value: object) -> float:
+        """Find out whether it is a time, in seconds."""
+        seconds: float = super().validate(obj, value)
+        if not 0.0 < seconds <= DAY_S:  # nan is neither
+            raise TraitError(f"{self.name} is {value}, where seconds belong: more than 0, and {DAY_S:,.0f} at the most")
+        return seconds
 
 
 class BackpropKit(Configurable):  # type: ignore[misc]  # traitlets is read without its types
@@ -31,21 +48,23 @@ class BackpropKit(Configurable):  # type: ignore[misc]  # traitlets is read with
         "accused. Not seen: a notebook's own dual numbers and graphs, differences that are written out or summed in a "
         "loop, and code that finds out where it runs.",
     ).tag(config=True, judges=True)
-    call_s = Float(10.0, help="Seconds that one call of a student's functions may take.").tag(config=True, judges=True)
-    cell_s = Float(30.0, help="Seconds that one statement of a notebook's cells may take.").tag(
+    call_s = Seconds(10.0, help="Seconds that one call of a student's functions may take.").tag(
         config=True, judges=True
     )
-    notebook_s = Float(120.0, help="Seconds that running a notebook's cells may take in all.").tag(
+    cell_s = Seconds(30.0, help="Seconds that one statement of a notebook's cells may take.").tag(
         config=True, judges=True
     )
-    submission_s = Float(
+    notebook_s = Seconds(120.0, help="Seconds that running a notebook's cells may take in all.").tag(
+        config=True, judges=True
+    )
+    submission_s = Seconds(
         300.0,
         help="Seconds that a submission may take in all: reading it, running it, judging it, naming its mistakes. "
         "What was judged by then keeps its points, the rest waits for a person, and the next submission is graded.",
     ).tag(config=True, judges=True)
-    memory_mib = Integer(1024, help="Memory that a notebook may take, beyond its libraries.").tag(
-        config=True, judges=True
-    )
+    memory_mib = Integer(
+        1024, min=LEAST_MIB, max=MOST_MIB, help="Memory that a notebook may take, beyond its libraries."
+    ).tag(config=True, judges=True)
     hidden_tests = Unicode(
         "hidden_tests",
         help="The folder of the course's own hidden tests, with a folder for each assignment. An assignment that has "
