@@ -7,13 +7,15 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from nbgrader.api import Gradebook
+from sqlalchemy import text
 
 from autograder.authoring import release
-from autograder.course.course import Course
-from autograder.errors import CannotGrade
+from autograder.course.course import CONFIG, Course
+from autograder.errors import CannotGrade, KitError
 from autograder.judge.reference import source_of
 from autograder.run import Graded, database
 from autograder.run import batch as run
@@ -140,3 +142,42 @@ def test_a_server_that_stays_away_stops_the_run_in_a_sentence(
         server.start()
     with Batch(course, "mlp", engine=Recorded(answers["mlp"])) as batch:
         assert len(list(batch)) == STUDENTS
+
+
+def opening(folder: Path, url: str) -> str:
+    """What is said where a course's gradebook can't be opened."""
+    (folder / CONFIG).write_text(f"c = get_config()\nc.CourseDirectory.db_url = {url!r}\n", encoding="utf-8")
+    with pytest.raises(KitError) as told, database.opened(Course(folder)):
+        pass
+    return str(told.value)
+
+
+def test_what_a_server_has_not_is_told_as_that(server: Postgres, tmp_path: Path) -> None:
+    """Neither nbgrader's version nor the kit is to blame for a database or a role that nobody has made."""
+    url = server.url("made")
+    for other, what in (
+        (url.replace("/made", "/unmade"), 'database "unmade"'),
+        (url.replace("course@", "nobody@"), 'role "nobody"'),
+    ):
+        said = opening(tmp_path, other)
+        assert what in said
+        assert "Make it on its server, or mend c.CourseDirectory.db_url." in said
+
+
+def test_a_role_that_may_not_read_is_told_without_a_folder(server: Postgres, tmp_path: Path) -> None:
+    """A server's tables lie in no folder of the course's."""
+    url = server.url("closed")
+    with database.tools_on_path(), Gradebook(url) as book:
+        book.db.execute(text("CREATE ROLE reader LOGIN"))
+        book.db.commit()
+    said = opening(tmp_path, url.replace("course@", "reader@"))
+    assert "Let its user read and write all its tables." in said
+    assert "folder" not in said
+
+
+@pytest.mark.parametrize("url", ["postgresql://ada:h@host:letmein/x", "letmein"])
+def test_what_is_no_address_is_told_and_not_shown(tmp_path: Path, url: str) -> None:
+    """It may hold a password in the wrong place."""
+    said = opening(tmp_path, url)
+    assert "c.CourseDirectory.db_url" in said
+    assert "letmein" not in said

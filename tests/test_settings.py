@@ -8,6 +8,7 @@ import pytest
 
 from autograder.course.course import CONFIG, Course
 from autograder.errors import UsageError
+from autograder.run.database import opened
 
 
 def course(folder: Path, config: str) -> Course:
@@ -42,3 +43,9 @@ def test_settings_that_cannot_be_run_are_told(tmp_path: Path, config: str) -> No
     """A file that leaves would be a command that did nothing and said that all was well."""
     with pytest.raises(UsageError, match="can't be run"):
         _ = course(tmp_path, config).settings
+
+
+def test_a_setting_of_nbgraders_is_refused_by_its_name(tmp_path: Path) -> None:
+    """It is no fault of the kit's."""
+    with pytest.raises(UsageError, match="db_url"), opened(course(tmp_path, "c.CourseDirectory.db_url = 5")):
+        pass

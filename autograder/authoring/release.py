@@ -124,7 +124,10 @@ def _convert(course: Course, name: str, save: bool, into: Path) -> None:
     config.CourseDirectory.release_directory = str(into)
     config.CourseDirectory.source_directory = str(course.assignment(name).path.parents[1])  # the course's, or the kit's
     config.GenerateAssignment.post_convert_hook = None  # the kit's own packs, where nbgrader's own command is run
-    converter = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config)
+    try:
+        converter = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config)
+    except TraitError as error:
+        raise course.refused(error) from None
     if not save:
         converter.preprocessors = [step for step in converter.preprocessors if "SaveCells" not in str(step)]
     heard = _Heard()

@@ -71,7 +71,11 @@ class Course:
         try:
             return BackpropKit(config=self.config)
         except TraitError as error:
-            raise UsageError(f"A setting in {self.root / CONFIG} can't be used: {error}") from None
+            raise self.refused(error) from None
+
+    def refused(self, error: TraitError) -> UsageError:
+        """Say that a setting has a value that it can't have, be it the kit's or nbgrader's."""
+        return UsageError(f"A setting in {self.root / CONFIG} can't be used: {str(error).removesuffix('.')}.")
 
     @property
     def assignments(self) -> tuple[str, ...]:

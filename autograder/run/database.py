@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import math
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 from sqlalchemy import DateTime, Interval, String, inspect, select, text, type_coerce
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
+from traitlets import TraitError
 
 from autograder import private
 from autograder.course import Course
@@ -46,6 +48,7 @@ PASSING = frozenset({"08", "40", "53", "55", "57"})
 _DAMAGED = ("not a database", "malformed", "encrypted")
 _LOCKED = ("locked", "deadlock detected", "could not obtain lock")
 _FULL = ("disk is full", "disk full", "No space left", "disk I/O error")
+_ABSENT = re.compile(r'(database|role) ".*" does not exist')
 _CLOSED = ("readonly database", "read-only transaction", "permission denied")
 
 
@@ -62,11 +65,15 @@ def opened(course: Course) -> Iterator[Any]:
 
     config = course.config
     config.CourseDirectory.root = str(course.root)
-    folder = CourseDirectory(config=config)
     try:
+        folder = CourseDirectory(config=config)
         url = make_url(folder.db_url)
+    except TraitError as error:
+        raise course.refused(error) from None
     except ArgumentError as error:
         raise _unnamed(error) from None
+    except ValueError:  # its text would repeat what stands there, which may be a password
+        raise _unnamed("the port in it is no number") from None
     if url.get_backend_name() == "sqlite":  # it waits where no signal is heard: so it waits for a moment, many times
         url = url.update_query_dict({"timeout": "1"})
 
@@ -178,7 +185,7 @@ def _server(url: URL) -> bool:
     return url.get_backend_name() != "sqlite"
 
 
-def _unnamed(error: Exception) -> UsageError:
+def _unnamed(error: Exception | str) -> UsageError:
     return UsageError(
         f"The gradebook that c.CourseDirectory.db_url names can't be opened: {one_line(str(error))}. For PostgreSQL, "
         "install its driver: pip install 'backprop-kit[postgres]'"
@@ -202,7 +209,12 @@ def unusable(error: SQLAlchemyError, url: URL) -> CannotGrade:
     elif any(word in said for word in _FULL):
         told = f"can't be written ({said}). Make room on its disk, then run the command again."
     elif any(word in said for word in _CLOSED):
-        told = f"can't be written ({said}). Make it and its folder writable for you."
+        mend = (
+            "Let its user read and write all its tables" if _server(url) else "Make it and its folder writable for you"
+        )
+        told = f"can't be written ({said}). {mend}."
+    elif _ABSENT.search(said):
+        told = f"isn't there ({said}). Make it on its server, or mend c.CourseDirectory.db_url."
     elif "no such column" in said or "no such table" in said or "does not exist" in said:
         told = f"lacks what this version of nbgrader needs ({said}). Make a copy of it, then: nbgrader db upgrade"
     elif _server(url):
