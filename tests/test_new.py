@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from autograder.authoring import founding, starter
 from autograder.authoring import release as released
 from autograder.authoring.slips import slips
 from autograder.course import CONFIG, Assignment, BackpropKit, Course, hidden_tests, lessons
-from autograder.errors import CannotGrade
+from autograder.errors import CannotGrade, UsageError
 from autograder.judge import bank, checks
 from tests.conftest import REPO, command
 
@@ -107,6 +108,14 @@ def test_a_course_is_never_made_over_anything(there: str, tmp_path: Path) -> Non
     assert refused.returncode == 2
     assert "nothing is overwritten" in refused.stderr
     assert everything(tmp_path) == {there: b"mine"}
+
+
+@pytest.mark.parametrize("name", [b"b\xff", b"two\nlines", b"\x1b[31m"])
+def test_a_course_has_a_name_that_can_be_written(tmp_path: Path, name: bytes) -> None:
+    """It stands in the course's README and settings; nothing is made where it can't."""
+    with pytest.raises(UsageError, match="can't be a course's name"):
+        founding.found(tmp_path / os.fsdecode(name))
+    assert not [*tmp_path.iterdir()]
 
 
 def test_other_files_don_t_stand_in_a_courses_way(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from autograder.authoring.placing import placing
 from autograder.course import CONFIG, HOME, SOURCES, BackpropKit, Course, lessons
 from autograder.errors import UsageError
+from autograder.visible import spelled, steering
 
 TEMPLATE = Path(__file__).parent / "course"
 
@@ -35,6 +36,10 @@ def found(folder: Path, chosen: Sequence[str] = ()) -> Course:
             else f"{folder} has {' and '.join(there)} already, and nothing is overwritten. Name an empty folder."
         )
     name = folder.resolve().name
+    if steering(name):
+        raise UsageError(
+            f"{spelled(name)} can't be a course's name: it holds what is no plain text. Name another folder."
+        )
     with placing(folder, parts) as draft:
         for source in sources:
             shutil.copytree(SOURCES / source.name, draft / source, ignore=_LEFT_BEHIND)
