@@ -108,6 +108,8 @@ class Trial:
         if verdict.status not in {"graded", "timeout", "killed", "manual"} or verdict.points == verdict.max_points:
             return self._named(verdict, found), found, Helped()
         odd = dict(self._odd(student)) if self._misfits(found) else {}
+        if not odd and verdict.status == "graded" and _raises(found):
+            odd = dict.fromkeys(self._stopping(student, wrong, verdict), "")
         wrong += odd
         second = self._helped(student, wrong)
         if second is None:
@@ -151,19 +153,37 @@ class Trial:
         return outline(found) != outline(wanted) and size(found) <= BROADCAST * size(wanted)
 
     def _odd(self, student: Student) -> Iterator[tuple[str, str]]:
-        """Functions before this one that kept their points, and give another dtype or shape than others build on.
-
-        One that is right only beside a replaced function has nothing of its own to show, and may take its full time.
-        """
-        for verdict in self.before:
-            kept = verdict.points == verdict.max_points and not verdict.follow_through
-            if not kept or not any(map(self._uses, self._names(verdict))):
-                continue
+        """Functions before this one that kept their points, and give another dtype or shape than others build on."""
+        for verdict in self._kept():
             question = next(question for question in self.assignment.questions if question.id == verdict.id)
             _, found = tried(self.assignment, question, student, self.definitions, None)
             what = otherwise(found, reference_answers(self.assignment, checks(self.assignment.tests, question.id)))
             if what:
                 yield from ((name, what) for name in question.names)
+
+    def _stopping(self, student: Reader, wrong: Sequence[str], verdict: Verdict) -> Sequence[str]:
+        """Functions that kept their points, and beside which this question stops, as it doesn't beside right ones.
+
+        An answer of numpy's is right by its values, and nothing else of torch's takes it.
+        """
+        names = [name for kept in self._kept() for name in self._names(kept) if name not in wrong]
+
+        def gain(more: Sequence[str]) -> float:
+            helped = self._helped(student, [*wrong, *more]) if more else None
+            return (helped[0].points or 0.0) - (verdict.points or 0.0) if helped else 0.0
+
+        most = gain(names)
+        return next(([name] for name in names if gain([name]) >= most), names) if most > 0 else ()
+
+    def _kept(self) -> Iterator[Verdict]:
+        """The verdicts before on what is used here and kept its points.
+
+        One that is right only beside a replaced function has nothing of its own to show, and may take its full time.
+        """
+        for verdict in self.before:
+            kept = verdict.points == verdict.max_points and not verdict.follow_through
+            if kept and any(map(self._uses, self._names(verdict))):
+                yield verdict
 
     def _by_convention(self, verdict: Verdict, found: Answers, student: Reader, helped: Helped) -> Verdict:
         """Name the other convention by which an answer is right, if there is one: the points stay as they are.
@@ -279,10 +299,20 @@ def _replaced(odd: Mapping[str, str]) -> str:
     """Say which functions were replaced though they kept their points, and why."""
     told = (
         f"The values of your {listed([name for name, own in odd.items() if own == what])} are right, "
-        f"but not the {what}, so code that builds on them may stop: it was judged with correct ones in their place."
+        + (
+            f"but not the {what}, so code that builds on them may stop"
+            if what
+            else "but come in a form that stops this"
+        )
+        + ": it was judged with correct ones in their place."
         for what in dict.fromkeys(odd.values())
     )
     return " ".join(told)
+
+
+def _raises(found: Answers) -> bool:
+    """Whether some run of some check ended in an exception."""
+    return any(not isinstance(outcome, Mapping) for outcomes in found.values() for outcome in outcomes)
 
 
 def _covers(step: Step, cell: int, line: int) -> bool:
