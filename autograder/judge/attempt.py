@@ -124,9 +124,17 @@ class _Attempt:
             message=stops.why(status, question, self.found, self.stopped),
             flags=tuple(self._to_look_at()),
             tests=tuple(self.tests),
-            stop=next((error.fault.frames[-1][:2] for error in self.raised[:1] if error.fault.frames), None),
+            stop=self._stop(),
             wrong=tuple(self.wrong)[:NAMES],
         )
+
+    def _stop(self) -> tuple[int, int] | None:
+        """The cell and the line of the student's own at which the code stopped first."""
+        fault = self.raised[0].fault if self.raised else None
+        if fault is None or not fault.frames:
+            return None
+        own = fault if self.found is None else stops.in_own_code(fault, self.found)[0]
+        return own.frames[-1][:2]
 
     def _wanting(self, absent: str | None) -> str:
         """Say what the code wants and this machine hasn't, "" if nothing."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from autograder import budget
 from autograder.course import Assignment, Question, driven
@@ -72,9 +73,33 @@ def told(
         return " ".join([f"{fault.missing} is defined, but its definition could not be run.", *why[:1]])
     if again:
         return explain_again(fault, asked)
-    return _left(fault, of[1], found) or explain(
-        fault, _words(fault, found, asked), recorder.sizes, found.notebook.place
-    )
+    if left := _left(fault, of[1], found):
+        return left
+    own, given = in_own_code(fault, found)
+    words = _words(fault, found, asked) | _words(own, found, asked)
+    return explain(own, words, recorder.sizes, lambda cell, line: _place(found, cell, line, given))
+
+
+def in_own_code(fault: Fault, found: Definitions) -> tuple[Fault, str]:
+    """A fault without the lines at its end that stand in the lesson's own functions, and which of these was called.
+
+    Where nothing else is left, the last line stays.
+    """
+    frames = fault.frames
+    own = len(frames)
+    while own and found.given(*frames[own - 1][:2]):
+        own -= 1
+    if own == len(frames):
+        return fault, ""
+    return replace(fault, frames=frames[:own] or frames[-1:]), found.given(*frames[own][:2])
+
+
+def _place(found: Definitions, cell: int, line: int, given: str) -> str:
+    """Where a line stands, and in which of the lesson's own functions the code was there."""
+    if given and found.given(cell, line):
+        return f"in the lesson's own {given}, at {found.notebook.line(cell, line)},"
+    where = found.notebook.place(cell, line)
+    return f"{where} inside the lesson's own {given}," if given else where
 
 
 def _words(fault: Fault, found: Definitions, asked: frozenset[str]) -> frozenset[str]:

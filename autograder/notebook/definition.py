@@ -53,6 +53,18 @@ class Definitions:
         """The names that some statement gives a value to."""
         return self._binding.keys()
 
+    def given(self, cell: int, line: int) -> str:
+        """The function or class of the lesson's own that a line stands in, unchanged; "" where it is in no such."""
+        holding = self.notebook.holding(cell, line)
+        return (holding.defines or "") if holding and holding.source in self._lessons else ""
+
+    @cached_property
+    def _lessons(self) -> frozenset[str]:
+        """The functions and classes that the lesson hands out as they are."""
+        lesson = self._like.notebook if self._like is not None else None
+        asked = {cell.index for cell in lesson.cells if cell.nbgrader.get("solution")} if lesson else set()
+        return frozenset(s.source for s in (lesson.statements if lesson else ()) if s.defines and s.cell not in asked)
+
     def of(self, name: str) -> list[Statement]:
         """List the statements that define a function or class by this name, stubs left out where there are others.
 

@@ -172,10 +172,13 @@ class Notebook:
 
     def _function(self, cell: int, line: int) -> str:
         """The function or class that a line stands in: `in sigma`, or nothing."""
-        for statement in self._by_cell.get(cell, ()):
-            if statement.line <= line <= statement.line + statement.source.count("\n"):
-                return f"in {statement.defines}" if statement.defines else ""
-        return ""
+        holding = self.holding(cell, line)
+        return f"in {holding.defines}" if holding and holding.defines else ""
+
+    def holding(self, cell: int, line: int) -> Statement | None:
+        """The statement that a line stands in."""
+        lines = ((s, s.line + s.source.count("\n")) for s in self._by_cell.get(cell, ()))
+        return next((statement for statement, last in lines if statement.line <= line <= last), None)
 
     @cached_property
     def _by_cell(self) -> dict[int, list[Statement]]:
