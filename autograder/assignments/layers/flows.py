@@ -195,7 +195,9 @@ def _back(layer, calls, *tensors):
 
 
 def _gradient(tensor):
-    return getattr(tensor, "g", None)
+    """The gradient that was set on a tensor; None where there is none, or still that of long ago."""
+    found = getattr(tensor, "g", None)
+    return None if torch.is_tensor(found) and torch.equal(found, torch.full_like(found, 7.0)) else found
 
 
 def _stepped(inp, before):

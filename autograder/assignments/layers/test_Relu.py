@@ -6,7 +6,7 @@ from autograder.jail import Student, Value
 from autograder.judge import Spec, Tensors, beside, compare, same_values, unchanged, weight
 
 from . import flows
-from .cases import GATE, LONE_GATE, OTHER_GATE, gate, gate_gradient, rectified
+from .cases import GATE, LONE_GATE, OTHER_GATE, gate, gate_gradient, rectified, with_zeros
 
 
 def _answered(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:
@@ -35,6 +35,14 @@ def test_gradient_of_the_input(student: Student) -> None:
     answers = {spec: _answered(student, spec) for spec in (LONE_GATE, GATE)}
     for spec, answer in reversed(answers.items()):
         compare(answer, gate_gradient(gate(spec)), batch=len(gate(spec)["inp"]))
+
+
+@weight(1)
+@beside(test_gradient_of_the_input)
+def test_gradient_at_zero(student: Student) -> None:
+    """inp.g also holds numbers where the input is exactly 0, whichever slope is taken there."""
+    given = with_zeros(GATE)
+    compare(student.run(flows.relu, **given, calls=torch.tensor(1)), gate_gradient(given))
 
 
 @weight(1)
