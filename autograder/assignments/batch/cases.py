@@ -87,6 +87,18 @@ def network(spec: Spec) -> Tensors:
 
 
 @once
+def with_zeros(spec: Spec) -> Tensors:
+    """The same with a hidden unit that is exactly 0 before relu and that nothing listens to.
+
+    Whatever the slope of relu is there, its gradients are 0.
+    """
+    net = network(spec)
+    w1, b1, w2 = (net[name].clone() for name in ("w1", "b1", "w2"))
+    w1[:, 2] = b1[2] = w2[2] = 0
+    return Tensors(net, w1=w1, b1=b1, w2=w2)
+
+
+@once
 def linear(given: Tensors) -> Tensors:
     """x @ w + b, a row a sample."""
     values = given.map(Tensor.double)

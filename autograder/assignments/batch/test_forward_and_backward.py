@@ -6,7 +6,7 @@ from autograder.jail import Student, Value
 from autograder.judge import Spec, beside, compare, counted, same_values, unchanged, weight
 
 from . import flows
-from .cases import LONE_NET, NET, SQUARE_NET, WEIGHTS, gradients, network
+from .cases import LONE_NET, NET, SQUARE_NET, WEIGHTS, gradients, network, with_zeros
 
 
 def _answered(student: Student, spec: Spec, calls: int = 1) -> dict[str, Value]:
@@ -43,6 +43,14 @@ def test_layers_of_equal_width(student: Student) -> None:
     """All five gradients are also right when there are as many samples as inputs and hidden units."""
     net = network(SQUARE_NET)
     compare(_answered(student, SQUARE_NET), gradients(net))
+
+
+@weight(1)
+@beside(test_hidden_layer)
+def test_gradients_at_zero(student: Student) -> None:
+    """All five gradients also hold numbers where relu was given exactly 0, whichever slope is taken there."""
+    net = with_zeros(NET)
+    compare(student.run(flows.forward_and_backward, **net, calls=torch.tensor(1)), gradients(net))
 
 
 @weight(1)
