@@ -4,7 +4,8 @@ The base class is tried with little layers that stand in the flows. Their mathem
 function of one or three tensors, in which no argument may stand for another.
 All sizes differ (a forgotten transpose stops the code), one case is square (it gives a silent wrong number), one is a
 batch of a single sample, and one layer has a single output. No pre-activation is so near 0 that float32 or a centred
-difference could find it on the other side: the slope of relu at exactly 0 is nobody's mistake.
+difference could find it on the other side: the slope of relu at exactly 0 is nobody's mistake. Where a 0 is among them,
+no gradient arrives: it is 0 by any slope, and only what is no slope is seen.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ CLEAR = 0.005
 """The least distance of a pre-activation from 0."""
 
 STALE = 7.0
-"""What every `.g` holds before a flow asks for it: an old gradient, which has to go."""
+"""What a `.g` holds that a flow calls an old gradient, which has to go."""
 
 ONE = Spec("one-4-3", x=Normal((4, 3)), out_g=Normal((4, 3)))
 """An argument of a layer, and the gradient that reaches its output."""
@@ -106,6 +107,15 @@ def away_from_zero(spec: Spec) -> Tensors:
         drawn["x"][0, : len(NEAR)] = NEAR
         drawn["out_g"][0, : len(NEAR)] += 2 * drawn["out_g"][0, : len(NEAR)].sign()
     return Tensors(drawn)
+
+
+@once
+def with_zeros(spec: Spec) -> Tensors:
+    """The same with some of x at exactly 0, where nothing comes back: whatever the slope is there, x.g is 0."""
+    moved = away_from_zero(spec)
+    x, out_g = moved["x"].clone(), moved["out_g"].clone()
+    x[-1, ::2] = out_g[-1, ::2] = 0
+    return Tensors(moved, x=x, out_g=out_g)
 
 
 @once

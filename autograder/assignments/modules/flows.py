@@ -2,8 +2,9 @@
 
 This text travels to where the student's code runs; it holds no right answer.
 The little layers here stand on the student's Module and on nothing else of the notebook.
-Before a backward pass every `.g` holds an old gradient. Globals of the names that a layer gives to its own things hold
-nan meanwhile, unless they can be called.
+Before a second backward pass, and where the layer is of the flows' own, every `.g` holds an old gradient: what still
+holds it afterwards was not set. Globals of the names that a layer gives to its own things hold nan meanwhile, unless
+they can be called.
 """
 
 import torch
@@ -73,13 +74,14 @@ def one_layer_twice(nb, p, q, p_out_g, q_out_g):
     layer = _cube(nb)()
     _called(layer, p, p_out_g)
     _called(layer, q, q_out_g)
+    _stale(p, q)
     layer.backward()
-    return {"p.g": _gradient(p), "q.g": _gradient(q)}
+    return {"p.g": _lying(p), "q.g": _gradient(q)}
 
 
 def counted(nb, a, b, c, out_g):
     """How often forward and bwd run in one call and two ways back, and how many things they are given."""
-    runs, things = {"forward": 0, "bwd": 0}, {"forward": 0, "bwd": 0}
+    runs, things, handed = {"forward": 0, "bwd": 0}, {"forward": 0, "bwd": 0}, []
 
     def forward(self, *given):
         runs["forward"], things["forward"] = runs["forward"] + 1, len(given)
@@ -87,6 +89,7 @@ def counted(nb, a, b, c, out_g):
 
     def bwd(self, *given):
         runs["bwd"], things["bwd"] = runs["bwd"] + 1, len(given)
+        handed.append(given)
 
     layer = _layer(nb, forward=forward, bwd=bwd)()
     returned = layer(a, b, c)
@@ -97,6 +100,7 @@ def counted(nb, a, b, c, out_g):
     layer.backward()
     altogether = dict(runs)
     layer(a, b, c)
+    first, second = (*handed, (), ())[:2]
     found = {
         "number of runs of forward in a call": called["forward"],
         "number of runs of bwd in a call": called["bwd"],
@@ -106,6 +110,7 @@ def counted(nb, a, b, c, out_g):
         "number of runs of forward in two calls": runs["forward"],
         "number of things that forward is given": things["forward"],
         "number of things that bwd is given": things["bwd"],
+        "number of them that are others the second time": sum(map(_other, first, second)),
     }
     return {**{name: torch.tensor(float(count)) for name, count in found.items()}, "out.g": _gradient(returned)}
 
@@ -171,8 +176,7 @@ def relu_back(nb, x, out_g, calls):
     _poison(nb)
     layer = nb.Relu()
     out = _called(layer, x, out_g)
-    for _ in range(int(calls)):
-        layer.backward()
+    _back(layer, calls, x)
     return {"x.g": _gradient(x), "given x": x, "given out.g": _gradient(out)}
 
 
@@ -202,9 +206,7 @@ def lin_back(nb, inp, w, b, out_g, calls):
     _poison(nb)
     layer = nb.Lin(w, b)
     out = _called(layer, inp, out_g)
-    _stale(w, b)
-    for _ in range(int(calls)):
-        layer.backward()
+    _back(layer, calls, inp, w, b)
     given = {"given inp": inp, "given w": w, "given b": b, "given out.g": _gradient(out)}
     return {"inp.g": _gradient(inp), "w.g": _gradient(w), "b.g": _gradient(b), **given}
 
@@ -233,9 +235,7 @@ def mse_back(nb, inp, targ, calls):
     _poison(nb)
     layer = nb.Mse()
     loss = layer(inp, targ)
-    _stale(inp, targ)
-    for _ in range(int(calls)):
-        layer.backward()
+    _back(layer, calls, inp, targ)
     got = _gradient(inp)
     repeated = got + torch.zeros(1, len(inp), dtype=inp.dtype) if torch.is_tensor(got) else got
     left = {"targ.g": _gradient(targ), "out.g": _gradient(loss)}
@@ -248,8 +248,8 @@ def two_mses(nb, p, p_targ, q, q_targ):
     first, second = nb.Mse(), nb.Mse()
     for layer, inp, targ in ((first, p, p_targ), (second, q, q_targ)):
         loss = layer(inp, targ)
-        loss.g = torch.ones_like(loss)  # nobody has to use it
-    _stale(p, q)
+        if torch.is_tensor(loss):
+            loss.g = torch.ones_like(loss)  # type: ignore[attr-defined]  # nobody has to use it
     first.backward()
     second.backward()
     return {"p.g": _gradient(p), "q.g": _gradient(q)}
@@ -275,7 +275,8 @@ def model_back(nb, inp, targ, w1, b1, w2, b2, calls):
     net = nb.Model(w1, b1, w2, b2)
     tensors = dict(inp=inp, w1=w1, b1=b1, w2=w2, b2=b2)
     for _ in range(int(calls)):
-        _stale(*tensors.values())
+        if int(calls) > 1:
+            _stale(*tensors.values())
         net(inp, targ)
         net.backward()
     return {**_gradients(tensors), **_given(tensors), "given targ": targ}
@@ -288,9 +289,9 @@ def two_models(nb, inp, targ, w1, b1, w2, b2, p, p_targ, v1, c1, v2, c2):
     first(inp, targ)
     second(p, p_targ)
     tensors = dict(inp=inp, w1=w1, b1=b1, w2=w2, b2=b2)
-    _stale(*tensors.values(), p, v1)
+    _stale(p, v1)
     first.backward()
-    return {**_gradients(tensors), "inp.g of the other Model": _gradient(p), "w1.g of the other Model": _gradient(v1)}
+    return {**_gradients(tensors), "inp.g of the other Model": _lying(p), "w1.g of the other Model": _lying(v1)}
 
 
 def model_twice(nb, inp, targ, w1, b1, w2, b2, p, p_targ):
@@ -300,7 +301,6 @@ def model_twice(nb, inp, targ, w1, b1, w2, b2, p, p_targ):
     net(p, p_targ)
     answer = net(inp, targ)
     tensors = dict(inp=inp, w1=w1, b1=b1, w2=w2, b2=b2)
-    _stale(*tensors.values())
     net.backward()
     return {"answer": answer, **_gradients(tensors)}
 
@@ -331,11 +331,18 @@ def _layer(nb, **methods):
 
 
 def _called(layer, x, out_g):
-    """Call a layer; then an old gradient lies on its input, and the right one on its output."""
+    """Call a layer; then the right gradient lies on its output."""
     returned = layer(x)
-    _stale(x)
     returned.g = out_g
     return returned
+
+
+def _back(layer, calls, *tensors):
+    """Go back as often as `calls` says; before more than once, old gradients lie on the tensors."""
+    if int(calls) > 1:
+        _stale(*tensors)
+    for _ in range(int(calls)):
+        layer.backward()
 
 
 def _errors(kind, x, out_g=None):
@@ -350,6 +357,11 @@ def _errors(kind, x, out_g=None):
     except Exception:
         return torch.tensor(1.0)
     return torch.tensor(0.0)
+
+
+def _other(first, second):
+    """Whether something else came the second time, where a tensor came the first."""
+    return torch.is_tensor(first) and not (torch.is_tensor(second) and torch.equal(first, second))
 
 
 def _every(counts):
@@ -375,6 +387,13 @@ def _leave(tensor, gradient):
 
 
 def _gradient(tensor):
+    """The gradient that was set on a tensor; None where there is none, or still the old one."""
+    found = _lying(tensor)
+    return None if torch.is_tensor(found) and torch.equal(found, torch.full_like(found, 7.0)) else found
+
+
+def _lying(tensor):
+    """The gradient on a tensor, be it the old one."""
     return getattr(tensor, "g", None)
 
 

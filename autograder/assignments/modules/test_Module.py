@@ -86,6 +86,10 @@ def test_runs_forward_and_bwd_once(student: Student) -> None:
             "forward doesn't get the three arguments of the call, one by one",
         ),
         "number of things that bwd is given": (4.0, "bwd doesn't get out and the three arguments, one by one"),
+        "number of them that are others the second time": (
+            0.0,
+            "A second backward doesn't hand bwd what the first one did",
+        ),
     }.items():
         counted(answer, name, wanted, otherwise)
     compare(answer, {"out.g": three["out_g"].double()})

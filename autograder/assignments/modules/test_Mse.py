@@ -3,7 +3,7 @@
 import torch
 
 from autograder.jail import Student, Value
-from autograder.judge import Spec, beside, compare, counted, draw, unchanged, weight
+from autograder.judge import Spec, a_tensor, beside, compare, counted, draw, unchanged, weight
 
 from . import flows
 from .cases import LONE_PAIR, LONG_PAIR, PAIR, TWO_PAIRS, error, error_gradient
@@ -21,10 +21,11 @@ def _slope(spec: Spec) -> torch.Tensor:
 
 @weight(2)
 def test_is_the_mean_squared_difference(student: Student) -> None:
-    """Calling an Mse gives the mean over the samples of the squared differences, one number."""
+    """Calling an Mse gives the mean over the samples of the squared differences, one number in a tensor."""
     answers = {spec: student.run(flows.mse, **draw(spec)) for spec in (PAIR, LONG_PAIR)}
     for spec, answer in answers.items():
         compare(answer, error(draw(spec)), batch=len(draw(spec)["targ"]))
+        a_tensor(answer)
 
 
 @weight(3)
@@ -43,7 +44,7 @@ def test_gradient_is_a_column(student: Student) -> None:
 
 
 @weight(1)
-@beside(test_is_the_mean_squared_difference)
+@beside(test_is_the_mean_squared_difference, test_gradient)
 def test_batch_of_one(student: Student) -> None:
     """Loss and gradient are also right for a batch of a single sample."""
     compare(student.run(flows.mse, **draw(LONE_PAIR)), error(draw(LONE_PAIR)))

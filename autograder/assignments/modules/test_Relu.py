@@ -13,6 +13,7 @@ from .cases import (
     away_from_zero,
     rectified,
     relu_gradient,
+    with_zeros,
 )
 
 
@@ -32,6 +33,15 @@ def test_gradient(student: Student) -> None:
     answers = [student.run(flows.relu_back, **given, calls=torch.tensor(1)) for given in inputs]
     for given, answer in zip(reversed(inputs), reversed(answers), strict=True):
         compare(answer, {"x.g": relu_gradient(given["x"], given["out_g"])}, batch=len(given["x"]))
+
+
+@weight(1)
+@beside(test_gradient)
+def test_gradient_at_zero(student: Student) -> None:
+    """x.g also holds numbers where the input is exactly 0, whichever slope is taken there."""
+    given = with_zeros(MATRIX)
+    answer = student.run(flows.relu_back, **given, calls=torch.tensor(1))
+    compare(answer, {"x.g": relu_gradient(given["x"], given["out_g"])})
 
 
 @weight(1)
