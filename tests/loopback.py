@@ -104,6 +104,24 @@ class Cable:
                     threading.Thread(target=_hand_on, args=pair, daemon=True).start()
 
 
+@contextlib.contextmanager
+def speaker(says: bytes) -> Iterator[str]:
+    """The address of something that takes every connection, says this, and then nothing."""
+    taken: list[socket.socket] = []
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(listener.accept()[0])
+                taken[-1].sendall(says)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+    for each in taken:
+        each.close()
+
+
 def _hand_on(source: socket.socket, target: socket.socket) -> None:
     with source, contextlib.suppress(OSError):
         while data := source.recv(1 << 16):

@@ -15,11 +15,12 @@ from autograder import __version__
 from autograder.authoring.demo import made_up
 from autograder.course.course import Course
 from autograder.errors import CannotGrade
-from autograder.run import Graded, cluster
+from autograder.run import Graded, cluster, scheduler
 from autograder.run.batch import Batch
+from autograder.run.worker import Job
 from tests.conftest import REPO, autograder, command, copied, released
 from tests.killer import misused
-from tests.loopback import Cable, Loopback, certified, free_port, loopback
+from tests.loopback import Cable, Loopback, certified, free_port, loopback, speaker
 from tests.test_interrupted import scores
 
 pytestmark = [pytest.mark.slow(40), pytest.mark.filterwarnings("default")]
@@ -231,6 +232,23 @@ def test_a_scheduler_that_is_started_anew_loses_nothing(course: Course, undistur
 
 @again_and_again
 @pytest.mark.everything
+def test_a_scheduler_that_stands_still_for_a_while_loses_nothing(
+    course: Course, undisturbed: Course, own: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run connects again once it goes on, and what was on the way counts once."""
+    monkeypatch.setattr(scheduler, "CONNECT_S", 2.0)
+    own.work()
+
+    def happens() -> None:
+        own.scheduler.send_signal(signal.SIGSTOP)
+        threading.Timer(10, own.scheduler.send_signal, [signal.SIGCONT]).start()
+
+    found, _ = graded(course, own.address, happens)
+    whole(course, undisturbed, found)
+
+
+@again_and_again
+@pytest.mark.everything
 def test_a_connection_that_is_lost_is_made_again(course: Course, undisturbed: Course, own: Loopback) -> None:
     """Answers that were on the way are asked for again, and none counts twice."""
     own.work()
@@ -340,12 +358,51 @@ def test_what_is_no_address_is_told(address: str, course: Course) -> None:
 
 def test_where_nobody_answers_nothing_is_lost(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sentence names the address, and what to do."""
-    monkeypatch.setattr(cluster, "CONNECT_S", 1.0)
+    monkeypatch.setattr(scheduler, "CONNECT_S", 1.0)
     done = command("grade", "mlp", "--course", course.root, "--cluster", f"tcp://127.0.0.1:{free_port()}")
 
     assert done.returncode == 1
     assert "can't be reached" in done.stderr
     assert "what was graded so far is kept" in done.stderr
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [
+        (b"", "has not answered as a Dask scheduler does"),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "is no Dask scheduler"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "is no Dask scheduler"),
+    ],
+)
+def test_what_listens_and_is_no_scheduler_is_told(
+    says: bytes, told: str, course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that says nothing is waited for no longer than one that isn't there."""
+    monkeypatch.setattr(scheduler, "CONNECT_S", 0.5)
+    with speaker(says) as address:
+        done = command("grade", "mlp", "--course", course.root, "--cluster", address)
+
+    assert done.returncode == 1
+    assert f"{address} {told}" in done.stderr
+    assert "what was graded so far is kept" in done.stderr
+
+
+@pytest.mark.timeout(120)
+def test_a_scheduler_that_stands_still_is_not_waited_for_for_ever(
+    course: Course, own: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection is there, and nothing comes over it, however often one is made anew."""
+    run = cluster.Cluster(own.address, Job(course, "mlp", "seed", False), 1.0)
+    monkeypatch.setattr(scheduler, "CONNECT_S", 0.5)
+    monkeypatch.setattr(cluster, "NOBODY_S", 1.0)
+    own.scheduler.send_signal(signal.SIGSTOP)
+    run.learn({})
+    try:
+        with pytest.raises(CannotGrade, match="has not answered as a Dask scheduler does"):
+            run.submit(b"").result(60)
+    finally:
+        run.close(at_once=True)
 
 
 @pytest.mark.parametrize(
@@ -359,4 +416,4 @@ def test_where_nobody_answers_nothing_is_lost(course: Course, monkeypatch: pytes
 )
 def test_a_cluster_without_tls_is_told_of_unless_it_is_here(address: str, told: bool) -> None:
     """What travels could be read and changed between."""
-    assert ("has no TLS" in cluster._readable(address)) == told
+    assert ("has no TLS" in scheduler.readable(address)) == told

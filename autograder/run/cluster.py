@@ -10,8 +10,6 @@ a scheduler that comes back knows nothing that would be missed.
 from __future__ import annotations
 
 import contextlib
-import ipaddress
-import logging
 import threading
 import time
 from collections import deque
@@ -19,17 +17,14 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
-from autograder.errors import CannotGrade, UsageError
+from autograder.errors import CannotGrade
 from autograder.run.autograded import MasterCell
 from autograder.run.engine import LARGEST_ANSWER, WAITING, Lost
+from autograder.run.scheduler import CONNECT_S, checked, connected, readable, workers
 from autograder.run.travel import LOST, STOPS, UNKNOWN, Station, packed, versions
 from autograder.run.worker import Job
 from autograder.visible import one_line
-
-CONNECT_S = 15.0
-"""Seconds that one attempt to reach the scheduler may take."""
 
 NOBODY_S = 120.0
 """Seconds that a run waits for a scheduler or for a worker that can grade."""
@@ -42,9 +37,6 @@ LOOK_S = 0.5
 
 FETCHERS = 8
 """Answers that are fetched at once."""
-
-_DATA = ["msgpack"]
-"""What answers are held to: bytes, and nothing that would be opened."""
 
 _KEY = "backprop-kit"
 
@@ -86,7 +78,7 @@ class Cluster:
             UsageError: if it can't be an address, or Dask isn't installed.
             CannotGrade: if there is nobody.
         """
-        self._address, self._job, self._patience = _checked(address), job, patience
+        self._address, self._job, self._patience = checked(address), job, patience
         self._lock = threading.RLock()
         self._members: dict[str, _Member] = {}
         self._asked: set[str] = set()
@@ -99,7 +91,7 @@ class Cluster:
         self._nobody_since = time.monotonic()
         self._fetchers = ThreadPoolExecutor(FETCHERS, thread_name_prefix="fetching")
         self._watcher = threading.Thread(target=self._watch, name="watching", daemon=True)
-        self._client = _connected(self._address)
+        self._client = connected(self._address)
 
     @property
     def slots(self) -> int:
@@ -111,7 +103,7 @@ class Cluster:
     def told(self) -> tuple[str, ...]:
         """Which workers were not used, and why; whether what travelled could be read on the way."""
         with self._lock:
-            return (*filter(None, [_readable(self._address)]), *self._refused.values())
+            return (*filter(None, [readable(self._address)]), *self._refused.values())
 
     def learn(self, master: Mapping[str, MasterCell]) -> None:
         """Pack the assignment, and begin to send it to every worker."""
@@ -243,10 +235,7 @@ class Cluster:
                     self._reconnect()
 
     def _look(self) -> None:
-        client = self._client
-        if client.status != "running":
-            raise OSError("the scheduler is gone")
-        here = client.sync(client.scheduler.identity, callback_timeout=CONNECT_S)["workers"]
+        here = workers(self._client)
         now = time.monotonic()
         with self._lock:
             for member in [member for address, member in self._members.items() if address not in here]:
@@ -309,7 +298,7 @@ class Cluster:
         since = time.monotonic()
         while not self._stopped.wait(LOOK_S):
             try:
-                self._client = _connected(self._address)
+                self._client = connected(self._address)
             except CannotGrade as error:
                 if time.monotonic() - since > NOBODY_S:
                     self._end(error)
@@ -380,68 +369,6 @@ def _prepare() -> Callable[[dict[str, str], str, bytes], bytes]:
             return f"It could not start ({type(error).__name__}: {error}).".encode()
 
     return prepare
-
-
-def _checked(address: str) -> str:
-    """An address with its protocol."""
-    try:
-        import distributed  # noqa: F401 - asked for
-    except ImportError:
-        raise UsageError(
-            "--cluster needs Dask, and it isn't installed here. Install it: pip install 'backprop-kit[cluster]'"
-        ) from None
-    whole = address if "://" in address else f"tcp://{address}"
-    try:
-        parts = urlsplit(whole)
-        good = parts.scheme in {"tcp", "tls", "ucx", "ws", "wss"} and parts.hostname and parts.port
-    except ValueError:
-        good = False
-    if not good:
-        raise UsageError(
-            f"{address!r} is not the address of a Dask scheduler. It looks like tcp://HOST:8786 or, where the cluster "
-            "has TLS, tls://HOST:8786; the scheduler prints it when it starts."
-        )
-    return whole
-
-
-def _connected(address: str) -> Any:
-    """A client of the scheduler.
-
-    Raises:
-        CannotGrade: if it can't be reached.
-    """
-    from dask import config
-    from distributed import Client
-
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it has to say is said here, in a sentence
-    try:
-        client: Any = Client  # Dask has no types for it
-        return client(address, timeout=CONNECT_S, set_as_default=False, serializers=_DATA, deserializers=_DATA)
-    except (OSError, ValueError, TypeError, RuntimeError) as error:
-        if urlsplit(address).scheme == "tls" and not config.get("distributed.comm.tls.client.cert"):
-            raise CannotGrade(
-                f"The scheduler at {address} wants a certificate, and this machine knows of none. Name it in Dask's "
-                "configuration, distributed.comm.tls: ca-file, client.cert and client.key. Then grade again; what was "
-                "graded so far is kept."
-            ) from None
-        raise CannotGrade(
-            f"The scheduler at {address} can't be reached: {one_line(str(error))[:200]}. Nothing is lost: start it, or "
-            "check the address, then grade again; what was graded so far is kept."
-        ) from None
-
-
-def _readable(address: str) -> str:
-    """Warn where what travels could be read and changed on the way."""
-    parts = urlsplit(address)
-    if parts.scheme in {"tls", "wss"}:
-        return ""
-    with contextlib.suppress(ValueError):
-        if parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname or "").is_loopback:
-            return ""
-    return (
-        f"{address} has no TLS: hidden tests, submissions and scores can be read and changed on the network between. "
-        "Use a network that only you use, or a cluster with TLS (tls://)."
-    )
 
 
 def _nobody(address: str, refused: Mapping[str, str]) -> str:

@@ -1,0 +1,115 @@
+"""A Dask scheduler: its address, and a client of it within a bounded time, whatever answers there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from autograder.errors import CannotGrade, UsageError
+from autograder.visible import one_line
+
+CONNECT_S = 15.0
+"""Seconds that one attempt to reach the scheduler may take."""
+
+_DATA = ["msgpack"]
+"""What answers are held to: bytes, and nothing that would be opened."""
+
+
+def checked(address: str) -> str:
+    """An address with its protocol."""
+    try:
+        import distributed  # noqa: F401 - asked for
+    except ImportError:
+        raise UsageError(
+            "--cluster needs Dask, and it isn't installed here. Install it: pip install 'backprop-kit[cluster]'"
+        ) from None
+    whole = address if "://" in address else f"tcp://{address}"
+    try:
+        parts = urlsplit(whole)
+        good = parts.scheme in {"tcp", "tls", "ucx", "ws", "wss"} and parts.hostname and parts.port
+    except ValueError:
+        good = False
+    if not good:
+        raise UsageError(
+            f"{address!r} is not the address of a Dask scheduler. It looks like tcp://HOST:8786 or, where the cluster "
+            "has TLS, tls://HOST:8786; the scheduler prints it when it starts."
+        )
+    return whole
+
+
+class _NoSchedulerError(OSError):
+    """What answers at the address says something else than a scheduler does."""
+
+
+def connected(address: str) -> Any:
+    """A client of the scheduler.
+
+    Raises:
+        CannotGrade: if it can't be reached, or says nothing, or is none.
+    """
+    from dask import config
+    from distributed import Client
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it has to say is said here, in a sentence
+
+    class Bounded(Client):  # type: ignore[misc]  # Dask has no types for it
+        """A client that waits for an answer no longer than for a connection: Dask alone would wait for ever."""
+
+        async def _ensure_connected(self, timeout: float | None = None) -> None:
+            try:
+                await asyncio.wait_for(super()._ensure_connected(timeout=timeout), CONNECT_S + 1)
+            except (OSError, ImportError):
+                raise
+            except RuntimeError as error:  # Dask's own settings are against it
+                raise OSError(str(error)) from error
+            except Exception as error:  # whatever comes of bytes that are no message
+                raise _NoSchedulerError from error
+
+    try:
+        return Bounded(address, timeout=CONNECT_S, set_as_default=False, serializers=_DATA, deserializers=_DATA)
+    except _NoSchedulerError:
+        why = f"What answers at {address} is no Dask scheduler"
+    except TimeoutError:
+        why = f"What listens at {address} has not answered as a Dask scheduler does for {CONNECT_S:.0f} seconds"
+    except (OSError, ValueError, TypeError, RuntimeError, ImportError) as error:
+        if urlsplit(address).scheme == "tls" and not config.get("distributed.comm.tls.client.cert"):
+            raise CannotGrade(
+                f"The scheduler at {address} wants a certificate, and this machine knows of none. Name it in Dask's "
+                "configuration, distributed.comm.tls: ca-file, client.cert and client.key. Then grade again; what was "
+                "graded so far is kept."
+            ) from None
+        why = f"The scheduler at {address} can't be reached: {one_line(str(error))[:200].rstrip('.')}"
+    raise CannotGrade(
+        f"{why}. Nothing is lost: start it, or check the address, then grade again; what was graded so far is kept."
+    )
+
+
+def workers(client: Any) -> Mapping[str, Mapping[str, Any]]:
+    """What the scheduler knows of its workers, by their addresses.
+
+    Raises:
+        OSError: if it is gone, or stands still.
+    """
+    if client.status != "running":
+        raise OSError("the scheduler is gone")
+    found: Mapping[str, Mapping[str, Any]] = client.sync(client.scheduler.identity, callback_timeout=CONNECT_S)
+    return found["workers"]
+
+
+def readable(address: str) -> str:
+    """Warn where what travels could be read and changed on the way."""
+    parts = urlsplit(address)
+    if parts.scheme in {"tls", "wss"}:
+        return ""
+    with contextlib.suppress(ValueError):
+        if parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname or "").is_loopback:
+            return ""
+    return (
+        f"{address} has no TLS: hidden tests, submissions and scores can be read and changed on the network between. "
+        "Use a network that only you use, or a cluster with TLS (tls://)."
+    )
