@@ -156,8 +156,9 @@ def grade(
         int | None, typer.Option("--workers", metavar="N", min=1, help=r"Grade N at once \[default: one per core].")
     ] = None,
     cluster: Annotated[
-        str, typer.Option("--cluster", metavar="ADDRESS", help="Grade on a Dask cluster: its scheduler's address.")
-    ] = "",
+        str | None,
+        typer.Option("--cluster", metavar="ADDRESS", help="Grade on a Dask cluster: its scheduler's address."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Also grade again what has not changed.")] = False,
     preview: Annotated[
         bool,
@@ -172,7 +173,7 @@ def grade(
     course: CourseOption = None,
 ) -> None:
     """Grade submitted/*/NAME/ into nbgrader's gradebook."""
-    if not cluster:
+    if cluster is None:
         _loading()
     from autograder import report
     from autograder.course import find
@@ -180,7 +181,7 @@ def grade(
     from autograder.run import Batch, left_out, previewed, totals
 
     here = find(course)
-    if cluster and workers:
+    if cluster is not None and workers:
         raise UsageError("A cluster has workers of its own. Give --workers or --cluster, not both.")
     batch = Batch(here, name, student, force or preview, workers or _cores(), trust, preview, cluster)
     graded = sorted(_graded(batch), key=lambda one: one.student)

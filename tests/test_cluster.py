@@ -14,7 +14,7 @@ import pytest
 from autograder import __version__
 from autograder.authoring.demo import made_up
 from autograder.course.course import Course
-from autograder.errors import CannotGrade
+from autograder.errors import CannotGrade, UsageError
 from autograder.run import Graded, cluster, scheduler
 from autograder.run.batch import Batch
 from autograder.run.worker import Job
@@ -347,13 +347,40 @@ def test_a_submission_that_ends_its_process_each_time_is_given_up(course: Course
     assert len(results) == STUDENTS + 1
 
 
-@pytest.mark.parametrize("address", ["", "tcp://", "127.0.0.1", "http://127.0.0.1:8786", "tcp://127.0.0.1:99999999"])
+@pytest.mark.parametrize("address", ["", "tcp://course:secret@127.0.0.1:8786"])
 def test_what_is_no_address_is_told(address: str, course: Course) -> None:
-    """How one looks stands beside it."""
-    done = command("grade", "mlp", "--course", course.root, "--cluster", address or " ")
+    """How one looks stands beside it, and no password; nothing is graded on this machine in its place."""
+    done = command("grade", "mlp", "--course", course.root, "--cluster", address)
 
     assert done.returncode == 2
     assert "is not the address of a Dask scheduler. It looks like tcp://HOST:8786" in done.stderr
+    assert "secret" not in done.stderr
+
+
+NO_ADDRESSES = [
+    "tcp://", "tcp://:1", "h", "h:", "h:0", "h:-1", "h:abc", "h:99999999", "h:1_0", "::1:1", "[::1]", "[::1:1",
+    "tcp://tcp://h:1", "http://h:1", "ucx://h:1", "inproc://x", "h:1/", "h:1/path", "h:1?x", "h:1?x=y", "h:1#",
+    "h:1#f", "u@h:1", "u:p@h:1", "h..x:1", ".:1", "h,g:1", "x\\y:1", "%00:1", "\udcff:1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", [*NO_ADDRESSES, " ", " h:1", "h:1 ", "h:1\n", "h\n.x:1", "h x:1", "\x1b[31mh:1"])
+def test_an_address_is_a_protocol_a_host_and_a_port(address: str) -> None:
+    """What has another part, or a part that can't be one, would be understood in several ways."""
+    with pytest.raises(UsageError, match="is not the address of a Dask scheduler"):
+        scheduler.checked(address)
+
+
+def test_an_address_is_written_in_one_way() -> None:
+    """The protocol may be left out, and capitals make no difference."""
+    given = ["h:1", "TCP://H.example:08786", "tls://[::1]:1", "wss://10.0.0.1:1", "ws://my_host-1:1"]
+    assert [scheduler.checked(address) for address in given] == [
+        "tcp://h:1",
+        "tcp://h.example:8786",
+        "tls://[::1]:1",
+        "wss://10.0.0.1:1",
+        "ws://my_host-1:1",
+    ]
 
 
 def test_where_nobody_answers_nothing_is_lost(course: Course, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,7 +92,7 @@ class Batch:
         workers: int = 1,
         trust: bool = False,
         preview: bool = False,
-        cluster: str = "",
+        cluster: str | None = None,
         engine: Engine | None = None,
     ) -> None:
         """Find what there is to grade.
@@ -361,7 +361,7 @@ class Batch:
         return 2 * (seconds + PAGE_S)
 
     def _start(self) -> Engine:
-        if self._cluster:
+        if self._cluster is not None:
             from autograder.run.cluster import Cluster
 
             return Cluster(self._cluster, self._job, self._patience)

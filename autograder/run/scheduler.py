@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,30 +17,51 @@ from autograder.visible import one_line
 CONNECT_S = 15.0
 """Seconds that one attempt to reach the scheduler may take."""
 
+MOST_SHOWN = 200
+"""Characters of somebody else's words, or of what is no address, that are repeated."""
+
 _DATA = ["msgpack"]
 """What answers are held to: bytes, and nothing that would be opened."""
 
 
 def checked(address: str) -> str:
-    """An address with its protocol."""
+    """An address with its protocol.
+
+    Raises:
+        UsageError: if it is none, or Dask isn't installed.
+    """
     try:
         import distributed  # noqa: F401 - asked for
     except ImportError:
         raise UsageError(
             "--cluster needs Dask, and it isn't installed here. Install it: pip install 'backprop-kit[cluster]'"
         ) from None
-    whole = address if "://" in address else f"tcp://{address}"
     try:
-        parts = urlsplit(whole)
-        good = parts.scheme in {"tcp", "tls", "ucx", "ws", "wss"} and parts.hostname and parts.port
+        return _anew(address if "://" in address else f"tcp://{address}")
     except ValueError:
-        good = False
-    if not good:
+        shown = f"\N{HORIZONTAL ELLIPSIS}@{address.rpartition('@')[2]}" if "@" in address else address  # no password
         raise UsageError(
-            f"{address!r} is not the address of a Dask scheduler. It looks like tcp://HOST:8786 or, where the cluster "
-            "has TLS, tls://HOST:8786; the scheduler prints it when it starts."
-        )
-    return whole
+            f"{shown[:MOST_SHOWN]!r} is not the address of a Dask scheduler. It looks like tcp://HOST:8786 or, where "
+            "the cluster has TLS, tls://HOST:8786; the scheduler prints it when it starts."
+        ) from None
+
+
+def _anew(whole: str) -> str:
+    """An address put together from its parts.
+
+    Raises:
+        ValueError: if these are others than a protocol of Dask's, a host and a port.
+    """
+    parts = urlsplit(whole)
+    host, port = parts.hostname or "", parts.port
+    if whole.partition("://")[2] != parts.netloc or parts.scheme not in {"tcp", "tls", "ws", "wss"} or not port:
+        raise ValueError("another protocol, no port, or more than protocol, host and port")
+    if ":" in host:
+        return f"{parts.scheme}://[{ipaddress.ip_address(host)}]:{port}"
+    name = host.encode("idna").decode()
+    if "@" in parts.netloc or not re.fullmatch(r"[a-z0-9._-]{1,253}", name):
+        raise ValueError("a user, or no name of a host")
+    return f"{parts.scheme}://{name}:{port}"
 
 
 class _NoSchedulerError(OSError):
@@ -83,7 +105,7 @@ def connected(address: str) -> Any:
                 "configuration, distributed.comm.tls: ca-file, client.cert and client.key. Then grade again; what was "
                 "graded so far is kept."
             ) from None
-        why = f"The scheduler at {address} can't be reached: {one_line(str(error))[:200].rstrip('.')}"
+        why = f"The scheduler at {address} can't be reached: {one_line(str(error))[:MOST_SHOWN].rstrip('.')}"
     raise CannotGrade(
         f"{why}. Nothing is lost: start it, or check the address, then grade again; what was graded so far is kept."
     )
