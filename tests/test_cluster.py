@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import signal
 import threading
@@ -416,20 +417,31 @@ def test_what_listens_and_is_no_scheduler_is_told(
 
 
 @pytest.mark.timeout(120)
-def test_a_scheduler_that_stands_still_is_not_waited_for_for_ever(
-    course: Course, own: Loopback, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("fault", "told"), [(signal.SIGSTOP, "has not answered as a Dask scheduler does"), (signal.SIGKILL, "be reached")]
+)
+def test_a_scheduler_that_is_no_longer_there_is_not_waited_for_for_ever(
+    fault: signal.Signals,
+    told: str,
+    course: Course,
+    own: Loopback,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Its connection is there, and nothing comes over it, however often one is made anew."""
+    """Its connection may be there still, and nothing come over it; Dask adds no words of its own."""
+    for logger in ("distributed", "distributed.client"):
+        monkeypatch.setattr(logging.getLogger(logger), "handlers", [caplog.handler])
     run = cluster.Cluster(own.address, Job(course, "mlp", "seed", False), 1.0)
     monkeypatch.setattr(scheduler, "CONNECT_S", 0.5)
     monkeypatch.setattr(cluster, "NOBODY_S", 1.0)
-    own.scheduler.send_signal(signal.SIGSTOP)
+    own.scheduler.send_signal(fault)
     run.learn({})
     try:
-        with pytest.raises(CannotGrade, match="has not answered as a Dask scheduler does"):
+        with pytest.raises(CannotGrade, match=told):
             run.submit(b"").result(60)
     finally:
         run.close(at_once=True)
+    assert [record.getMessage() for record in caplog.records] == []
 
 
 @pytest.mark.parametrize(

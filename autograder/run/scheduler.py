@@ -77,7 +77,8 @@ def connected(address: str) -> Any:
     from dask import config
     from distributed import Client
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it has to say is said here, in a sentence
+    for name in [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "distributed"]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what it has to say is said here, in a sentence
 
     class Bounded(Client):  # type: ignore[misc]  # Dask has no types for it
         """A client that waits for an answer no longer than for a connection: Dask alone would wait for ever."""
