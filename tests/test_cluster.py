@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import dask
 import pytest
 
 from autograder import __version__
@@ -151,6 +152,30 @@ def test_a_cluster_with_tls_grades_whoever_has_its_certificates(
     assert graded.returncode == 1  # some need a person
     assert "has no TLS" not in graded.stderr
     assert written(course) == written(undisturbed)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "told"),
+    [
+        ("ca-file", None, "distributed.comm.tls.ca-file is not set here"),
+        ("client.cert", None, "distributed.comm.tls.client.cert is not set here"),
+        ("ca-file", "no.pem", "no.pem, which distributed.comm.tls.ca-file names, can't be read (No such file or dir"),
+        ("client.key", "no.pem", "no.pem, which distributed.comm.tls.client.key names, can't be read (No such file"),
+        ("client.key", "ca.pem", "those that distributed.comm.tls names here can't be used ("),
+    ],
+)
+def test_a_setting_of_tls_that_is_lacking_or_wrong_is_named(
+    setting: str, value: str | None, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told before anything is connected."""
+    certified(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    right = {"ca-file": "ca.pem", "client.cert": "cert.pem", "client.key": "key.pem"}
+    settings = {f"distributed.comm.tls.{name}": value for name, value in (right | {setting: value}).items()}
+    with dask.config.set(settings), pytest.raises(CannotGrade) as stopped:
+        scheduler.connected("tls://127.0.0.1:1")
+
+    assert f"wants a certificate, and {told}" in str(stopped.value)
 
 
 LIES = {

@@ -8,6 +8,7 @@ import ipaddress
 import logging
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -74,11 +75,17 @@ def connected(address: str) -> Any:
     Raises:
         CannotGrade: if it can't be reached, or says nothing, or is none.
     """
-    from dask import config
     from distributed import Client
 
     for name in [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "distributed"]:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what it has to say is said here, in a sentence
+
+    if urlsplit(address).scheme in {"tls", "wss"} and (lacking := _lacking()):
+        raise CannotGrade(
+            f"The scheduler at {address} wants a certificate, and {lacking}. Put it right in Dask's "
+            "configuration, distributed.comm.tls: ca-file, client.cert and client.key. Then grade again; what was "
+            "graded so far is kept."
+        )
 
     class Bounded(Client):  # type: ignore[misc]  # Dask has no types for it
         """A client that waits for an answer no longer than for a connection: Dask alone would wait for ever."""
@@ -100,16 +107,36 @@ def connected(address: str) -> Any:
     except TimeoutError:
         why = f"What listens at {address} has not answered as a Dask scheduler does for {CONNECT_S:.0f} seconds"
     except (OSError, ValueError, TypeError, RuntimeError, ImportError) as error:
-        if urlsplit(address).scheme == "tls" and not config.get("distributed.comm.tls.client.cert"):
-            raise CannotGrade(
-                f"The scheduler at {address} wants a certificate, and this machine knows of none. Name it in Dask's "
-                "configuration, distributed.comm.tls: ca-file, client.cert and client.key. Then grade again; what was "
-                "graded so far is kept."
-            ) from None
         why = f"The scheduler at {address} can't be reached: {one_line(str(error))[:MOST_SHOWN].rstrip('.')}"
     raise CannotGrade(
         f"{why}. Nothing is lost: start it, or check the address, then grade again; what was graded so far is kept."
     )
+
+
+def _lacking() -> str:
+    """What this machine lacks of Dask's settings for TLS: the one that is unset, or whose file can't be read."""
+    from dask import config
+    from distributed.security import Security
+
+    if config.get("distributed.client.security-loader", None):
+        return ""
+    named = {
+        name: config.get(f"distributed.comm.tls.{name}", None) for name in ("ca-file", "client.cert", "client.key")
+    }
+    for name, value in named.items():
+        if not value and name != "client.key":  # a key may stand in the certificate's file
+            return f"distributed.comm.tls.{name} is not set here"
+        if value and "\n" not in str(value):  # else it is no file's name, but what stands in one
+            try:
+                Path(str(value)).read_bytes()
+            except (OSError, ValueError) as error:
+                why = getattr(error, "strerror", None) or error
+                return one_line(f"{value}, which distributed.comm.tls.{name} names, can't be read ({why})")
+    try:
+        Security().get_connection_args("client")
+    except (OSError, ValueError, TypeError) as error:
+        return one_line(f"those that distributed.comm.tls names here can't be used ({error})")
+    return ""
 
 
 def workers(client: Any) -> Mapping[str, Mapping[str, Any]]:
