@@ -15,4 +15,4 @@ Words = Annotated[str, AfterValidator(visible)]
 class Record(BaseModel):
     """A part of a result: closed, frozen, and checked when it is made."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)  # JSON has no such numbers

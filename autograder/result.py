@@ -18,7 +18,7 @@ JailLevel = Literal["full", "portable", "none"]
 QuestionStatus = Literal["graded", "no_answer", "timeout", "killed", "manual", "grader_error"]
 SubmissionStatus = Literal["graded", "not_this_assignment", "unreadable", "grader_error"]
 
-Points = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Points = Annotated[float, Field(ge=0)]
 
 FOLLOWED = (
     "This builds on another of your functions. "
@@ -171,7 +171,7 @@ class Result(Record):
     jail: JailLevel
     seed: str = ""
     """A digest of the hidden inputs' seed: equal digests, equal inputs."""
-    seconds: float = 0.0
+    seconds: Annotated[float, Field(ge=0)] = 0.0
     flags: tuple[Words, ...] = ()
     """What a person should look at."""
     seen: tuple[Sighting, ...] = ()

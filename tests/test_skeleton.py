@@ -11,7 +11,7 @@ import pytest
 
 from autograder.course.course import Course
 from autograder.run.autograded import Page
-from autograder.run.batch import LONGEST_FLAG, MOST_FLAGS, Batch, Graded
+from autograder.run.batch import LARGEST_RECORD, LONGEST_FLAG, MOST_FLAGS, Batch, Graded
 from autograder.run.gradebook import Book
 from autograder.run.markdown import LARGEST_TEXT
 from autograder.run.skeleton import Skeleton
@@ -131,6 +131,12 @@ def test_a_page_that_holds_more_than_it_can_is_refused(lie: str, honest: str, sk
     assert not skeleton.holds(json.dumps(nb))
 
 
+def _unsure_of_one(answer: Any) -> None:
+    first = next(question for question in answer["result"]["questions"] if question["points"] is not None)
+    answer["result"]["score"] -= first["points"]
+    first.update(status="grader_error", points=None)
+
+
 def _with_a_script(answer: Any) -> None:
     nb = json.loads(answer["content"])
     added("markdown", SCRIPT)(nb)
@@ -143,6 +149,13 @@ def _with_a_script(answer: Any) -> None:
         _with_a_script,
         lambda answer: answer["result"].update(flags=["Look."] * (MOST_FLAGS + 1)),
         lambda answer: answer["result"].update(flags=["a" * (LONGEST_FLAG + 1)]),
+        lambda answer: answer["result"].update(seconds=float("nan")),
+        lambda answer: answer["result"].update(total=float("inf"), max_total=1.0),
+        lambda answer: answer["result"].update(total=99.0, max_total=1.0),
+        lambda answer: answer["result"].update(seen=[{"does": "a" * (LARGEST_RECORD // 40)}] * 41),
+        lambda answer: answer["result"]["questions"][0].update(message="a" * LARGEST_RECORD),
+        lambda answer: answer["result"].update(status="unreadable"),
+        _unsure_of_one,
     ],
 )
 def test_what_cannot_be_written_is_a_fault_of_the_grader(

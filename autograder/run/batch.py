@@ -47,6 +47,9 @@ MOST_BYTES = 256 << 20
 MOST_FLAGS, LONGEST_FLAG = 1_000, 10_000
 """Flags of one submission, and characters of each: a grader gives a few dozen, of a sentence or two."""
 
+LARGEST_RECORD = 4 << 20
+"""Bytes of a record: one of a grader has some ten thousand."""
+
 TOGETHER_S, MOST_TOGETHER = 0.5, 100
 """Seconds of work, and submissions, that are written to the gradebook in one transaction."""
 
@@ -304,12 +307,16 @@ class Batch:
         """What of an answer can't be true; nothing if all of it can."""
         result, assignment = made.result, self._assignment
         given = [(question.id, question.max_points) for question in result.questions]
+        of_questions = "grader_error" if any(one.status == "grader_error" for one in result.questions) else "graded"
         told = {
             "it is about another": (result.assignment, result.submission) == (assignment.name, who),
             "other things were judged": (result.seed, result.source, result.hidden_tests)
             == (self._seed, *self._places),
             "it has other points": result.max_score == assignment.max_score,
             "it has other questions": given == self._asked or (not given and result.status != "graded"),
+            "its status is not that of its questions": not given or result.status == of_questions,
+            "it has a person's marks": result.total is result.max_total is None,
+            "it is too long": len(result.model_dump_json()) <= LARGEST_RECORD,
             "it knows other cells": made.untouched <= master.keys(),
             "it has too many flags": len(result.flags) <= MOST_FLAGS
             and all(len(flag) <= LONGEST_FLAG for flag in result.flags),
