@@ -17,7 +17,7 @@ from autograder import __version__
 from autograder.authoring.demo import made_up
 from autograder.course.course import Course
 from autograder.errors import CannotGrade, UsageError
-from autograder.run import Graded, cluster, scheduler
+from autograder.run import Graded, cluster, scheduler, travel
 from autograder.run.batch import Batch
 from autograder.run.worker import Job
 from tests.conftest import REPO, autograder, command, copied, released
@@ -315,6 +315,44 @@ def test_a_worker_that_stands_still_is_given_up(
 
     found, _ = graded(course, own.address, happens)
     whole(course, undisturbed, found)
+
+
+@pytest.mark.parametrize("idle_s", [3600.0, pytest.param(0.0, marks=pytest.mark.everything)])
+def test_an_assignment_that_is_at_work_is_not_dropped_for_another(
+    idle_s: float, course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else runs for more assignments than are kept would start pools in turn, and grade nothing."""
+    monkeypatch.setattr(travel, "KEPT", 1)
+    monkeypatch.setattr(travel, "IDLE_S", idle_s)
+    one, other = (travel.packed(Job(course, "mlp", seed, trust=True), {}) for seed in ("one", "other"))
+    station = travel.Station()
+    try:
+        told = [station.take(*one, 1, tmp_path), station.take(*other, 1, tmp_path)]
+        assert told == [b"", travel.BUSY if idle_s else b""]
+        assert station.grade(other[0] if idle_s else one[0], b"") == travel.UNKNOWN
+    finally:
+        station.close()
+
+
+@pytest.mark.everything
+def test_a_worker_that_is_at_other_assignments_is_asked_again(
+    course: Course, own: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is somebody that a run waits for, and none that it refuses."""
+    monkeypatch.setattr(cluster, "AGAIN_S", 0.5)
+    busy = (
+        "from autograder.run import travel\n"
+        "honest = getattr(travel.Station, 'honest', travel.Station.take)  # Dask may load this twice\n"
+        "answers = [travel.BUSY] * 3\n"
+        "def take(*given):\n"
+        "    return answers.pop() if answers else honest(*given)\n"
+        "travel.Station.honest, travel.Station.take = honest, take\n"
+    )
+    (tmp_path / "busy.py").write_text(busy, "utf-8")
+    own.work("--preload", str(tmp_path / "busy.py"))
+    with Batch(course, "mlp", student=FIRST, cluster=own.address) as batch:
+        assert [one.student for one in batch] == [FIRST]
+    assert batch.told == ()
 
 
 def elsewhere(folder: Path, what: str) -> Path:

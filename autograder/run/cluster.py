@@ -22,7 +22,7 @@ from autograder.errors import CannotGrade
 from autograder.run.autograded import MasterCell
 from autograder.run.engine import LARGEST_ANSWER, WAITING, Lost
 from autograder.run.scheduler import CONNECT_S, checked, connected, readable, workers
-from autograder.run.travel import LOST, STOPS, UNKNOWN, Station, packed, versions
+from autograder.run.travel import BUSY, LOST, STOPS, UNKNOWN, Station, packed, versions
 from autograder.run.worker import Job
 from autograder.visible import one_line
 
@@ -34,6 +34,9 @@ OTHERS_S = 20.0
 
 LOOK_S = 0.5
 """Seconds between two looks at which workers there are."""
+
+AGAIN_S = 5.0
+"""Seconds after which a worker is asked again that is at other runs' assignments."""
 
 FETCHERS = 8
 """Answers that are fetched at once."""
@@ -82,6 +85,8 @@ class Cluster:
         self._lock = threading.RLock()
         self._members: dict[str, _Member] = {}
         self._asked: set[str] = set()
+        self._busy: dict[str, float] = {}
+        """Workers that are at other assignments, and when each said so."""
         self._refused: dict[str, str] = {}
         self._waiting: deque[_Unit] = deque()
         self._number = 0
@@ -240,6 +245,10 @@ class Cluster:
         with self._lock:
             for member in [member for address, member in self._members.items() if address not in here]:
                 self._leave(member)
+            for address in [one for one, since in self._busy.items() if one not in here or now - since > AGAIN_S]:
+                del self._busy[address]
+                self._asked.discard(address)
+                self._nobody_since = now
             self._asked &= here.keys()
             for member in self._members.values():
                 for unit in [unit for unit in member.units if now - unit.since > self._patience * (WAITING + 1)]:
@@ -248,7 +257,7 @@ class Cluster:
                     self._settle(unit, Lost())
             new = [address for address in here if address not in self._asked and address not in self._refused]
             self._asked |= {*new}
-            if self._members:
+            if self._members or self._busy:
                 self._nobody_since = now
             self._hand_out()
         for address in new:
@@ -267,7 +276,9 @@ class Cluster:
         except Exception:
             why = "Its answer was not one of the kit's."
         with self._lock:
-            if task.status == "finished" and not why:
+            if task.status == "finished" and why == BUSY.decode():
+                self._busy[address] = time.monotonic()
+            elif task.status == "finished" and not why:
                 self._members[address] = _Member(address, int(about["nthreads"]))
                 self._hand_out()
             elif task.status in {"finished", "error"}:
@@ -294,6 +305,7 @@ class Cluster:
                     self._settle(unit, Lost(blameless=True))
             self._members.clear()
             self._asked.clear()
+            self._busy.clear()
         _quietly(lambda: self._client.close(timeout=2))
         since = time.monotonic()
         while not self._stopped.wait(LOOK_S):
@@ -337,7 +349,7 @@ def _grade() -> Callable[[str, bytes], bytes]:
 
 
 def _prepare() -> Callable[[dict[str, str], str, bytes], bytes]:
-    """What a worker does with an assignment: an empty answer, or a sentence that says why it can't grade it."""
+    """What a worker does with an assignment: an empty answer, `BUSY`, or a sentence that says why not."""
 
     def prepare(wanted: dict[str, str], digest: str, data: bytes) -> bytes:
         import platform

@@ -12,8 +12,9 @@ import platform
 import shutil
 import tempfile
 import threading
-from collections import OrderedDict
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,12 @@ from autograder.run.worker import PAGE_S, Job
 KEPT = 2
 """Assignments that a machine keeps warm; an older one goes when another comes."""
 
-LOST, UNKNOWN, STOPS = b"-", b"?", b"!"
-"""Answers that are no page: the process ended; this machine doesn't know the assignment; it can't grade, and why."""
+IDLE_S = 20.0
+"""Seconds without a submission after which it may go: others may lie in Dask's queue, before those of another run."""
+
+LOST, UNKNOWN, STOPS, BUSY = b"-", b"?", b"!", b"+"
+"""Answers that are no page: the process ended; this machine doesn't know the assignment; it can't grade, and why;
+it is at as many assignments as it keeps."""
 
 _TESTS = "hidden_tests"
 
@@ -65,23 +70,43 @@ def packed(job: Job, master: Mapping[str, MasterCell]) -> tuple[str, bytes]:
     return hashlib.sha256(data).hexdigest(), data
 
 
+@dataclass
+class _Kept:
+    """An assignment that this machine can grade, and what it is at."""
+
+    pool: Pool
+    root: Path
+    at: int = 0
+    """Submissions that are graded now."""
+    used: float = field(default_factory=time.monotonic)
+
+
 class Station:
-    """The assignments that this machine can grade, each with a pool of its own that stays warm."""
+    """The assignments that this machine can grade, each with a pool of its own that stays warm.
+
+    One that is at work is never dropped for another: runs that took each other's place would start pools and grade
+    nothing.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._pools: OrderedDict[str, tuple[Pool, Path]] = OrderedDict()
+        self._pools: dict[str, _Kept] = {}
 
     def take(self, digest: str, data: bytes, processes: int, folder: Path | None = None) -> bytes:
-        """Take in an assignment, and start what grades it: an empty answer, or why it can't be graded here."""
+        """Take in an assignment, and start what grades it: an empty answer, `BUSY`, or why it can't be graded here."""
         with self._lock:
             if digest in self._pools:
+                self._pools[digest].used = time.monotonic()
                 return b""
             while len(self._pools) >= KEPT:
-                self._drop(next(iter(self._pools)))
+                idle = {kept.used: other for other, kept in self._pools.items() if not kept.at}
+                if not idle or time.monotonic() - min(idle) < IDLE_S:
+                    return BUSY
+                self._drop(idle[min(idle)])
             root = Path(tempfile.mkdtemp(prefix="assignment-", dir=folder))
             try:
-                self._pools[digest] = _started(pickle.loads(data), root, processes), root  # noqa: S301 - the run's own
+                pool = _started(pickle.loads(data), root, processes)  # noqa: S301 - the run's own
+                self._pools[digest] = _Kept(pool, root)
             except CannotGrade as error:
                 shutil.rmtree(root, ignore_errors=True)
                 return str(error).encode()
@@ -92,10 +117,10 @@ class Station:
         with self._lock:
             if digest not in self._pools:
                 return UNKNOWN
-            self._pools.move_to_end(digest)
-            pool, _ = self._pools[digest]
+            kept = self._pools[digest]
+            kept.at += 1
         try:
-            return pool.submit(order).result()
+            return kept.pool.submit(order).result()
         except Lost:
             return LOST
         except CannotGrade as error:
@@ -103,8 +128,12 @@ class Station:
                 if digest in self._pools:
                     self._drop(digest)
             return STOPS + str(error).encode()
-        except RuntimeError:  # another assignment took its place meanwhile
+        except RuntimeError:  # it was dropped meanwhile
             return UNKNOWN
+        finally:
+            with self._lock:
+                kept.at -= 1
+                kept.used = time.monotonic()
 
     def close(self) -> None:
         """End everything."""
@@ -113,9 +142,9 @@ class Station:
                 self._drop(digest)
 
     def _drop(self, digest: str) -> None:
-        pool, root = self._pools.pop(digest)
-        pool.close(at_once=False)
-        shutil.rmtree(root, ignore_errors=True)
+        kept = self._pools.pop(digest)
+        kept.pool.close(at_once=False)
+        shutil.rmtree(kept.root, ignore_errors=True)
 
 
 def _started(found: Mapping[str, Any], root: Path, processes: int) -> Pool:
