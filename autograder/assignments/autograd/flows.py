@@ -117,11 +117,19 @@ def fit(nb, x1, y1, x2, y2, x3, y3, x4, y4, w1, b1, w2, b2, lr, batches):
     net.load_state_dict({"first.weight": w1.T, "first.bias": b1, "second.weight": w2.T, "second.bias": b2})
     dealt = [(x1, y1), (x2, y2), (x3, y3), (x4, y4)][: int(batches)]
     losses = nb.fit(net, list(dealt), float(lr))
-    if isinstance(losses, (list, tuple)):
-        losses = torch.tensor([float(loss) for loss in losses], dtype=torch.float64)
     ends = (net.first.weight.T, net.first.bias, net.second.weight.T, net.second.bias)
     given = {f"given {name}": tensor for name, tensor in (("x1", x1), ("y1", y1), ("x2", x2), ("y2", y2))}
-    return {"losses": losses, **{f"{name} at the end": end for name, end in zip(WEIGHTS, ends, strict=True)}, **given}
+    return {**_row(losses), **{f"{name} at the end": end for name, end in zip(WEIGHTS, ends, strict=True)}, **given}
+
+
+def _row(losses):
+    """The numbers of a list in a row; of a list that holds something else, no more than how long it is."""
+    if not isinstance(losses, (list, tuple)):
+        return {"losses": losses}
+    try:
+        return {"losses": torch.tensor([float(loss) for loss in losses], dtype=torch.float64)}
+    except (TypeError, ValueError, RuntimeError):
+        return {"values in place of the losses": float(len(losses))}
 
 
 class _Net(torch.nn.Module):

@@ -3,7 +3,7 @@
 import torch
 
 from autograder.jail import Student, Value
-from autograder.judge import beside, compare, draw, unchanged, weight
+from autograder.judge import Mismatch, beside, compare, draw, unchanged, weight
 
 from . import flows
 from .cases import BATCHES, TRAINING, trained
@@ -32,7 +32,11 @@ def test_every_batch(student: Student) -> None:
 @weight(2)
 def test_losses(student: Student) -> None:
     """fit returns the loss of each batch, as it was before that batch's step."""
-    compare(_answered(student, 4), trained(draw(TRAINING), 4).pick("losses"))
+    answer = _answered(student, 4)
+    if (several := answer.get("values in place of the losses")) is not None:
+        two = "fit returns two values where one list of numbers is asked for"
+        raise Mismatch(two if several == 2 else "Not everything in what fit returns is a number")
+    compare(answer, trained(draw(TRAINING), 4).pick("losses"))
 
 
 @weight(1)
