@@ -64,7 +64,8 @@ def trainable_linear(nb, inp, w, b, out_g):
     found, told = _fill(layer, {"w": w, "b": b})
     if None in found.values():
         return told
-    return {**told, **_through(layer, inp, out_g), **_gradients(found)}
+    column = {"b is a column": float(found["b"].dim() > 1 and len(found["b"]) > 1)}
+    return {**told, **column, **_through(layer, inp, out_g), **_gradients(found)}
 
 
 def trainable_linear_start(nb, n_in, n_out):
@@ -181,8 +182,21 @@ def _like(tensor, value):
 
 
 def _by_shape(module, shapes):
-    """The parameters of these shapes, by name; None where there is none."""
-    return {name: next((p for p in module.parameters() if p.shape == shape), None) for name, shape in shapes.items()}
+    """The parameters of these shapes, by name; None where there is none.
+
+    Axes of length 1 that come before don't matter; the bias of a lone layer may be a column, too.
+    """
+    own = [(tuple(p.shape), p) for p in module.parameters()]
+    found = {name: next((p for size, p in own if _ends(size, tuple(shape))), None) for name, shape in shapes.items()}
+    if shapes.keys() == {"w", "b"} and found["b"] is None:  # in a network it could be the last layer's weights
+        found["b"] = next((p for size, p in own if size == (*shapes["b"], 1)), None)
+    return found
+
+
+def _ends(size, shape):
+    """Whether a shape is another one, but for axes of length 1 before it."""
+    before = len(size) - len(shape)
+    return before >= 0 and size[before:] == shape and set(size[:before]) <= {1}
 
 
 def _fill(module, values):
@@ -191,9 +205,11 @@ def _fill(module, values):
     with torch.no_grad():
         for name, parameter in found.items():
             if parameter is not None:
-                parameter.copy_(values[name])
+                parameter.copy_(values[name].reshape(parameter.shape))
     told = {f"has {name}": float(parameter is not None) for name, parameter in found.items()}
     counts = {"how many": float(len(list(module.parameters()))), "buffers": float(len(list(module.buffers())))}
+    if None in found.values():  # a single bias and one of another wrong shape are two mistakes
+        counts["numbers in all"] = float(sum(parameter.numel() for parameter in module.parameters()))
     return found, {**told, **counts}
 
 

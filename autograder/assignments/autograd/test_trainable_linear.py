@@ -9,6 +9,7 @@ from . import flows
 from .cases import (
     LAYER,
     LONE_LAYER,
+    NARROW_LAYER,
     SQUARE_LAYER,
     START,
     START_SIZES,
@@ -52,15 +53,18 @@ def test_gradients(student: Student) -> None:
 @weight(1)
 @beside(test_output)
 def test_parameters(student: Student) -> None:
-    """parameters() gives two tensors and no more."""
-    counted(_answered(student, LAYER), "how many", 2.0, "parameters() doesn't give exactly two tensors")
+    """parameters() gives two tensors and no more, the bias not as a column."""
+    answer = _answered(student, LAYER)
+    counted(answer, "how many", 2.0, "parameters() doesn't give exactly two tensors")
+    counted(answer, "b is a column", 0.0, "parameters() gives a bias of shape (n_out, 1), but (n_out,) is expected")
 
 
 @weight(1)
 @beside(test_output)
 def test_gives_a_matrix(student: Student) -> None:
-    """The output is also a matrix for a single sample."""
-    compare(_answered(student, LONE_LAYER), layer_output(draw(LONE_LAYER)).pick("answer"), exact=True)
+    """The output is also a matrix for a single sample, and for a single output."""
+    for spec in (LONE_LAYER, NARROW_LAYER):
+        compare(_found(_answered(student, spec)), layer_output(draw(spec)).pick("answer"), exact=True)
 
 
 @weight(1)
