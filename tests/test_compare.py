@@ -13,7 +13,7 @@ from autograder.jail.session import Fault
 from autograder.jail.wire import Foreign, Value
 from autograder.judge.comparison import Mismatch, compare, unchanged
 from autograder.judge.complaints import SENTENCES, repeated
-from autograder.judge.sentences import AGAIN, explain, explain_again, one_question, together
+from autograder.judge.sentences import AGAIN, STOPPED, explain, explain_again, in_turn, one_question, together
 from autograder.judge.tolerance import ATOL, RTOL, close, same_values
 
 WANT = torch.tensor([[1.0, -2.0, 3.0], [0.5, 4.0, -1.5]], dtype=torch.float64)
@@ -370,4 +370,9 @@ def test_a_question_shows_one_line_of_the_codes_own_choosing() -> None:
         "Your code stopped in cell 2, line 5, with ValueError."
     )
     assert explain_again(fault) == AGAIN
+    assert list(in_turn(["", "x is zero.", AGAIN, AGAIN])) == ["", "x is zero.", STOPPED, AGAIN]
+    for first in (explain(fault), explain(fault, (), (), lambda _cell, _line: "in sigma"), f"y. {explain(fault)}"):
+        assert list(in_turn([first, AGAIN])) == [first, AGAIN]
+    outside = explain(Fault("TypeError", ""), (), (), lambda _cell, _line: "")
+    assert list(in_turn([outside, AGAIN])) == [outside, AGAIN]
     assert explain_again(Fault("TimedOut", "")) == explain(Fault("TimedOut", ""))

@@ -90,6 +90,19 @@ def test_one_mistake_costs_once(grade: Grade) -> None:
     assert not result.question("sigma").follow_through
 
 
+def test_a_test_stopped_too_only_where_another_one_is_told(grade: Grade, right: Mapping[str, str]) -> None:
+    """The first stop was in a claim that holds beside a right function: what is told of others begins anew."""
+    wrong = right["backward_pass"].replace("torch.outer(dl_ds1, x)", "2 * torch.outer(dl_ds1, x)")
+    assert wrong != right["backward_pass"]
+    result = grade(dsigma="def dsigma(x):\n    return x.view(77)", backward_pass=wrong).question("backward_pass")
+    told = [test.message for test in result.tests if not test.passed]
+
+    assert result.follow_through
+    assert result.tests[0].passed
+    assert told[0] == "Your code stopped in this test."
+    assert set(told[1:]) == {"Your code stopped in this test, too."}
+
+
 def test_it_can_be_turned_off(grade: Grade) -> None:
     """Without follow-through credit the mistake costs again."""
     result = grade(BackpropKit(follow_through=False), sigma=WRONG_SIGMA)

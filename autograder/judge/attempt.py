@@ -18,7 +18,7 @@ from autograder.judge.diagnosis import diagnose
 from autograder.judge.evidence import Evidence
 from autograder.judge.inputs import current_seed
 from autograder.judge.reference import reference
-from autograder.judge.sentences import ASKED, capital, explain, one_question
+from autograder.judge.sentences import ASKED, capital, explain, in_turn, one_question
 from autograder.judge.surroundings import missed
 from autograder.notebook import Definitions
 from autograder.result import Question as Verdict
@@ -114,6 +114,10 @@ class _Attempt:
         question = self.question
         if asked := self._wanting(absent):
             return Verdict(id=question.id, status="manual", points=None, max_points=question.max_points, message=asked)
+        said = in_turn(test.message for test in self.tests)
+        tests = tuple(
+            test.model_copy(update={"message": message}) for test, message in zip(self.tests, said, strict=True)
+        )
         share = sum(test.weight for test in self.tests if test.passed) / sum(test.weight for test in self.tests)
         status = self._status()
         return Verdict(
@@ -123,7 +127,7 @@ class _Attempt:
             max_points=question.max_points,
             message=stops.why(status, question, self.found, self.stopped),
             flags=tuple(self._to_look_at()),
-            tests=tuple(self.tests),
+            tests=tests,
             stop=self._stop(),
             wrong=tuple(self.wrong)[:NAMES],
         )

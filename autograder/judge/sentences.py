@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -32,8 +32,11 @@ _shown: ContextVar[list[tuple[int, ...]] | None] = ContextVar("shown", default=N
 ASKED = "A person will look at it; nothing is lost."
 """The end of every sentence about a question that waits for a person."""
 
-AGAIN = "Your code stopped in this test, too."
-"""What is said where a question's code has stopped before: another line or kind could tell another hidden input."""
+AGAIN, STOPPED = "Your code stopped in this test, too.", "Your code stopped in this test."
+"""What is said where a question's code has stopped before: another line or kind could tell another hidden input.
+
+The other one is for where nothing above says that it did.
+"""
 
 
 @contextmanager
@@ -290,6 +293,8 @@ _STOPPED = {
 }
 
 
+_FAILS = "Using your code as the question asks fails with"
+
 _LEAVES = {
     "SystemExit": "it exits the program there without an answer (SystemExit)",
     "EOFError": "it waits for keyboard input, and nobody is there to type (EOFError)",
@@ -325,7 +330,7 @@ def explain(
     kind = fault.type_name if isinstance(known, type) and issubclass(known, BaseException) else "an error of its own"
     text = f"{kind}: {said}" if (said := _said(fault, words, sizes)) else kind
     if not fault.frames and place:
-        return f"Using your code as the question asks fails with {text}."
+        return f"{_FAILS} {text}."
     return f"{stopped}{',' * bool(where)} with {text}."
 
 
@@ -333,6 +338,14 @@ def explain_again(fault: Fault, words: Collection[str] = ()) -> str:
     """Say what a student's code raised in a question that has told a line before: as :func:`explain`, but no other."""
     told_before = fault.type_name in _STOPPED or fault.missing is not None
     return explain(replace(fault, frames=()), words) if told_before else AGAIN
+
+
+def in_turn(messages: Iterable[str]) -> Iterator[str]:
+    """What is said of a question's claims one after the other: a test stopped, too, only where another one did."""
+    before = False
+    for message in messages:
+        yield STOPPED if message == AGAIN and not before else message
+        before |= message.startswith(("Your code stopped", _FAILS)) or " Your code stopped" in message
 
 
 def unwritten(name: str) -> str:

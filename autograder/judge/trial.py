@@ -16,7 +16,7 @@ from autograder.judge.check import checks
 from autograder.judge.conventions import conventions
 from autograder.judge.inputs import current_seed
 from autograder.judge.reference import reference, solutions_of
-from autograder.judge.sentences import listed
+from autograder.judge.sentences import in_turn, listed
 from autograder.notebook import QUOTED, Definitions, Unreadable
 from autograder.result import Diagnosis
 from autograder.result import Question as Verdict
@@ -124,10 +124,8 @@ class Trial:
             again = again.model_copy(update={"diagnoses": _seen_beside(again.diagnoses, wrong)})
         # Beside the reference's source nothing may be said that the code could choose: not a line, a size, nor a sign.
         said = {test.id: test.message or _OTHERWISE for test in verdict.tests if test.tried}
-        tests = tuple(
-            t.model_copy(update={"message": said.get(t.id, _OTHERWISE)}) if t.tried and not t.passed else t
-            for t in again.tests
-        )
+        messages = in_turn(said.get(t.id, _OTHERWISE) if t.tried and not t.passed else t.message for t in again.tests)
+        tests = tuple(t.model_copy(update={"message": told}) for t, told in zip(again.tests, messages, strict=True))
         # without a gain it only names the question's own mistake
         again = again.model_copy(
             update={"follow_through": gained > 0, "tests": tests, "stop": verdict.stop, "wrong": verdict.wrong}
