@@ -376,3 +376,20 @@ def test_a_question_shows_one_line_of_the_codes_own_choosing() -> None:
     outside = explain(Fault("TypeError", ""), (), (), lambda _cell, _line: "")
     assert list(in_turn([outside, AGAIN])) == [outside, AGAIN]
     assert explain_again(Fault("TimedOut", "")) == explain(Fault("TimedOut", ""))
+
+
+def test_no_more_is_said_of_a_shape_than_was_compared() -> None:
+    """Shapes are compared without axes of length 1: one that has others is neither called right nor told."""
+
+    def said(value: torch.Tensor, want: torch.Tensor) -> str:
+        with pytest.raises(Mismatch) as caught:
+            compare({"w": value}, {"w": want})
+        return str(caught.value)
+
+    wanted = torch.arange(1.0, 4.0).double()
+    assert said(wanted.flip(0), wanted) == "w has the right shape, but not the right values"
+    assert said(wanted.flip(0)[:, None], wanted) == "w has other values than expected"
+    assert said(torch.tensor([7.0]), torch.tensor(1.0)) == "w is not the expected number"
+    assert said(torch.tensor(7.0), wanted) == "w has shape (), a single number, but (3,) is expected"
+    assert said(torch.tensor([[7.0]]), wanted) == "w holds a single number, but (3,) is expected"
+    assert said(torch.ones(1, 4, 1) * 7, wanted) == "w has shape (4,) without axes of length 1, but (3,) is expected"

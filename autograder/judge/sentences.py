@@ -118,13 +118,14 @@ def difference(got: Value, want: torch.Tensor, batch: int | None) -> str | None:
     if got.shape != want.shape:
         # of the axes of length 1 none is told but those that are asked for: their number could carry something
         found = whole.shape if whole.dim() == wanted.dim() else got.shape
-        return _shape(got, want, batch, tuple(found), tuple(wanted.shape))
+        return _shape(got, want, batch, tuple(found), tuple(wanted.shape), as_is=found == whole.shape)
     got, want = got.double(), want.double()
     if close(got, want):
         return None
     if not bool(got.isfinite().all()):
         return "{holds} nan or infinity"
-    return _pattern(got, want, batch)
+    text = _pattern(got, want, batch)
+    return text if whole.shape == wanted.shape else _SHAPED.get(text, text)
 
 
 def axes(got: Value, want: torch.Tensor) -> str | None:
@@ -144,6 +145,9 @@ ZERO, ZEROS = "{is} zero", "{is} zero everywhere"
 NUMBER, VALUES = "{is} not the right number", "{has} the right shape, but not the right values"
 _WIDER = {ZERO: ZEROS, NUMBER: VALUES}
 """What is said of one number, and what may be said of it where it is said of others beside it."""
+
+_SHAPED = {VALUES: "{has} other values than expected", NUMBER: "{is} not the expected number"}
+"""What is said instead where a shape has other axes of length 1 than the right one: it isn't called right."""
 
 _TENSORS = {
     "complex tensor": "a complex tensor",
@@ -197,13 +201,25 @@ def _other(got: Value, want: torch.Tensor) -> str:
 
 
 def _shape(
-    got: torch.Tensor, want: torch.Tensor, batch: int | None, shown: tuple[int, ...], wanted: tuple[int, ...]
+    got: torch.Tensor,
+    want: torch.Tensor,
+    batch: int | None,
+    shown: tuple[int, ...],
+    wanted: tuple[int, ...],
+    *,
+    as_is: bool,
 ) -> str:
-    """Say that a shape is another, as `shown` where `wanted` is asked for; both are compared without axes of 1."""
+    """Say that a shape is another, as `shown` where `wanted` is asked for; both are compared without axes of 1.
+
+    Shapes:
+        as_is  whether `shown` is the whole shape, and not the one without axes of 1
+    """
     found, asked = tuple(got.shape), tuple(want.shape)
     usual = found in {(), asked[::-1], asked * 2, (batch, *asked)}
     if usual or _may_show(found, asked):
-        text = f"{{has}} shape {shown}{', a single number' if not found else ''}, but {wanted} is expected"
+        whole = f"{{has}} shape {shown}{', a single number' if not found else ''}"
+        less = f"{{has}} shape {shown} without axes of length 1" if found else "{holds} a single number"
+        text = f"{whole if as_is else less}, but {wanted} is expected"
         text = text if asked else f"{{holds}} {got.numel()} numbers, but one is expected"
     else:
         text = f"{{has}} the wrong shape; {wanted} is expected" if asked else "{is} not one number"
