@@ -57,6 +57,11 @@ def grad(nb, t):
     }
 
 
+def grad_in_double(nb, t):
+    """Call grad on the same numbers in double precision, and look at what it returns."""
+    return grad(nb, t.double())
+
+
 def get(nb, a, b, c):
     """Cache three values, and get two of them in another order, then one alone, then one of the two once more."""
     layer = _plain_layer(nb)()
@@ -66,18 +71,31 @@ def get(nb, a, b, c):
     return {**values, "get('c')[0]": _at(again, 0), **_counted({"get('c','a')": two, "get('b')": one})}
 
 
+def get_one_twice(nb, a, b):
+    """Cache two values, and get one of them twice in one call, before and after the other."""
+    layer = _plain_layer(nb)()
+    layer.cache(a=a, b=b)
+    three = layer.get("b", "a", "b")
+    values = {f"get('b','a','b')[{place}]": _at(three, place) for place in range(3)}
+    return {**values, **_counted({"get('b','a','b')": three})}
+
+
 def get_missing(nb, a, b):
-    """Get names that were never cached, among others and alone."""
+    """Get names that were never cached, among others and alone; a method has one of them."""
     layer = _plain_layer(nb)()
     none = layer.get("a")
     layer.cache(a=a)
     layer.cache(b=b)
-    some = layer.get("nowhere", "a", "nothing", "b")
+    some, method = layer.get("nowhere", "a", "nothing", "b"), layer.get("forward")
+    found = [_at(none, 0), _at(some, 0), _at(some, 2)]
     return {
         "get('nowhere','a','nothing','b')[1]": _at(some, 1),
         "get('nowhere','a','nothing','b')[3]": _at(some, 3),
-        "number of None": _number(sum(_at(found, i) is None for found, i in ((none, 0), (some, 0), (some, 2)))),
-        **_counted({"get('a')": none, "get('nowhere','a','nothing','b')": some}),
+        "number of None": _number(sum(value is None for value in found)),
+        "number of False": _number(sum(value is False for value in found)),
+        "number of 0": _number(sum(type(value) in {int, float} and value == 0 for value in found)),
+        "None for a method's name": _number(_at(method, 0) is None),
+        **_counted({"get('a')": none, "get('nowhere','a','nothing','b')": some, "get('forward')": method}),
     }
 
 
@@ -130,7 +148,7 @@ def names(nb):
     """The texts that stand for layers of two classes, letter by letter."""
     dense = type("Dense", (nb.Module,), {"forward": _identity})
     soft = type("Soft", (dense,), {})
-    return {"letters of Dense": _letters(repr(dense())), "letters of Soft": _letters(repr(soft()))}
+    return {"letters of Dense": _letters(_shown(dense())), "letters of Soft": _letters(_shown(soft()))}
 
 
 def mse_forward(nb, pred, gt):
@@ -403,7 +421,8 @@ def _scaled(self, inp, factor):
 
 def _scaled_back(self):
     inp, factor, out = self.get("inp", "factor", "out")
-    inp.g = factor * _arrived(out)
+    if all(map(torch.is_tensor, (inp, factor, out))):
+        inp.g = factor * _arrived(out)
 
 
 def _raised(function, *args, **kwargs):
@@ -433,8 +452,15 @@ def _counted(lists):
     }
 
 
+def _shown(thing):
+    """What a thing's __repr__ gives; repr itself raises where that is no text."""
+    return getattr(type(thing), "__repr__")(thing)  # noqa: B009
+
+
 def _letters(text):
     """The first eight letters of a text as numbers, 0 where it is shorter."""
+    if not isinstance(text, str):
+        return None
     codes = [ord(letter) for letter in text[:8]]
     return torch.tensor([*codes, *[0] * (8 - len(codes))]).float()
 

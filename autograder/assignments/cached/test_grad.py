@@ -21,6 +21,7 @@ def test_asks_for_the_gradient(student: Student) -> None:
 @weight(1)
 def test_gives_back_the_tensor_itself(student: Student) -> None:
     """grad returns the very tensor that it was given, now tracked, and not a copy."""
-    answer = student.run(flows.grad, **draw(WATCHED))
-    counted(answer, "being the tensor that was given", 1.0, "The result is not the tensor that was given")
-    counted(answer, "requires_grad of it", 1.0, WATCHED_NOT)
+    for flow in (flows.grad, flows.grad_in_double):
+        answer = student.run(flow, **draw(WATCHED))
+        counted(answer, "being the tensor that was given", 1.0, "The result is not the tensor that was given")
+        counted(answer, "requires_grad of it", 1.0, WATCHED_NOT)

@@ -37,13 +37,23 @@ def test_gets_what_was_cached(student: Student) -> None:
 
 
 @weight(1)
+def test_gives_a_value_for_each_name(student: Student) -> None:
+    """get gives a value for each name that it is asked for, also where one is asked for twice."""
+    given, asked = draw(VALUES).pick("a", "b"), "get('b','a','b')"
+    answer = _lists(student.run(flows.get_one_twice, **given), {asked: 3})
+    compare(answer, {f"{asked}[{place}]": given[name] for place, name in enumerate(("b", "a", "b"))})
+
+
+@weight(1)
 def test_gives_none_for_what_is_missing(student: Student) -> None:
     """get gives None in place of every name that was never cached."""
     given = draw(VALUES).pick("a", "b")
     asked = "get('nowhere','a','nothing','b')"
-    answer = _lists(student.run(flows.get_missing, **given), {"get('a')": 1, asked: 4})
+    answer = _lists(student.run(flows.get_missing, **given), {"get('a')": 1, asked: 4, "get('forward')": 1})
     compare(answer, {f"{asked}[1]": given["a"], f"{asked}[3]": given["b"]})
     counted(answer, "number of None", 3.0, "Not every name that was never cached has None in its place")
+    method = "get('forward') doesn't give None where nothing was cached under that name, which a method has"
+    counted(answer, "None for a method's name", 1.0, method)
 
 
 @weight(2)
@@ -79,6 +89,8 @@ def test_is_named_after_its_class(student: Student) -> None:
     """repr of a layer is the name of its own class."""
     answer = student.run(flows.names)
     for name in ("Dense", "Soft"):
+        if answer.get(f"letters of {name}") is None:
+            raise Mismatch(f"__repr__ of a layer of the class {name} returns something that is no text")
         if not same_values(answer.get(f"letters of {name}"), _letters(name)):
             raise Mismatch(f"repr of a layer of the class {name} is not {name!r}")
 
