@@ -63,6 +63,7 @@ class Trial:
     def judge(self, student: Reader, settings: BackpropKit) -> Verdict:
         """Judge the question as the course's settings ask."""
         verdict, found, helped = self._followed(student) if settings.follow_through else self._judged(student)
+        verdict, found = self._by_itself(verdict, found, student, helped)
         verdict = self._by_convention(verdict, found, student, helped)
         return verdict if settings.by_hand == "ignore" else self._by_hand(verdict, student, helped, settings.by_hand)
 
@@ -183,22 +184,27 @@ class Trial:
             if kept and any(map(self._uses, self._names(verdict))):
                 yield verdict
 
-    def _by_convention(self, verdict: Verdict, found: Answers, student: Reader, helped: Helped) -> Verdict:
-        """Name the other convention by which an answer is right, if there is one: the points stay as they are.
+    def _unexplained(self, verdict: Verdict, found: Answers) -> bool:
+        """Whether a question lost points by what another process, or another way to call it, might not show."""
+        lost = verdict.status == "graded" and verdict.points != verdict.max_points
+        return lost and not verdict.diagnoses and self.definitions is not None and self._misfits(found)
 
-        A convention is tried in a process of its own, so the question as it stands is tried in one first: what fails
-        only after what another answer did to the first process is not lost.
-        """
-        if verdict.status != "graded" or verdict.points == verdict.max_points or verdict.diagnoses:
-            return verdict
-        if self.definitions is None or not self._misfits(found):
-            return verdict
+    def _by_itself(self, verdict: Verdict, found: Answers, student: Reader, helped: Helped) -> tuple[Verdict, Answers]:
+        """Judge by itself what fails only after what another answer did to the process that both share."""
+        if not self._unexplained(verdict, found):
+            return verdict, found
         with student.given([retrial.afresh(self.question.id), *helped.given], without=helped.without) as other:
-            again, found = self._tried(other, helped=bool(helped.given))
-        if again.points is not None and again.points > (verdict.points or 0.0):  # the last one's, and no convention's
-            flags = (*again.flags, f"{self.question.id}: {_LEFT_BEHIND}")
-            update = {"follow_through": verdict.follow_through, "message": verdict.message, "flags": flags}
-            return self._named(again, found).model_copy(update=update)
+            again, found_again = self._tried(other, helped=bool(helped.given))
+        if again.points is None or again.points <= (verdict.points or 0.0):
+            return verdict, found
+        flags = (*again.flags, f"{self.question.id}: {_LEFT_BEHIND}")
+        update = {"follow_through": verdict.follow_through, "message": verdict.message, "flags": flags}
+        return self._named(again, found_again).model_copy(update=update), found_again
+
+    def _by_convention(self, verdict: Verdict, found: Answers, student: Reader, helped: Helped) -> Verdict:
+        """Name the other convention by which an answer is right, if there is one: the points stay as they are."""
+        if self.definitions is None or not self._unexplained(verdict, found):
+            return verdict
         for convention in conventions(self.assignment, self.question, self.definitions):
             with student.given([*helped.given, *convention.steps], without=helped.without) as called:
                 again, _ = self._tried(called, helped=True)

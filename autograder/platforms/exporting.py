@@ -50,8 +50,8 @@ def export(found: Sequence[Grade], to: str, into: Path | None = None, column: st
     return made
 
 
-_OWN = ("source", "hidden_tests", "submitted", "autograded", "downloaded", ".autograder")
-"""Folders in which a course keeps what nothing else can make again."""
+_OWN = ("source", "submitted", "autograded", "downloaded", ".autograder")
+"""Folders in which a course keeps what no table may replace; its hidden tests and its secret lie where it says."""
 
 _DATABASE = b"SQLite format 3\0"
 """How each file begins that may be a gradebook."""
@@ -71,7 +71,8 @@ def write(course: Course, place: Path, text: str | bytes) -> None:
             stream.write(text.encode("utf-8", "replace") if isinstance(text, str) else text)
         return
     real = place.resolve()
-    if any(real.is_relative_to(course.root.resolve() / own) for own in _OWN):
+    own = (*_OWN, course.settings.hidden_tests, course.settings.secret_file)
+    if any(real.is_relative_to((course.root / each).resolve()) for each in own):
         raise UsageError(f"{place} is among what the course keeps. Name a file elsewhere; nothing was written.")
     if real.is_file() and _is_database(real):
         raise UsageError(f"{place} is a database, perhaps a gradebook. Name another file; nothing was written.")

@@ -48,7 +48,7 @@ MOST_FLAGS, LONGEST_FLAG = 1_000, 10_000
 """Flags of one submission, and characters of each: a grader gives a few dozen, of a sentence or two."""
 
 LARGEST_RECORD = 4 << 20
-"""Bytes of a record: one of a grader has some ten thousand."""
+"""Characters of a record: one of a grader has some ten thousand."""
 
 TOGETHER_S, MOST_TOGETHER = 0.5, 100
 """Seconds of work, and submissions, that are written to the gradebook in one transaction."""

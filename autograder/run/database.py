@@ -267,16 +267,14 @@ def _timed(book: Any) -> None:
 
     if _server(book.engine.url):
         return
-    for table in Base.metadata.sorted_tables:
-        for column in table.columns:
-            if isinstance(column.type, DateTime | Interval):
-                whose = table.columns.get("student_id", table.columns.get("name"))
-                for value, name in book.db.execute(select(type_coerce(column, String), whose)):
-                    if value is not None and not _is_time(value):
-                        what = (
-                            f"the {column.name} of {shortened(one_line(str(name)), _SHOWN)} in its table {table.name}"
-                        )
-                        raise _unsound(value, what, "a time", "Put one there, or NULL. Nothing was written.")
+    columns = (column for table in Base.metadata.sorted_tables for column in table.columns)
+    for column in (column for column in columns if isinstance(column.type, DateTime | Interval)):
+        whose = column.table.columns.get("student_id", column.table.columns.get("name"))
+        for value, name in book.db.execute(select(type_coerce(column, String), whose)):
+            if value is not None and not _is_time(value):
+                who = shortened(one_line(str(name)), _SHOWN)
+                what = f"the {column.name} of {who} in its table {column.table.name}"
+                raise _unsound(value, what, "a time", "Put one there, or NULL. Nothing was written.")
 
 
 def _is_time(value: Any) -> bool:

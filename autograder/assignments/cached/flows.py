@@ -454,7 +454,7 @@ def _counted(lists):
 
 def _shown(thing):
     """What a thing's __repr__ gives; repr itself raises where that is no text."""
-    return getattr(type(thing), "__repr__")(thing)  # noqa: B009
+    return getattr(type(thing), "__repr__")(thing)  # noqa: B009 - what a type has by that name is called as it is
 
 
 def _letters(text):
